@@ -1,0 +1,2 @@
+//! patrol-e2e
+fn main() {}

@@ -1,0 +1,2 @@
+//! patrol-upstream
+fn main() {}
