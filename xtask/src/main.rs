@@ -1,2 +1,80 @@
-//! xtask
-fn main() {}
+//! `cargo xtask`: everything that is done with Patrol on a developer's machine.
+//!
+//! This file is the command line only; each command has its own module. What a
+//! command needs (`tools`) is installed into the project's own `target/` and
+//! `node_modules/`, so nothing outside the checkout is changed, except for the
+//! compiler's wasm target. Deploying is left to `npx wrangler deploy`.
+
+mod build;
+mod child;
+mod config;
+mod dev;
+mod keygen;
+mod report;
+mod stack;
+mod test;
+mod tools;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+/// Build, run and test Patrol. Every command installs what it needs first.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Dev(dev::Args),
+    Test(test::Args),
+    Build(build::Args),
+    Keygen(keygen::Args),
+    /// Runs a program and ends all of it when standard input closes.
+    #[command(hide = true, name = child::KEEP)]
+    Keep {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Dev(args) => dev::dev(&args),
+        Command::Test(args) => test::test(&args),
+        Command::Build(args) => build::build(&args),
+        Command::Keygen(args) => keygen::keygen(&args),
+        Command::Keep { command } => return child::keep(&command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the checkout. Cargo names the package's folder when it runs a
+/// program; the one noted at compile time serves when the program is run alone.
+fn root() -> Result<PathBuf> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let root = package
+        .parent()
+        .context("the folder of xtask has no parent")?;
+    Ok(root.to_path_buf())
+}
+
+/// Where cargo puts what it builds.
+fn target_dir() -> Result<PathBuf> {
+    let root = root()?;
+    Ok(std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root.join("target"), |dir| root.join(dir)))
+}

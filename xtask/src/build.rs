@@ -1,0 +1,232 @@
+//! `cargo xtask build`: the Workers, from Rust to what wrangler takes.
+//!
+//! worker-build compiles a crate and runs wasm-bindgen, wasm-opt and esbuild over
+//! the result. It is told where each of these is, as it would download them
+//! otherwise. A Worker whose inputs have not changed since its last build is left
+//! alone: the stamp in its folder is a digest of every file that can matter, of the
+//! compiler and of this program's settings. Too many files count rather than too
+//! few; an extra build costs seconds, a missed one an afternoon.
+
+use std::fmt::{self, Write as _};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use sha2::{Digest as _, Sha256};
+
+use crate::child;
+use crate::keygen;
+use crate::report::{Phases, say};
+use crate::tools::{self, cargo_tool, npm_tool};
+use crate::{root, target_dir};
+
+/// The variable by which the core's build script learns of another policy file.
+const POLICY: &str = "PATROL_POLICY";
+
+/// Build the Workers into build/ (what the `[build]` commands of wrangler run).
+///
+/// Installs the tools that are missing. A Worker that is up to date is not built again.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What to build; everything by default.
+    #[arg(value_enum)]
+    workers: Vec<Worker>,
+
+    /// Build with this policy instead of policy.toml, apart from the normal build.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    /// Where the Workers go, each in a folder of its own name [default: build, or
+    /// build/policy-NAME with --policy].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// One of the Workers.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Worker {
+    /// Validates every request; public keys only.
+    Edge,
+    /// Signs tokens and keeps the registry.
+    Origin,
+}
+
+impl Worker {
+    pub(crate) const ALL: [Self; 2] = [Self::Edge, Self::Origin];
+
+    /// The name of its folders, in src/ and in what is built.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Origin => "origin",
+        }
+    }
+
+    /// Its wrangler configuration in the checkout.
+    pub(crate) fn config(self) -> &'static str {
+        match self {
+            Self::Edge => "wrangler.toml",
+            Self::Origin => "src/origin/wrangler.toml",
+        }
+    }
+}
+
+impl fmt::Display for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which variant of the Workers is built, and where to.
+pub(crate) struct Plan {
+    policy: Option<PathBuf>,
+    out: PathBuf,
+    target: PathBuf,
+}
+
+impl Plan {
+    pub(crate) fn new(policy: Option<&Path>, out: Option<&Path>) -> Result<Self> {
+        let mut plan = Self {
+            policy: None,
+            out: root()?.join("build"),
+            target: target_dir()?,
+        };
+        if let Some(file) = policy {
+            let file = fs::canonicalize(file)
+                .with_context(|| format!("cannot find the policy {}", file.display()))?;
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+            let name = format!("policy-{stem}");
+            plan.out = plan.out.join(&name);
+            // Its own, or the two builds would undo each other's work every time.
+            plan.target = plan.target.join(&name);
+            plan.policy = Some(file);
+        } else if let Some(file) = std::env::var_os(POLICY) {
+            // Set by hand: the build script reads it; here it counts as an input.
+            plan.policy = Some(file.into());
+        }
+        if let Some(out) = out {
+            plan.out = std::path::absolute(out).context("cannot tell where --out is")?;
+        }
+        Ok(plan)
+    }
+
+    /// The folder of a built Worker; its entry is `index.js`.
+    pub(crate) fn folder(&self, worker: Worker) -> PathBuf {
+        self.out.join(worker.name())
+    }
+}
+
+/// The command.
+pub(crate) fn build(args: &Args) -> Result<()> {
+    let plan = Plan::new(args.policy.as_deref(), args.out.as_deref())?;
+    let workers = if args.workers.is_empty() {
+        &Worker::ALL[..]
+    } else {
+        &args.workers
+    };
+    tools::install()?;
+    keygen::create_dev_vars()?;
+    let mut phases = Phases::new();
+    for &worker in workers {
+        phases.quietly(&format!("{worker} Worker"), || one(worker, &plan))?;
+    }
+    phases.summary();
+    Ok(())
+}
+
+/// Builds one Worker, unless it is up to date.
+pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
+    let _turn = tools::turn(&format!("build-{worker}"))?;
+    let folder = plan.folder(worker);
+    let stamp = folder.join(".built-from");
+    let inputs = inputs(worker, plan)?;
+    if fs::read_to_string(&stamp).is_ok_and(|from| from == inputs) {
+        say(format_args!("{worker}: up to date"));
+        return Ok(());
+    }
+    say(format_args!("{worker}: building"));
+    // A build that fails halfway must not look complete.
+    let _ = fs::remove_file(&stamp);
+    let mut command = child::command(cargo_tool("worker-build")?)?;
+    command
+        .current_dir(root()?)
+        .arg(Path::new("src").join(worker.name()))
+        .args(["--release", "--out-dir"])
+        .arg(&folder)
+        .env("PATH", tools::search_path()?)
+        .env("CARGO_TARGET_DIR", &plan.target)
+        .env("WASM_BINDGEN_BIN", cargo_tool("wasm-bindgen")?)
+        .env("WASM_OPT_BIN", npm_tool("wasm-opt")?)
+        .env("ESBUILD_BIN", npm_tool("esbuild")?);
+    if let Some(policy) = &plan.policy {
+        command.env(POLICY, policy);
+    }
+    child::run(&mut command, &format!("the build of the {worker} Worker"))?;
+    let entry = folder.join("index.js");
+    if !entry.exists() {
+        bail!("worker-build made no {}", entry.display());
+    }
+    fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// A digest of everything that the built Worker depends on.
+fn inputs(worker: Worker, plan: &Plan) -> Result<String> {
+    let root = root()?;
+    let mut files: Vec<PathBuf> = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "build.rs",
+        "policy.toml",
+        "package-lock.json",
+    ]
+    .iter()
+    .map(|name| root.join(name))
+    .filter(|path| path.exists())
+    .collect();
+    files.extend(plan.policy.clone());
+    let others: Vec<PathBuf> = ["edge", "origin", "form"]
+        .iter()
+        .filter(|name| **name != worker.name())
+        .map(|name| root.join("src").join(name))
+        .collect();
+    collect(&root.join("src"), &others, &mut files)?;
+    files.sort();
+
+    let mut digest = Sha256::new();
+    let compiler = child::first_line(Command::new("rustc").arg("--version")).unwrap_or_default();
+    digest.update(compiler);
+    digest.update(std::env::var("RUSTFLAGS").unwrap_or_default());
+    for path in &files {
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        digest.update(path.as_os_str().as_encoded_bytes());
+        digest.update(bytes.len().to_le_bytes());
+        digest.update(bytes);
+    }
+    let mut hex = String::new();
+    for byte in digest.finalize() {
+        write!(hex, "{byte:02x}").context("cannot write a digest")?;
+    }
+    Ok(hex)
+}
+
+/// All files below a folder, without some folders and what wrangler leaves there.
+fn collect(folder: &Path, without: &[PathBuf], files: &mut Vec<PathBuf>) -> Result<()> {
+    let context = || format!("cannot list {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(context)? {
+        let path = entry.with_context(context)?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if hidden || without.contains(&path) {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, without, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The wrangler configurations of a running development system.
+//!
+//! They are derived from the two `wrangler.toml` of the checkout, so that bindings,
+//! migrations and dates have one place. Changed is only what belongs to the machine:
+//! no build command (the Workers are built already), absolute paths, and the
+//! variables with the addresses. Each configuration gets a folder of its own in the
+//! state folder, because wrangler looks for `.dev.vars` beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use toml::{Table, Value};
+
+use crate::build::{Plan, Worker};
+use crate::keygen::{create_secret, keys};
+use crate::root;
+
+/// Writes a Worker's configuration below `folder` and returns its path.
+pub(crate) fn write(
+    worker: Worker,
+    plan: &Plan,
+    folder: &Path,
+    vars: &[(String, String)],
+) -> Result<PathBuf> {
+    let source = root()?.join(worker.config());
+    let text =
+        fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+    let table: Table = text
+        .parse()
+        .with_context(|| format!("cannot understand {}", source.display()))?;
+    let beside = source
+        .parent()
+        .context("a configuration without a folder")?;
+    let derived = derive(table, beside, &plan.folder(worker).join("index.js"), vars);
+
+    let folder = folder.join(worker.name());
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let path = folder.join("wrangler.toml");
+    let text = format!(
+        "# Derived from {} by `cargo xtask dev`.\n{derived}",
+        worker.config()
+    );
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    if worker == Worker::Origin {
+        let secrets = folder.join(".dev.vars");
+        // Kept from one start to the next, or every token would die with the runtime.
+        if !secrets.exists() {
+            create_secret(&secrets, &keys()?)?;
+        }
+    }
+    Ok(path)
+}
+
+fn derive(mut table: Table, beside: &Path, main: &Path, vars: &[(String, String)]) -> Table {
+    let text = |path: &Path| Value::String(path.to_string_lossy().into_owned());
+    table.remove("build");
+    table.insert("main".to_owned(), text(main));
+    if let Some(directory) = table
+        .get_mut("assets")
+        .and_then(|assets| assets.get_mut("directory"))
+        && let Some(relative) = directory.as_str()
+    {
+        *directory = text(&beside.join(relative));
+    }
+    let all = table
+        .entry("vars")
+        .or_insert_with(|| Value::Table(Table::new()));
+    if let Some(all) = all.as_table_mut() {
+        for (name, value) in vars {
+            all.insert(name.clone(), Value::String(value.clone()));
+        }
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_belongs_to_the_machine_changes() {
+        let source = r#"
+            name = "worker"
+            main = "../../build/worker/index.js"
+            [build]
+            command = "make"
+            [assets]
+            directory = "../../www"
+            [vars]
+            PUBLIC_URL = "https://example.com"
+            REGISTRIES = "16"
+            [[migrations]]
+            tag = "v1"
+            new_sqlite_classes = ["Registry"]
+        "#;
+        let expected = r#"
+            name = "worker"
+            main = "/built/index.js"
+            [assets]
+            directory = "/checkout/src/origin/../../www"
+            [vars]
+            PUBLIC_URL = "http://127.0.0.1:1"
+            REGISTRIES = "16"
+            [[migrations]]
+            tag = "v1"
+            new_sqlite_classes = ["Registry"]
+        "#;
+        let source: Table = source.parse().expect("a table");
+        let expected: Table = expected.parse().expect("a table");
+        let vars = [("PUBLIC_URL".to_owned(), "http://127.0.0.1:1".to_owned())];
+        let beside = Path::new("/checkout/src/origin");
+        assert_eq!(
+            derive(source, beside, Path::new("/built/index.js"), &vars),
+            expected
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! `cargo xtask keygen`: fresh secrets for the origin Worker.
+//!
+//! Both secrets are JSON Web Key Sets (RFC 7517) with one Ed25519 key (RFC 8037):
+//! the first key signs, all verify, so that a key is replaced by putting a new one
+//! in front. Seeds come from the system's random numbers. The edge needs neither:
+//! it gets the public halves from the origin while it runs.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use ed25519_dalek::SigningKey;
+
+use crate::report::say;
+use crate::root;
+
+/// Make fresh signing keys for tokens and for sessions.
+///
+/// Prints two lines in the format of a .dev.vars file. In production each value is a
+/// secret of the origin Worker; paste what follows the = when asked:
+///
+///   npx wrangler secret put SIGNING_KEYS -c src/origin/wrangler.toml
+///   npx wrangler secret put SESSION_KEYS -c src/origin/wrangler.toml
+///
+/// The edge holds public keys only, which it gets from the origin by itself.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Write to a new file (mode 0600) instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// The command.
+pub(crate) fn keygen(args: &Args) -> Result<()> {
+    let keys = keys()?;
+    match &args.out {
+        None => say(keys.trim_end()),
+        Some(path) => {
+            if !create_secret(path, &keys)? {
+                return Err(anyhow!(
+                    "{} exists; keys are not overwritten",
+                    path.display()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The two secrets as lines of a `.dev.vars` file.
+pub(crate) fn keys() -> Result<String> {
+    Ok(format!(
+        "SIGNING_KEYS={}\nSESSION_KEYS={}\n",
+        key_set()?,
+        key_set()?
+    ))
+}
+
+fn key_set() -> Result<String> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| anyhow!("no random numbers: {error}"))?;
+    let public = SigningKey::from_bytes(&seed).verifying_key();
+    let x = Base64UrlUnpadded::encode_string(public.as_bytes());
+    let d = Base64UrlUnpadded::encode_string(&seed);
+    Ok(format!(
+        r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{x}","d":"{d}"}}]}}"#
+    ))
+}
+
+/// What a plain `npx wrangler dev` needs beside the two wrangler.toml files: made
+/// once, then left to the developer. It makes the configurations, which are written
+/// for production, fit for this machine.
+pub(crate) fn create_dev_vars() -> Result<()> {
+    let root = root()?;
+    let public = "PUBLIC_URL=http://127.0.0.1:8787\n";
+    let edge = format!("{public}UPSTREAM_URL=http://127.0.0.1:8788\n");
+    create_secret(&root.join(".dev.vars"), &edge)?;
+    let path = root.join("src/origin/.dev.vars");
+    if !path.exists() {
+        create_secret(&path, &format!("{public}DEV_SIGN_IN=1\n{}", keys()?))?;
+    }
+    Ok(())
+}
+
+/// Creates a file that only its owner can read; false if it is there already.
+pub(crate) fn create_secret(path: &Path, text: &str) -> Result<bool> {
+    let context = || format!("cannot write {}", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(context)?;
+    }
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(mut file) => {
+            file.write_all(text.as_bytes()).with_context(context)?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error).with_context(context),
+    }
+}

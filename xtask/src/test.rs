@@ -1,0 +1,94 @@
+//! `cargo xtask test`: every check there is, the quick ones first.
+//!
+//! The Workers are linted for the target that they run on. Their crates are left out
+//! of the native steps: they only compile for that target. The end-to-end tests start
+//! `cargo xtask dev` themselves; building the Workers before them keeps the time and
+//! the errors of the build out of the tests.
+
+use anyhow::Result;
+
+use crate::build::{self, Plan, Worker};
+use crate::child;
+use crate::report::{Phases, say};
+use crate::root;
+use crate::tools;
+
+/// Check everything: format, lints, native tests, end-to-end tests.
+///
+/// Stops at the first step that fails.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Leave out the tests that need the running system.
+    #[arg(long)]
+    quick: bool,
+
+    /// Run only the tests whose names contain this.
+    filter: Option<String>,
+}
+
+/// The crates that only make sense as WebAssembly.
+const WASM_ONLY: [&str; 3] = ["patrol-edge", "patrol-origin", "patrol-form"];
+/// The tests that need the running system.
+const END_TO_END: &str = "patrol-e2e";
+
+/// The command.
+pub(crate) fn test(args: &Args) -> Result<()> {
+    let mut phases = Phases::new();
+    phases.quietly("tools", || {
+        tools::install().and_then(|()| tools::install_linters())
+    })?;
+    let done = steps(args, &mut phases);
+    phases.summary();
+    done?;
+    say("all good");
+    Ok(())
+}
+
+fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
+    let exclude = WASM_ONLY.iter().flat_map(|name| ["--exclude", name]);
+    let only_wasm = WASM_ONLY.iter().flat_map(|name| ["--package", name]);
+    let filter: Vec<&str> = args.filter.as_deref().into_iter().collect();
+    let deny = ["--", "-D", "warnings"];
+
+    phases.run("format", || cargo(&["fmt", "--all", "--check"]))?;
+    phases.run("lints, native", || {
+        let mut list = vec!["clippy", "--workspace", "--all-targets"];
+        list.extend(exclude.clone());
+        list.extend(deny);
+        cargo(&list)
+    })?;
+    phases.run("lints, WebAssembly", || {
+        let mut list = vec!["clippy", "--target", tools::WASM];
+        list.extend(only_wasm);
+        list.extend(deny);
+        cargo(&list)
+    })?;
+    phases.run("native tests", || {
+        let mut list = vec!["test", "--workspace", "--exclude", END_TO_END];
+        list.extend(exclude);
+        list.extend(&filter);
+        cargo(&list)
+    })?;
+    if args.quick {
+        return Ok(());
+    }
+    let plan = Plan::new(None, None)?;
+    for worker in Worker::ALL {
+        phases.run(&format!("{worker} Worker"), || build::one(worker, &plan))?;
+    }
+    phases.run("end-to-end tests", || {
+        let mut list = vec!["test", "--package", END_TO_END];
+        list.extend(&filter);
+        cargo(&list)
+    })
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    let mut cargo = child::command("cargo")?;
+    // The npm packages come first for tests that run one of their programs.
+    cargo
+        .args(arguments)
+        .current_dir(root()?)
+        .env("PATH", tools::search_path()?);
+    child::run(&mut cargo, &format!("`cargo {}`", arguments.join(" ")))
+}

@@ -1,0 +1,227 @@
+//! What the other commands need on the machine, checked and installed.
+//!
+//! All of it goes into the checkout (`target/tools`, `node_modules`), at versions
+//! that the lock files fix, so that it disturbs nothing and is the same everywhere.
+//! What is there already is recognised by asking it for its version, or by the
+//! contents of the lock file it was installed from; dates of files say nothing
+//! after a change of branch. A file lock makes concurrent commands wait in turn.
+//!
+//! Left out: Rust and Node.js themselves, which belong to the machine's owner; a
+//! message names what to install.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::child::{self, first_line};
+use crate::report::say;
+use crate::{root, target_dir};
+
+/// The compilation target of Workers.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
+
+/// Installs what is missing.
+pub(crate) fn install() -> Result<()> {
+    let _turn = turn("tools")?;
+    wasm_target()?;
+    cargo_tools()?;
+    npm_packages()
+}
+
+/// What only `test` needs besides.
+pub(crate) fn install_linters() -> Result<()> {
+    for (component, tool) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if first_line(Command::new("cargo").args([tool, "--version"])).is_none() {
+            let why = format!("`cargo {tool}` is part of the tests");
+            installing(&format!("the Rust component {component}"), &why, || {
+                rustup(&["component", "add", component])
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until no other xtask does the same work in this checkout; the turn ends
+/// when the value is dropped.
+pub(crate) fn turn(work: &str) -> Result<File> {
+    let folder = target_dir()?.join("xtask");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let path = folder.join(format!("{work}.lock"));
+    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    if file.try_lock().is_err() {
+        say(format_args!("waiting for another xtask ({work})"));
+        file.lock()
+            .with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
+}
+
+/// The program search path for all children: the npm packages first, as the Node
+/// among them is one that wrangler accepts, whatever the machine's own is.
+pub(crate) fn search_path() -> Result<OsString> {
+    let inherited = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(npm_bin()?).chain(std::env::split_paths(&inherited));
+    std::env::join_paths(folders).context("the path of the checkout cannot be part of PATH")
+}
+
+/// A program from an npm package.
+pub(crate) fn npm_tool(name: &str) -> Result<PathBuf> {
+    existing(npm_bin()?.join(name))
+}
+
+/// A program that `cargo install` has made.
+pub(crate) fn cargo_tool(name: &str) -> Result<PathBuf> {
+    existing(tools_dir()?.join("bin").join(name))
+}
+
+fn existing(path: PathBuf) -> Result<PathBuf> {
+    // worker-build would only warn, and then download a tool of its own choice.
+    if !path.exists() {
+        bail!(
+            "{} is missing although it was installed; remove its folder and try again",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+fn npm_bin() -> Result<PathBuf> {
+    Ok(root()?.join("node_modules/.bin"))
+}
+
+fn tools_dir() -> Result<PathBuf> {
+    Ok(target_dir()?.join("tools"))
+}
+
+fn wasm_target() -> Result<()> {
+    // Asked of the compiler, not of rustup: a distribution's Rust may have it too.
+    let mut ask = Command::new("rustc");
+    ask.args(["--print", "target-libdir", "--target", WASM]);
+    let folder = first_line(&mut ask).context(
+        "cannot run `rustc`: install Rust with rustup (https://rustup.rs), then try again",
+    )?;
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Ok(());
+    }
+    let what = format!("the Rust target {WASM}");
+    installing(&what, "Workers are WebAssembly modules", || {
+        rustup(&["target", "add", WASM])
+    })
+}
+
+fn rustup(arguments: &[&str]) -> Result<()> {
+    if first_line(Command::new("rustup").arg("--version")).is_none() {
+        bail!(
+            "`rustup {}` is needed, but there is no rustup: install it (https://rustup.rs), \
+             or add this part of Rust in the way your Rust was installed",
+            arguments.join(" ")
+        );
+    }
+    child::run(child::command("rustup")?.args(arguments), "rustup")
+}
+
+fn cargo_tools() -> Result<()> {
+    let lock = fs::read_to_string(root()?.join("Cargo.lock")).context("cannot read Cargo.lock")?;
+    // worker-build must fit the `worker` crate, and the wasm-bindgen program refuses
+    // modules made with any other version of its crate.
+    let wanted = [
+        ("worker-build", "worker-build", locked(&lock, "worker")?),
+        (
+            "wasm-bindgen",
+            "wasm-bindgen-cli",
+            locked(&lock, "wasm-bindgen")?,
+        ),
+    ];
+    let folder = tools_dir()?;
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|(program, _, version)| {
+            let path = folder.join("bin").join(program);
+            let line = first_line(Command::new(path).arg("--version")).unwrap_or_default();
+            line.split_whitespace().last() != Some(version.as_str())
+        })
+        .map(|(_, package, version)| format!("{package}@{version}"))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let why = "they turn a Rust crate into a Worker; compiling them takes some minutes, once";
+    installing(&missing.join(" and "), why, || {
+        // A debug build of the tools is ready much sooner and works as fast as needed.
+        // One call for both compiles what they share once. Not `--locked`: the lock file
+        // inside wasm-bindgen-cli 0.2.130 names a package that cannot be had any more.
+        let mut cargo = child::command("cargo")?;
+        cargo
+            .args(["install", "--debug", "--root"])
+            .arg(&folder)
+            .args(&missing);
+        child::run(&mut cargo, "cargo install")
+    })
+}
+
+/// The version of a package in Cargo.lock.
+fn locked(lock: &str, package: &str) -> Result<String> {
+    let lock: toml::Table = lock.parse().context("cannot understand Cargo.lock")?;
+    let text = |entry: &toml::Value, key| Some(entry.get(key)?.as_str()?.to_owned());
+    lock.get("package")
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten()
+        .find(|entry| text(entry, "name").as_deref() == Some(package))
+        .and_then(|entry| text(entry, "version"))
+        .with_context(|| format!("Cargo.lock does not name {package}"))
+}
+
+fn npm_packages() -> Result<()> {
+    let root = root()?;
+    let lock = fs::read(root.join("package-lock.json")).context("cannot read package-lock.json")?;
+    let stamp = root.join("node_modules/.installed-from");
+    if fs::read(&stamp).is_ok_and(|from| from == lock) {
+        return Ok(());
+    }
+    for tool in ["node", "npm"] {
+        if first_line(Command::new(tool).arg("--version")).is_none() {
+            bail!(
+                "cannot run `{tool}`: install Node.js 20 or newer with npm \
+                 (Debian: `apt install nodejs npm`), then try again"
+            );
+        }
+    }
+    let why = "wrangler and workerd run the Workers, esbuild and wasm-opt shrink them";
+    installing("the npm packages of package-lock.json", why, || {
+        let mut npm = child::command("npm")?;
+        npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+            .current_dir(&root);
+        child::run(&mut npm, "npm ci")?;
+        check_node(&root)?;
+        fs::write(&stamp, &lock).with_context(|| format!("cannot write {}", stamp.display()))
+    })
+}
+
+/// The Node among the packages is put there by an install script, which some npm
+/// settings silently skip.
+fn check_node(root: &Path) -> Result<()> {
+    let node = root.join("node_modules/.bin/node");
+    if first_line(Command::new(node).arg("--version")).is_none() {
+        bail!(
+            "the npm package `node` was installed, but its program does not run; \
+             npm must be allowed to run install scripts (see allowScripts in package.json)"
+        );
+    }
+    Ok(())
+}
+
+fn installing(what: &str, why: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    say(format_args!("installing {what}: {why}"));
+    let began = Instant::now();
+    work().with_context(|| format!("could not install {what}"))?;
+    say(format_args!(
+        "installed in {:.0} s",
+        began.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}
