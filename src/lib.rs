@@ -1,1 +1,37 @@
-//! core
+//! Patrol: personal access tokens that die when you say so.
+//!
+//! A personal access token (PAT) lets a program call a platform's API in its owner's name,
+//! without a password. This crate is everything about one that is a rule, a format or a
+//! decision. It does no I/O, reads no clock and knows no JavaScript: every function goes from
+//! values to values, so every decision can be tested at any second of any day. The Workers
+//! and the form are thin adapters around it.
+//!
+//! The life of a token, and where each step is decided:
+//!
+//! 1. A user fills in the form; [`rules`] judge it in the browser and again at the origin,
+//!    against the user's [`account`] and the platform's [`policy`].
+//! 2. A [`registry`] keeps the record and gives the token a place in a [`status_list`].
+//! 3. [`token::claims`] signs it with the first of the [`keys`], by way of [`jws`].
+//! 4. A program sends it with every request; [`bearer`] takes it out of the header,
+//!    [`token::verify`] checks it, and [`verdict`] decides whether the request may go on.
+//! 5. The owner revokes it; the status list says so, and no edge accepts it any more.
+//!
+//! [`api`] and [`problem`] are what all of this looks like in JSON; [`session`] is how the
+//! origin knows its user; [`identity`], [`scope`] and [`time`] are the words used throughout.
+
+pub mod account;
+pub mod api;
+pub mod bearer;
+pub mod identity;
+pub mod jws;
+pub mod keys;
+pub mod policy;
+pub mod problem;
+pub mod registry;
+pub mod rules;
+pub mod scope;
+pub mod session;
+pub mod status_list;
+pub mod time;
+pub mod token;
+pub mod verdict;

@@ -1,0 +1,55 @@
+//! The `Authorization` header (RFC 6750, section 2.1).
+
+/// Why a header holds no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BearerError {
+    /// No header, or credentials of another scheme.
+    Missing,
+    /// Our scheme, but not one token after it. Two headers, which the runtime joins with a
+    /// comma, end here as well.
+    Malformed,
+}
+
+/// Takes the token out of the header's value. The scheme is case-insensitive (RFC 9110,
+/// section 11.1).
+///
+/// # Errors
+/// [`BearerError`].
+pub fn parse(header: Option<&str>) -> Result<&str, BearerError> {
+    let header = header.unwrap_or_default().trim_ascii();
+    let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(BearerError::Missing);
+    }
+    let token = rest.trim_ascii_start();
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if token.is_empty() || !token.bytes().all(allowed) {
+        return Err(BearerError::Malformed);
+    }
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_bearer_and_one_token() {
+        for (header, expected) in [
+            (Some("Bearer patrol_a.b-c_d"), Ok("patrol_a.b-c_d")),
+            (Some("bearer   x "), Ok("x")),
+            (Some("BEARER x"), Ok("x")),
+            (None, Err(BearerError::Missing)),
+            (Some(""), Err(BearerError::Missing)),
+            (Some("Basic YTpi"), Err(BearerError::Missing)),
+            (Some("Bearerx y"), Err(BearerError::Missing)),
+            (Some("Bearer"), Err(BearerError::Malformed)),
+            (Some("Bearer  "), Err(BearerError::Malformed)),
+            (Some("Bearer a b"), Err(BearerError::Malformed)),
+            (Some("Bearer a, Bearer b"), Err(BearerError::Malformed)),
+            (Some("Bearer \"a\""), Err(BearerError::Malformed)),
+        ] {
+            assert_eq!(parse(header), expected, "{header:?}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Names of users, organizations and tokens.
+//!
+//! All three travel in headers, claims, URLs and SQL, so they are short printable ASCII
+//! without the characters that any of these would have to escape. A value of these types
+//! has been checked; there is no other way to make one.
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The longest name, in bytes.
+pub const MAX_LENGTH: usize = 64;
+
+/// The name is empty, longer than [`MAX_LENGTH`], or has a character other than ASCII
+/// letters, digits and `-._~@|:+`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidName;
+
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not 1 to {MAX_LENGTH} letters, digits and -._~@|:+")
+    }
+}
+
+impl std::error::Error for InvalidName {}
+
+fn check(text: String) -> Result<String, InvalidName> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@|:+".contains(&byte);
+    ((1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(allowed))
+        .then_some(text)
+        .ok_or(InvalidName)
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                check(text).map(Self)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                check(text.to_owned()).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+names! {
+    /// A user: the `sub` claim (RFC 7519, section 4.1.2).
+    UserId
+    /// An organization: an entry of the `org` claim, a value of `X-Organization-ID`.
+    OrganizationId
+    /// A token: the `jti` claim (RFC 7519, section 4.1.7). It is no secret.
+    TokenId
+}
+
+impl TokenId {
+    /// A name from 128 random bits: two never meet.
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        Self(Base64UrlUnpadded::encode_string(&bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_hold_nothing_that_a_header_or_url_must_escape() {
+        for good in [
+            "a",
+            "acme",
+            "auth0|5f7c",
+            "ada@example.com",
+            &"x".repeat(64),
+        ] {
+            assert!(good.parse::<UserId>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a,b",
+            "a\nb",
+            "ä",
+            "a/b",
+            "a\"b",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(bad.parse::<UserId>(), Err(InvalidName), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the Workers and a Registry say to each other.
+//!
+//! A Registry is a Durable Object that owns all tokens of its users, and the status lists of
+//! these tokens. A user's registry follows from the name alone, so that any Worker finds it.
+//! Both sides share these types: a call that one side does not know does not compile.
+
+use crate::{
+    api::TokenRecord,
+    identity::{OrganizationId, TokenId, UserId},
+    status_list::Status,
+    time::{Timestamp, numeric},
+    token::StatusReference,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The number of the registry in which a user lives, of `count` (at least 1). The count can
+/// never change: users would lose sight of their tokens.
+pub fn of_user(user: &UserId, count: u16) -> u16 {
+    let digest = Sha256::digest(user.as_str());
+    let number = u64::from_be_bytes(digest[..8].try_into().unwrap_or_default());
+    u16::try_from(number % u64::from(count.max(1))).unwrap_or_default()
+}
+
+/// The object's name for `idFromName`.
+pub fn object_name(number: u16) -> String {
+    format!("registry-{number}")
+}
+
+/// A call to a registry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Make a token, if the owner may have one more.
+    Create(Create),
+    /// All tokens of a user.
+    List {
+        /// Whose.
+        owner: UserId,
+    },
+    /// One token of a user.
+    Read {
+        /// Whose.
+        owner: UserId,
+        /// Which.
+        id: TokenId,
+    },
+    /// End a token.
+    Revoke {
+        /// Whose.
+        owner: UserId,
+        /// Which.
+        id: TokenId,
+    },
+    /// The status of one entry.
+    Status(StatusReference),
+    /// A whole list, signed now.
+    SignedList {
+        /// Its number in this registry.
+        list: u32,
+    },
+}
+
+/// A creation that the rules allow.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Create {
+    /// Who makes it.
+    pub owner: UserId,
+    /// 128 random bits.
+    pub id: TokenId,
+    /// Checked.
+    pub name: String,
+    /// Checked.
+    pub organizations: Vec<OrganizationId>,
+    /// Checked names; None: RBAC is off.
+    pub scopes: Option<Vec<String>>,
+    /// When it is made.
+    #[serde(with = "numeric")]
+    pub created_at: Timestamp,
+    /// When it expires.
+    #[serde(with = "numeric")]
+    pub expires_at: Timestamp,
+}
+
+/// A registry's answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// The token's record, and where its status stands.
+    Created {
+        /// As the list will show it.
+        record: TokenRecord,
+        /// For the token's claims.
+        status: StatusReference,
+    },
+    /// The owner has as many active tokens as there may be.
+    LimitReached,
+    /// Newest first.
+    List(Vec<TokenRecord>),
+    /// One token.
+    Record(TokenRecord),
+    /// One token, ended: refused at every edge since this answer.
+    Revoked(TokenRecord),
+    /// No such token of this user, or no such list.
+    NotFound,
+    /// The status of one entry.
+    Status(Status),
+    /// A signed list.
+    SignedList(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pinned: users would lose their tokens if this ever gave other numbers.
+    #[test]
+    fn a_user_stays_in_one_registry() {
+        let number = |user: &str| of_user(&user.parse().unwrap(), 16);
+        assert_eq!([number("ada"), number("vic"), number("otto")], [14, 10, 7]);
+    }
+}

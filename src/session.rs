@@ -1,0 +1,148 @@
+//! The session of a signed-in user: a signed cookie of 12 hours.
+//!
+//! It has a `typ` and keys of its own, so that no access token is ever taken for a session
+//! nor the other way round. It names the user and nothing else: roles are looked up on every
+//! request, so a change of them needs no new sign-in.
+
+use crate::{
+    identity::UserId,
+    jws::{self, Unverified},
+    keys::{KeySet, SigningKey},
+    time::{Timestamp, numeric},
+};
+use serde::{Deserialize, Serialize};
+
+/// The `typ` of a session.
+pub const TYPE: &str = "session+jwt";
+
+/// How long a session lasts, in seconds.
+pub const LIFETIME: u64 = 12 * 60 * 60;
+
+/// The longest cookie that is looked at, in bytes.
+const MAX_LENGTH: usize = 1024;
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: UserId,
+    #[serde(with = "numeric")]
+    iat: Timestamp,
+    #[serde(with = "numeric")]
+    exp: Timestamp,
+}
+
+/// Signs a session that begins now.
+///
+/// # Errors
+/// None in practice: the claims are plain.
+pub fn sign(
+    user: UserId,
+    now: Timestamp,
+    key: &SigningKey,
+) -> Result<String, jwt_compact::CreationError> {
+    let claims = Claims {
+        sub: user,
+        iat: now,
+        exp: now.plus(LIFETIME),
+    };
+    jws::sign(key, TYPE, &claims)
+}
+
+/// Whose session it is; None when it is over or not ours.
+pub fn verify(text: &str, now: Timestamp, keys: &KeySet) -> Option<UserId> {
+    let unverified = Unverified::parse(text, TYPE, MAX_LENGTH).ok()?;
+    let claims: Claims = unverified.verify(keys).ok()?;
+    (claims.iat <= now && now < claims.exp).then_some(claims.sub)
+}
+
+/// The cookie's name. On https the prefix binds it to this host and to https (RFC 6265bis,
+/// section 4.1.3.2); plain http, which only loopback may use, cannot have it.
+pub const fn cookie_name(https: bool) -> &'static str {
+    if https {
+        "__Host-patrol_session"
+    } else {
+        "patrol_session"
+    }
+}
+
+/// The value of `Set-Cookie`. An empty session ends it.
+pub fn set_cookie(session: &str, https: bool) -> String {
+    let name = cookie_name(https);
+    let age = if session.is_empty() { 0 } else { LIFETIME };
+    let secure = if https { "; Secure" } else { "" };
+    format!("{name}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// The session in a `Cookie` header. When the name stands twice, none is believed: the second
+/// may come from a neighbouring host.
+pub fn from_cookies(header: &str, https: bool) -> Option<&str> {
+    let name = cookie_name(https);
+    let mut found = cookies(header).filter(|(key, _)| *key == name);
+    let (_, session) = found.next()?;
+    found.next().is_none().then_some(session)
+}
+
+/// A `Cookie` header without our session: what the upstream may see. None: nothing is left.
+pub fn without_session(header: &str) -> Option<String> {
+    let ours = [cookie_name(true), cookie_name(false)];
+    let kept: Vec<_> = header
+        .split(';')
+        .map(str::trim)
+        .filter(|pair| {
+            let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
+            !pair.is_empty() && !ours.contains(&key.trim())
+        })
+        .collect();
+    (!kept.is_empty()).then(|| kept.join("; "))
+}
+
+fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
+    header
+        .split(';')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (key.trim(), value.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::SigningKeys;
+
+    #[test]
+    fn a_session_names_its_user_for_12_hours() {
+        let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[3; 32])).unwrap();
+        let other = SigningKeys::from_jwks(&SigningKeys::generate(&[4; 32])).unwrap();
+        let now = Timestamp::from_seconds(1_000_000);
+        let ada: UserId = "ada".parse().unwrap();
+        let text = sign(ada.clone(), now, keys.first()).unwrap();
+        assert_eq!(verify(&text, now, keys.public()), Some(ada.clone()));
+        assert_eq!(
+            verify(&text, now.plus(LIFETIME - 1), keys.public()),
+            Some(ada)
+        );
+        assert_eq!(verify(&text, now.plus(LIFETIME), keys.public()), None);
+        assert_eq!(
+            verify(&text, Timestamp::from_seconds(999_999), keys.public()),
+            None
+        );
+        assert_eq!(verify(&text, now, other.public()), None);
+    }
+
+    #[test]
+    fn the_cookie_is_found_once_and_kept_from_the_upstream() {
+        for (header, found, rest) in [
+            ("patrol_session=a", Some("a"), None),
+            ("x=1; patrol_session=a; y=2", Some("a"), Some("x=1; y=2")),
+            ("patrol_session=a; patrol_session=b", None, None),
+            ("xpatrol_session=a", None, Some("xpatrol_session=a")),
+            ("__Host-patrol_session=a;z=3", None, Some("z=3")),
+            ("", None, None),
+        ] {
+            assert_eq!(from_cookies(header, false), found, "{header}");
+            assert_eq!(without_session(header).as_deref(), rest, "{header}");
+        }
+        assert_eq!(
+            set_cookie("s", true),
+            "__Host-patrol_session=s; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax; Secure"
+        );
+    }
+}

@@ -1,0 +1,519 @@
+//! Token Status List (draft-ietf-oauth-status-list-21).
+//!
+//! A list is an array of small numbers, one for each token: here two bits, 2^17 entries,
+//! 32 KiB. It is published zlib-compressed in a signed JWT, so that anyone can check our
+//! tokens with the key set and the libraries that exist. What makes it fresh at the edge is
+//! not here: a list by itself says only what was true when it was signed.
+
+use crate::{
+    jws::{self, Unverified},
+    keys::{KeySet, SigningKey},
+    time::{Timestamp, numeric},
+};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use miniz_oxide::{deflate::compress_to_vec_zlib, inflate::decompress_to_vec_zlib_with_limit};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Entries in each of our lists.
+pub const LIST_SIZE: u32 = 1 << 17;
+
+/// The `typ` of a signed list (section 5.1).
+pub const TYPE: &str = "statuslist+jwt";
+
+/// The longest signed list that is read, in bytes: 32 KiB that do not compress, with room.
+pub const MAX_SIGNED_LENGTH: usize = 64 * 1024;
+
+/// What a list says of one token (section 7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// 0x00
+    Valid,
+    /// 0x01: revoked, for good.
+    Invalid,
+    /// 0x02: not to be used for now.
+    Suspended,
+    /// Any other value: meant for applications, and none of ours.
+    Other(u8),
+}
+
+impl From<u8> for Status {
+    fn from(value: u8) -> Self {
+        match value {
+            0 => Self::Valid,
+            1 => Self::Invalid,
+            2 => Self::Suspended,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl From<Status> for u8 {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Valid => 0,
+            Status::Invalid => 1,
+            Status::Suspended => 2,
+            Status::Other(value) => value,
+        }
+    }
+}
+
+/// Bits per entry (section 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum Bits {
+    /// Valid or not.
+    One,
+    /// Room for SUSPENDED: what our lists have.
+    Two,
+    /// Four bits.
+    Four,
+    /// A byte each.
+    Eight,
+}
+
+impl Bits {
+    const fn count(self) -> u8 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+            Self::Four => 4,
+            Self::Eight => 8,
+        }
+    }
+
+    /// Byte index, shift and mask of an entry.
+    fn place(self, idx: u32) -> (usize, u32, u8) {
+        let per_byte = 8 / u32::from(self.count());
+        let shift = idx % per_byte * u32::from(self.count());
+        (
+            (idx / per_byte) as usize,
+            shift,
+            u8::MAX >> (8 - self.count()),
+        )
+    }
+}
+
+impl TryFrom<u8> for Bits {
+    type Error = &'static str;
+    fn try_from(count: u8) -> Result<Self, Self::Error> {
+        Ok(match count {
+            1 => Self::One,
+            2 => Self::Two,
+            4 => Self::Four,
+            8 => Self::Eight,
+            _ => return Err("bits must be 1, 2, 4 or 8"),
+        })
+    }
+}
+
+impl From<Bits> for u8 {
+    fn from(bits: Bits) -> Self {
+        bits.count()
+    }
+}
+
+/// An array of statuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusList {
+    bits: Bits,
+    bytes: Vec<u8>,
+}
+
+/// Why a text is not a status list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeError {
+    /// `lst` is not base64url without padding.
+    Base64,
+    /// `lst` is not zlib, or inflates to more than the cap.
+    Zlib,
+}
+
+impl StatusList {
+    /// A list of at least `size` entries, all VALID.
+    pub fn new(bits: Bits, size: u32) -> Self {
+        let per_byte = 8 / u32::from(bits.count());
+        Self {
+            bits,
+            bytes: vec![0; size.div_ceil(per_byte) as usize],
+        }
+    }
+
+    /// One of our own lists: two bits, [`LIST_SIZE`] entries.
+    pub fn ours() -> Self {
+        Self::new(Bits::Two, LIST_SIZE)
+    }
+
+    /// The status of an entry; None beyond the end.
+    pub fn get(&self, idx: u32) -> Option<Status> {
+        let (byte, shift, mask) = self.bits.place(idx);
+        let value = self.bytes.get(byte)? >> shift & mask;
+        Some(Status::from(value))
+    }
+
+    /// Sets an entry, and says whether the list has it. Bits that do not fit are cut.
+    pub fn set(&mut self, idx: u32, status: Status) -> bool {
+        let (byte, shift, mask) = self.bits.place(idx);
+        let Some(byte) = self.bytes.get_mut(byte) else {
+            return false;
+        };
+        *byte = *byte & !(mask << shift) | (u8::from(status) & mask) << shift;
+        true
+    }
+
+    /// The `lst` member: zlib, then base64url (section 4.2).
+    pub fn encode(&self) -> String {
+        Base64UrlUnpadded::encode_string(&compress_to_vec_zlib(&self.bytes, 9))
+    }
+
+    /// Reads a `lst` member. `cap` bounds the inflated bytes: a few hundred bytes of zlib can
+    /// inflate to a megabyte.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode(bits: Bits, lst: &str, cap: usize) -> Result<Self, DecodeError> {
+        let packed = Base64UrlUnpadded::decode_vec(lst).map_err(|_| DecodeError::Base64)?;
+        let bytes =
+            decompress_to_vec_zlib_with_limit(&packed, cap).map_err(|_| DecodeError::Zlib)?;
+        Ok(Self { bits, bytes })
+    }
+}
+
+/// Which list: the registry that owns it, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StatusListId {
+    /// The registry's number.
+    pub registry: u16,
+    /// The list's number in the registry, from 0.
+    pub list: u32,
+}
+
+impl StatusListId {
+    /// The path under which the origin serves the list; also its key in KV.
+    pub fn path(self) -> String {
+        format!("/status/{}/{}", self.registry, self.list)
+    }
+
+    /// The `uri` of the list.
+    pub fn uri(self, issuer: &str) -> String {
+        format!("{issuer}{}", self.path())
+    }
+
+    /// Reads a path in the one spelling that [`Self::path`] gives.
+    pub fn from_path(path: &str) -> Option<Self> {
+        let (registry, list) = path.strip_prefix("/status/")?.split_once('/')?;
+        let id = Self {
+            registry: registry.parse().ok()?,
+            list: list.parse().ok()?,
+        };
+        (id.path() == path).then_some(id)
+    }
+
+    /// Reads a `uri` of this installation.
+    pub fn from_uri(issuer: &str, uri: &str) -> Option<Self> {
+        Self::from_path(uri.strip_prefix(issuer)?)
+    }
+
+    /// Does a list of ours have that entry?
+    pub fn holds(self, idx: u32) -> bool {
+        idx < LIST_SIZE
+    }
+}
+
+/// The claims of a signed list (section 5.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListClaims {
+    /// The list's own `uri`.
+    pub sub: String,
+    /// When it was signed.
+    #[serde(with = "numeric")]
+    pub iat: Timestamp,
+    /// When it must no longer be used.
+    #[serde(with = "numeric")]
+    pub exp: Timestamp,
+    /// Seconds after which a holder should fetch it again.
+    pub ttl: u64,
+    /// The list.
+    pub status_list: Packed,
+}
+
+/// The `status_list` claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    /// Bits per entry.
+    pub bits: Bits,
+    /// Compressed entries.
+    pub lst: String,
+}
+
+/// How long a signed list may be used, and how soon a holder should ask again, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Validity {
+    /// From `iat` to `exp`.
+    pub lifetime: u64,
+    /// `ttl`
+    pub ttl: u64,
+}
+
+/// Signs a list.
+///
+/// # Errors
+/// None in practice: the claims are plain.
+pub fn sign(
+    list: &StatusList,
+    uri: String,
+    now: Timestamp,
+    validity: Validity,
+    key: &SigningKey,
+) -> Result<String, jwt_compact::CreationError> {
+    let claims = ListClaims {
+        sub: uri,
+        iat: now,
+        exp: now.plus(validity.lifetime),
+        ttl: validity.ttl,
+        status_list: Packed {
+            bits: list.bits,
+            lst: list.encode(),
+        },
+    };
+    jws::sign(key, TYPE, &claims)
+}
+
+/// Why a signed list is not to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListError {
+    /// Not a signed list by one of our keys.
+    Signature,
+    /// Another list than the one asked for (`sub`), or one whose time is over.
+    Claims,
+    /// The list itself cannot be read, or has another shape than ours.
+    Shape,
+}
+
+/// Reads a signed list of ours, and says when it was signed.
+///
+/// # Errors
+/// [`ListError`].
+pub fn verify(
+    text: &str,
+    uri: &str,
+    now: Timestamp,
+    keys: &KeySet,
+) -> Result<(StatusList, Timestamp), ListError> {
+    let unverified =
+        Unverified::parse(text, TYPE, MAX_SIGNED_LENGTH).map_err(|_| ListError::Signature)?;
+    let claims: ListClaims = unverified.verify(keys).map_err(|_| ListError::Signature)?;
+    if claims.sub != uri || now >= claims.exp {
+        return Err(ListError::Claims);
+    }
+    let expected = StatusList::ours();
+    let cap = expected.bytes.len();
+    let list = StatusList::decode(claims.status_list.bits, &claims.status_list.lst, cap)
+        .map_err(|_| ListError::Shape)?;
+    if list.bits != expected.bits || list.bytes.len() != cap {
+        return Err(ListError::Shape);
+    }
+    Ok((list, claims.iat))
+}
+
+/// The order in which a list's places are given out: every place once, in an order that
+/// nobody without the key can foresee, so that neither a place nor the distance of two says
+/// when a token was made or how many there are (section 12.5, herd privacy).
+///
+/// It is a permutation of `0..LIST_SIZE` made of a small Feistel network with SHA-256 as its
+/// round function. A counter and a key are all the state: drawing at random until a free place
+/// is found would need the used ones, and slows down as the list fills. Not a cipher: the
+/// places are published in the tokens anyway.
+#[derive(Clone)]
+pub struct Places {
+    key: [u8; 16],
+}
+
+impl Places {
+    /// Half of the 18 bits that the network permutes; places beyond the list are walked over.
+    const HALF: u32 = 9;
+    const ROUNDS: u8 = 6;
+
+    /// The order that belongs to 16 random bytes.
+    pub fn new(key: [u8; 16]) -> Self {
+        Self { key }
+    }
+
+    /// The place of the list's token number `count`, from 0; None when the list is full.
+    pub fn nth(&self, count: u32) -> Option<u32> {
+        if count >= LIST_SIZE {
+            return None;
+        }
+        // Cycle walking: the domain is twice the list, so two steps on average; a permutation
+        // that starts inside the list comes back to it.
+        let mut place = self.permute(count);
+        while place >= LIST_SIZE {
+            place = self.permute(place);
+        }
+        Some(place)
+    }
+
+    fn permute(&self, value: u32) -> u32 {
+        let mask = (1 << Self::HALF) - 1;
+        let (mut left, mut right) = (value >> Self::HALF, value & mask);
+        for round in 0..Self::ROUNDS {
+            let digest = Sha256::new()
+                .chain_update(self.key)
+                .chain_update([round])
+                .chain_update(right.to_be_bytes())
+                .finalize();
+            let mixed = u32::from_be_bytes([0, 0, digest[0], digest[1]]) & mask;
+            (left, right) = (right, left ^ mixed);
+        }
+        left << Self::HALF | right
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::SigningKeys;
+    use std::collections::BTreeMap;
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        vectors: Vec<Vector>,
+    }
+
+    #[derive(Deserialize)]
+    struct Vector {
+        bits: u8,
+        size: u32,
+        lst: String,
+        status: BTreeMap<u32, u8>,
+    }
+
+    /// The draft's appendix "Test vectors for Status List encoding" and its section 4.1.
+    #[test]
+    fn the_drafts_vectors_decode_and_come_back() {
+        let json = include_str!("../tests/vectors/status-list.json");
+        let vectors: Vectors = serde_json::from_str(json).unwrap();
+        assert!(vectors.vectors.len() >= 4);
+        for vector in vectors.vectors {
+            let bits = Bits::try_from(vector.bits).unwrap();
+            let list = StatusList::decode(bits, &vector.lst, 1 << 20).unwrap();
+            let set: BTreeMap<u32, u8> = (0..vector.size)
+                .map(|idx| (idx, u8::from(list.get(idx).unwrap())))
+                .filter(|(_, status)| *status != 0)
+                .collect();
+            let expected: BTreeMap<u32, u8> = vector
+                .status
+                .into_iter()
+                .filter(|(_, status)| *status != 0)
+                .collect();
+            assert_eq!(set, expected, "{} bits", vector.bits);
+            let again = StatusList::decode(bits, &list.encode(), 1 << 20).unwrap();
+            assert_eq!(again, list);
+            let mut built = StatusList::new(bits, vector.size);
+            for (idx, status) in expected {
+                assert!(built.set(idx, Status::from(status)));
+            }
+            assert_eq!(built, list);
+        }
+    }
+
+    #[test]
+    fn a_list_that_inflates_beyond_the_cap_is_refused() {
+        let bomb = StatusList::new(Bits::Eight, 1 << 20).encode();
+        assert_eq!(
+            StatusList::decode(Bits::Two, &bomb, 1 << 15),
+            Err(DecodeError::Zlib)
+        );
+        assert_eq!(
+            StatusList::decode(Bits::Two, "a=b", 8),
+            Err(DecodeError::Base64)
+        );
+        assert_eq!(
+            StatusList::decode(Bits::Two, "AAAA", 8),
+            Err(DecodeError::Zlib)
+        );
+    }
+
+    #[test]
+    fn setting_one_entry_leaves_its_neighbours() {
+        let mut list = StatusList::ours();
+        assert!(list.set(5, Status::Invalid) && list.set(6, Status::Suspended));
+        assert!(list.set(5, Status::Valid));
+        let found: Vec<_> = (4..8).filter_map(|idx| list.get(idx)).collect();
+        assert_eq!(
+            found,
+            [
+                Status::Valid,
+                Status::Valid,
+                Status::Suspended,
+                Status::Valid
+            ]
+        );
+        assert!(!list.set(LIST_SIZE, Status::Invalid));
+        assert_eq!(list.get(LIST_SIZE), None);
+    }
+
+    #[test]
+    fn a_uri_has_one_spelling() {
+        let id = StatusListId {
+            registry: 3,
+            list: 12,
+        };
+        assert_eq!(
+            StatusListId::from_uri("https://p", &id.uri("https://p")),
+            Some(id)
+        );
+        for bad in [
+            "/status/3",
+            "/status/03/12",
+            "/status/+3/12",
+            "/status/3/12/",
+            "/status/70000/1",
+            "/x/3/12",
+        ] {
+            assert_eq!(StatusListId::from_path(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_signed_list_is_believed_for_its_uri_its_time_and_its_key_only() {
+        let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[1; 32])).unwrap();
+        let other = SigningKeys::from_jwks(&SigningKeys::generate(&[2; 32])).unwrap();
+        let mut list = StatusList::ours();
+        list.set(77, Status::Invalid);
+        let now = Timestamp::from_seconds(1_000);
+        let validity = Validity {
+            lifetime: 60,
+            ttl: 10,
+        };
+        let text = sign(&list, "u".to_owned(), now, validity, keys.first()).unwrap();
+        assert_eq!(verify(&text, "u", now, keys.public()), Ok((list, now)));
+        assert_eq!(
+            verify(&text, "v", now, keys.public()),
+            Err(ListError::Claims)
+        );
+        assert_eq!(
+            verify(&text, "u", now.plus(60), keys.public()),
+            Err(ListError::Claims)
+        );
+        assert_eq!(
+            verify(&text, "u", now, other.public()),
+            Err(ListError::Signature)
+        );
+    }
+
+    #[test]
+    fn every_place_is_given_out_once_in_no_order() {
+        let places = Places::new([9; 16]);
+        let mut used = vec![false; LIST_SIZE as usize];
+        for count in 0..LIST_SIZE {
+            let place = places.nth(count).unwrap();
+            assert!(!std::mem::replace(&mut used[place as usize], true));
+        }
+        assert_eq!(places.nth(LIST_SIZE), None);
+        let first: Vec<_> = (0..4).map(|count| places.nth(count).unwrap()).collect();
+        assert!(first.windows(2).any(|pair| pair[0] > pair[1]), "{first:?}");
+        assert_ne!(places.nth(0), Places::new([8; 16]).nth(0));
+    }
+}

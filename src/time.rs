@@ -1,0 +1,116 @@
+//! Points in time, in whole seconds.
+//!
+//! Nothing here reads a clock: the time is always an argument, so every decision
+//! can be tested at any second. Text is RFC 3339 in UTC; JWT times are numbers.
+
+use chrono::{DateTime, SecondsFormat};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::fmt;
+
+/// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted (a `NumericDate` of RFC 7519,
+/// section 2, without a fraction).
+///
+/// It serializes as RFC 3339 text, for people and wire types; claims use [`numeric`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Timestamp(u64);
+
+/// Seconds in a day.
+pub const DAY: u64 = 86_400;
+
+impl Timestamp {
+    /// Noon of the last day of the year 9999: the last that RFC 3339 can write, about.
+    pub const MAX: Self = Self(253_402_214_400);
+
+    /// That many seconds after the epoch; later than [`Self::MAX`] becomes `MAX`.
+    pub const fn from_seconds(seconds: u64) -> Self {
+        if seconds > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(seconds)
+        }
+    }
+
+    /// Milliseconds after the epoch, as clocks in Workers tell it, rounded down.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self::from_seconds(millis / 1000)
+    }
+
+    /// Seconds after the epoch.
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
+
+    /// This time and that many seconds.
+    #[must_use]
+    pub const fn plus(self, seconds: u64) -> Self {
+        Self::from_seconds(self.0.saturating_add(seconds))
+    }
+
+    /// Seconds since an earlier time; 0 if it is not earlier.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// RFC 3339 in UTC, to the second: `2026-11-24T12:00:00Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = i64::try_from(self.0)
+            .ok()
+            .and_then(|s| DateTime::from_timestamp(s, 0));
+        f.write_str(
+            &time
+                .unwrap_or_default()
+                .to_rfc3339_opts(SecondsFormat::Secs, true),
+        )
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time = DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
+        let seconds =
+            u64::try_from(time.timestamp()).map_err(|_| D::Error::custom("a time before 1970"))?;
+        Ok(Self::from_seconds(seconds))
+    }
+}
+
+/// Times as JSON integers, for claims and for SQL. A fraction is refused: `exp` must have
+/// one meaning everywhere.
+pub mod numeric {
+    use super::{Deserialize, Deserializer, Serializer, Timestamp};
+
+    /// As a number of seconds.
+    #[allow(clippy::missing_errors_doc, clippy::trivially_copy_pass_by_ref)]
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(time.seconds())
+    }
+
+    /// From a number of seconds.
+    #[allow(clippy::missing_errors_doc)]
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        u64::deserialize(deserializer).map(Timestamp::from_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_in_utc() {
+        let time = Timestamp::from_seconds(1_700_000_000);
+        let json = serde_json::to_string(&time).unwrap();
+        assert_eq!(json, "\"2023-11-14T22:13:20Z\"");
+        assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), time);
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T00:00:00Z");
+        assert_eq!(Timestamp::from_seconds(u64::MAX), Timestamp::MAX);
+    }
+}

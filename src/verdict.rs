@@ -1,0 +1,337 @@
+//! The decision: may this request go on?
+//!
+//! [`authorize`] is the one place where it is made. It takes facts and gives a verdict; the
+//! edge gathers the facts and carries the verdict out. The order is fixed and each step
+//! assumes the ones before: header, signature and claims, times, revocation, route,
+//! organization, scopes. What is not allowed by the end is denied.
+
+use crate::{
+    bearer::BearerError,
+    identity::OrganizationId,
+    jws::ParseError,
+    policy::{Policy, Route},
+    problem::Problem,
+    scope::Requirement,
+    status_list::Status,
+    time::Timestamp,
+    token::{Grant, Token, TokenError},
+};
+use std::fmt::Write as _;
+
+/// What a request asks, without its token.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// As sent.
+    pub method: &'a str,
+    /// Still escaped, without the query.
+    pub path: &'a str,
+    /// `X-Organization-ID`
+    pub organization: Option<&'a str>,
+    /// When it arrived.
+    pub now: Timestamp,
+}
+
+/// What is known of the token's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// The status, fresh enough to act on.
+    Known(Status),
+    /// Nobody could tell.
+    Unavailable,
+}
+
+/// A token that may be used for this request.
+#[derive(Debug, Clone, Copy)]
+pub struct Permit<'a> {
+    /// The token.
+    pub token: &'a Token,
+    /// The organization that the request acts in, where it names one.
+    pub organization: Option<&'a OrganizationId>,
+    /// The rule that covers the request.
+    pub route: &'static Route,
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denial {
+    /// No credentials of our scheme.
+    TokenMissing,
+    /// Not a token of this installation.
+    TokenMalformed(Malformed),
+    /// A wrong signature, or by an unknown key.
+    SignatureInvalid,
+    /// `now >= exp`
+    TokenExpired,
+    /// `now < nbf`
+    TokenNotYetValid,
+    /// The owner ended it.
+    TokenRevoked,
+    /// Not to be used for now.
+    TokenSuspended,
+    /// No rule covers the request.
+    RouteUnknown,
+    /// The route acts in an organization, and the request names none.
+    OrganizationRequired,
+    /// Not an organization of the token.
+    OrganizationMismatch,
+    /// The token's scopes do not cover the route.
+    ScopeInsufficient(Requirement),
+    /// The status cannot be known now.
+    RevocationUnavailable,
+}
+
+/// What is wrong with the form of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// The header `Authorization` is not `Bearer` and one token.
+    Header,
+    /// The token is not what our tokens are.
+    Token(TokenError),
+}
+
+impl From<BearerError> for Denial {
+    fn from(error: BearerError) -> Self {
+        match error {
+            BearerError::Missing => Self::TokenMissing,
+            BearerError::Malformed => Self::TokenMalformed(Malformed::Header),
+        }
+    }
+}
+
+impl From<TokenError> for Denial {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Signature => Self::SignatureInvalid,
+            other => Self::TokenMalformed(Malformed::Token(other)),
+        }
+    }
+}
+
+/// Judges the times of a token. It stands apart from [`authorize`], which calls it, so that
+/// the edge can spare itself the status of a token that is over anyway.
+///
+/// # Errors
+/// [`Denial::TokenExpired`] and [`Denial::TokenNotYetValid`], without leeway.
+pub fn check_times(token: &Token, now: Timestamp) -> Result<(), Denial> {
+    if now >= token.expires_at {
+        Err(Denial::TokenExpired)
+    } else if now < token.not_before {
+        Err(Denial::TokenNotYetValid)
+    } else {
+        Ok(())
+    }
+}
+
+/// Decides on a request with a token whose signature is right.
+///
+/// # Errors
+/// The first [`Denial`] in the fixed order.
+pub fn authorize<'a>(
+    request: &Request<'_>,
+    token: &'a Token,
+    revocation: Revocation,
+    policy: &Policy,
+) -> Result<Permit<'a>, Denial> {
+    check_times(token, request.now)?;
+    match revocation {
+        Revocation::Known(Status::Valid) => {}
+        Revocation::Known(Status::Invalid) => return Err(Denial::TokenRevoked),
+        // A status that we do not know is no licence.
+        Revocation::Known(Status::Suspended | Status::Other(_)) => {
+            return Err(Denial::TokenSuspended);
+        }
+        Revocation::Unavailable => return Err(Denial::RevocationUnavailable),
+    }
+    let route = policy
+        .route(request.method, request.path)
+        .ok_or(Denial::RouteUnknown)?;
+    let organization = match request.organization {
+        // Named is checked, needed or not: the upstream is told what we let pass.
+        Some(named) => {
+            let found = token.organizations.iter().find(|id| id.as_str() == named);
+            Some(found.ok_or(Denial::OrganizationMismatch)?)
+        }
+        None if route.organization => return Err(Denial::OrganizationRequired),
+        None => None,
+    };
+    if policy.rbac && !route.requirement.is_met_by(token.grant.scopes()) {
+        return Err(Denial::ScopeInsufficient(route.requirement));
+    }
+    Ok(Permit {
+        token,
+        organization,
+        route,
+    })
+}
+
+impl Permit<'_> {
+    /// The token's scopes for `X-Patrol-Scopes`: as signed; None without scopes.
+    pub fn scopes(&self) -> Option<&str> {
+        match &self.token.grant {
+            Grant::Scopes { claim, .. } => Some(claim),
+            Grant::Unscoped => None,
+        }
+    }
+}
+
+/// Seconds after which a refused client should ask again when the status was unavailable.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+impl Denial {
+    /// Stable, for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TokenMissing => "token-missing",
+            Self::TokenMalformed(_) => "token-malformed",
+            Self::SignatureInvalid => "signature-invalid",
+            Self::TokenExpired => "token-expired",
+            Self::TokenNotYetValid => "token-not-yet-valid",
+            Self::TokenRevoked => "token-revoked",
+            Self::TokenSuspended => "token-suspended",
+            Self::RouteUnknown => "route-unknown",
+            Self::OrganizationRequired => "organization-required",
+            Self::OrganizationMismatch => "organization-mismatch",
+            Self::ScopeInsufficient(_) => "scope-insufficient",
+            Self::RevocationUnavailable => "revocation-unavailable",
+        }
+    }
+
+    /// HTTP status.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::TokenMissing
+            | Self::TokenMalformed(_)
+            | Self::SignatureInvalid
+            | Self::TokenExpired
+            | Self::TokenNotYetValid
+            | Self::TokenRevoked
+            | Self::TokenSuspended => 401,
+            Self::RouteUnknown | Self::OrganizationMismatch | Self::ScopeInsufficient(_) => 403,
+            Self::OrganizationRequired => 400,
+            Self::RevocationUnavailable => 503,
+        }
+    }
+
+    const fn title(&self) -> &'static str {
+        match self {
+            Self::TokenMissing => "No access token",
+            Self::TokenMalformed(_) => "Not an access token of this service",
+            Self::SignatureInvalid => "The token's signature is wrong",
+            Self::TokenExpired => "The token has expired",
+            Self::TokenNotYetValid => "The token is not valid yet",
+            Self::TokenRevoked => "The token has been revoked",
+            Self::TokenSuspended => "The token is suspended",
+            Self::RouteUnknown => "No rule covers this request",
+            Self::OrganizationRequired => "The request names no organization",
+            Self::OrganizationMismatch => "The token is not for this organization",
+            Self::ScopeInsufficient(_) => "The token lacks a permission",
+            Self::RevocationUnavailable => "The token's status cannot be checked right now",
+        }
+    }
+
+    fn detail(&self, policy: &Policy) -> String {
+        match self {
+            Self::TokenMissing => "Send the header `Authorization: Bearer <token>`.".to_owned(),
+            Self::TokenMalformed(what) => what.detail().to_owned(),
+            Self::SignatureInvalid => {
+                "It was changed on its way, or its key is no longer in use; create a new token."
+                    .to_owned()
+            }
+            Self::TokenExpired => "Create a new token.".to_owned(),
+            Self::TokenNotYetValid => "Try again later; check the clocks involved.".to_owned(),
+            Self::TokenRevoked => "Its owner revoked it, for good; create a new token.".to_owned(),
+            Self::TokenSuspended => "Ask the token's owner or an administrator.".to_owned(),
+            Self::RouteUnknown => {
+                "Tokens cannot be used for this method and path; check both.".to_owned()
+            }
+            Self::OrganizationRequired => {
+                "Send the header `X-Organization-ID` with an organization of the token.".to_owned()
+            }
+            Self::OrganizationMismatch => {
+                "Name an organization in `X-Organization-ID` that the token was created for."
+                    .to_owned()
+            }
+            Self::ScopeInsufficient(requirement) => {
+                let mut text = "This request needs ".to_owned();
+                for (number, alternative) in requirement.alternatives.iter().enumerate() {
+                    let joint = if number == 0 { "" } else { ", or " };
+                    let names = policy.scope_names(*alternative).join(" and ");
+                    // Writing to a String cannot fail.
+                    let _ = write!(text, "{joint}{names}");
+                }
+                text + "; create a token with it."
+            }
+            Self::RevocationUnavailable => {
+                "The request was refused to be safe; try again in a moment.".to_owned()
+            }
+        }
+    }
+
+    /// The body of the refusal.
+    pub fn problem(&self, policy: &Policy) -> Problem {
+        Problem::new(
+            self.code(),
+            self.status(),
+            self.title(),
+            self.detail(policy),
+        )
+    }
+
+    /// The value of `WWW-Authenticate` (RFC 6750, section 3), where the refusal is about
+    /// credentials. Without credentials it carries no error code (section 3.1).
+    pub fn challenge(&self, policy: &Policy) -> Option<String> {
+        let error = match self {
+            Self::TokenMissing => return Some("Bearer realm=\"patrol\"".to_owned()),
+            Self::ScopeInsufficient(requirement) => {
+                let first = requirement
+                    .alternatives
+                    .first()
+                    .copied()
+                    .unwrap_or_default();
+                let scope = policy.scope_names(first).join(" ");
+                return Some(format!(
+                    "Bearer realm=\"patrol\", error=\"insufficient_scope\", error_description=\"{}\", scope=\"{scope}\"",
+                    self.title()
+                ));
+            }
+            _ if self.status() == 401 => "invalid_token",
+            _ => return None,
+        };
+        Some(format!(
+            "Bearer realm=\"patrol\", error=\"{error}\", error_description=\"{}\"",
+            self.title()
+        ))
+    }
+
+    /// Seconds for `Retry-After`.
+    pub const fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::RevocationUnavailable => Some(RETRY_AFTER_SECONDS),
+            _ => None,
+        }
+    }
+}
+
+impl Malformed {
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::Header => "The header must be `Authorization: Bearer <token>` with one token.",
+            Self::Token(error) => match error {
+                TokenError::Form(ParseError::TooLong) => "It is longer than any token of ours.",
+                TokenError::Form(ParseError::NotCompact) => {
+                    "It is not a JWT in compact form; was all of it copied?"
+                }
+                TokenError::Form(ParseError::Header) => {
+                    "Its header has other members than alg, typ and kid."
+                }
+                TokenError::Form(ParseError::Algorithm) => "Its algorithm is not EdDSA.",
+                TokenError::Form(ParseError::Type) => "It is a JWT, but no access token.",
+                TokenError::Signature => "Its signature is wrong.",
+                TokenError::Claims => "Its claims are not those of an access token.",
+                TokenError::Issuer => "It was issued by another service.",
+                TokenError::Audience => "It was issued for another service.",
+                TokenError::Lifetime => "Its lifetime is not possible.",
+            },
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Every outcome of a request, and the order in which they are decided.
+
+use patrol::{
+    policy::POLICY,
+    status_list::{Status, StatusListId},
+    time::Timestamp,
+    token::{Grant, StatusReference, Token, TokenError},
+    verdict::{Denial, Malformed, Request, Revocation, authorize},
+};
+
+const VALID: Revocation = Revocation::Known(Status::Valid);
+
+fn token(scope: Option<&str>) -> Token {
+    Token {
+        id: "token-1".parse().unwrap(),
+        owner: "ada".parse().unwrap(),
+        organizations: vec!["acme".parse().unwrap(), "globex".parse().unwrap()],
+        grant: Grant::new(scope.map(str::to_owned), &POLICY),
+        status: StatusReference {
+            list: StatusListId {
+                registry: 0,
+                list: 0,
+            },
+            idx: 1,
+        },
+        not_before: Timestamp::from_seconds(1_000),
+        expires_at: Timestamp::from_seconds(2_000),
+    }
+}
+
+fn request<'a>(method: &'a str, path: &'a str, organization: Option<&'a str>) -> Request<'a> {
+    Request {
+        method,
+        path,
+        organization,
+        now: Timestamp::from_seconds(1_500),
+    }
+}
+
+fn at(now: u64) -> Request<'static> {
+    Request {
+        now: Timestamp::from_seconds(now),
+        ..request("GET", "/api/v1/engine/pipelines", Some("acme"))
+    }
+}
+
+fn code(request: &Request<'_>, token: &Token, revocation: Revocation) -> &'static str {
+    match authorize(request, token, revocation, &POLICY) {
+        Ok(_) => "allowed",
+        Err(denial) => denial.code(),
+    }
+}
+
+#[test]
+fn the_token_must_not_be_past_its_expiry_time() {
+    let token = token(Some("pipelines:read"));
+    for (now, expected) in [
+        (0, "token-not-yet-valid"),
+        (999, "token-not-yet-valid"),
+        (1_000, "allowed"),
+        (1_999, "allowed"),
+        (2_000, "token-expired"),
+        (u64::MAX, "token-expired"),
+    ] {
+        assert_eq!(code(&at(now), &token, VALID), expected, "{now}");
+    }
+}
+
+#[test]
+fn the_token_must_not_have_been_revoked() {
+    let token = token(Some("pipelines:read"));
+    for (revocation, expected) in [
+        (VALID, "allowed"),
+        (Revocation::Known(Status::Invalid), "token-revoked"),
+        (Revocation::Known(Status::Suspended), "token-suspended"),
+        (Revocation::Known(Status::Other(3)), "token-suspended"),
+        (Revocation::Unavailable, "revocation-unavailable"),
+    ] {
+        assert_eq!(code(&at(1_500), &token, revocation), expected);
+    }
+}
+
+#[test]
+fn the_requested_action_must_be_covered_by_at_least_one_of_the_tokens_scopes() {
+    for (scope, method, path, expected) in [
+        (
+            Some("pipelines:read"),
+            "GET",
+            "/api/v1/engine/pipelines",
+            "allowed",
+        ),
+        (
+            Some("pipelines:read"),
+            "HEAD",
+            "/api/v1/engine/pipelines",
+            "allowed",
+        ),
+        (
+            Some("pipelines:read"),
+            "POST",
+            "/api/v1/engine/pipelines",
+            "scope-insufficient",
+        ),
+        (
+            Some("models:read"),
+            "GET",
+            "/api/v1/engine/pipelines",
+            "scope-insufficient",
+        ),
+        (
+            Some(""),
+            "GET",
+            "/api/v1/engine/pipelines",
+            "scope-insufficient",
+        ),
+        (
+            None,
+            "GET",
+            "/api/v1/engine/pipelines",
+            "scope-insufficient",
+        ),
+        (
+            Some("uns:publish"),
+            "PUT",
+            "/api/v1/uns/topics/a/b",
+            "allowed",
+        ),
+        (
+            Some("uns:read"),
+            "PUT",
+            "/api/v1/uns/topics/a/b",
+            "scope-insufficient",
+        ),
+        (
+            Some("uns:publish"),
+            "POST",
+            "/api/v1/uns/moves",
+            "scope-insufficient",
+        ),
+        (
+            Some("uns:publish uns:manage"),
+            "POST",
+            "/api/v1/uns/moves",
+            "allowed",
+        ),
+    ] {
+        let request = request(method, path, Some("acme"));
+        assert_eq!(
+            code(&request, &token(scope), VALID),
+            expected,
+            "{scope:?} {method} {path}"
+        );
+    }
+}
+
+#[test]
+fn x_organization_id_picks_one_of_the_tokens_organizations() {
+    let token = token(Some("pipelines:read organizations:read"));
+    let (needs, free) = ("/api/v1/engine/pipelines", "/api/v1/organizations");
+    for (path, organization, expected) in [
+        (needs, Some("acme"), "allowed"),
+        (needs, Some("globex"), "allowed"),
+        (needs, Some("initech"), "organization-mismatch"),
+        (needs, Some("ACME"), "organization-mismatch"),
+        (needs, Some(""), "organization-mismatch"),
+        (needs, Some("acme, globex"), "organization-mismatch"),
+        (needs, None, "organization-required"),
+        (free, None, "allowed"),
+        (free, Some("acme"), "allowed"),
+        (free, Some("initech"), "organization-mismatch"),
+    ] {
+        assert_eq!(
+            code(&request("GET", path, organization), &token, VALID),
+            expected,
+            "{path} {organization:?}"
+        );
+    }
+    let request = request("GET", needs, Some("globex"));
+    let permit = authorize(&request, &token, VALID, &POLICY).unwrap();
+    assert_eq!(permit.organization.unwrap().as_str(), "globex");
+    assert_eq!(permit.scopes(), Some("pipelines:read organizations:read"));
+}
+
+#[test]
+fn when_rbac_is_not_enabled_tokens_inherit_the_full_access_of_the_account() {
+    let policy = POLICY.with_rbac(false);
+    for token in [token(None), token(Some("models:read"))] {
+        let request = request("DELETE", "/api/v1/dashboards/d", Some("acme"));
+        assert!(authorize(&request, &token, VALID, &policy).is_ok());
+    }
+    let unknown = request("GET", "/api/v1/secrets", Some("acme"));
+    assert_eq!(
+        authorize(&unknown, &token(None), VALID, &policy).unwrap_err(),
+        Denial::RouteUnknown
+    );
+}
+
+#[test]
+fn checks_come_in_a_fixed_order() {
+    let token = token(Some("models:read"));
+    let nowhere = request("GET", "/nowhere", Some("initech"));
+    let revoked = Revocation::Known(Status::Invalid);
+    let expired = Request {
+        now: Timestamp::from_seconds(3_000),
+        ..nowhere
+    };
+    assert_eq!(code(&expired, &token, revoked), "token-expired");
+    assert_eq!(code(&nowhere, &token, revoked), "token-revoked");
+    assert_eq!(
+        code(&nowhere, &token, Revocation::Unavailable),
+        "revocation-unavailable"
+    );
+    assert_eq!(code(&nowhere, &token, VALID), "route-unknown");
+    let elsewhere = request("GET", "/api/v1/engine/pipelines", Some("initech"));
+    assert_eq!(code(&elsewhere, &token, VALID), "organization-mismatch");
+    let here = request("GET", "/api/v1/engine/pipelines", Some("acme"));
+    assert_eq!(code(&here, &token, VALID), "scope-insufficient");
+}
+
+#[test]
+fn every_denial_has_its_status_its_challenge_and_words() {
+    let requirement = POLICY
+        .route("POST", "/api/v1/connectors/c/test")
+        .unwrap()
+        .requirement;
+    let invalid_token = Some("error=\"invalid_token\"");
+    for (denial, code, status, challenge) in [
+        (
+            Denial::TokenMissing,
+            "token-missing",
+            401,
+            Some("Bearer realm=\"patrol\""),
+        ),
+        (
+            Denial::TokenMalformed(Malformed::Header),
+            "token-malformed",
+            401,
+            invalid_token,
+        ),
+        (
+            Denial::from(TokenError::Issuer),
+            "token-malformed",
+            401,
+            invalid_token,
+        ),
+        (
+            Denial::from(TokenError::Signature),
+            "signature-invalid",
+            401,
+            invalid_token,
+        ),
+        (Denial::TokenExpired, "token-expired", 401, invalid_token),
+        (
+            Denial::TokenNotYetValid,
+            "token-not-yet-valid",
+            401,
+            invalid_token,
+        ),
+        (Denial::TokenRevoked, "token-revoked", 401, invalid_token),
+        (
+            Denial::TokenSuspended,
+            "token-suspended",
+            401,
+            invalid_token,
+        ),
+        (
+            Denial::ScopeInsufficient(requirement),
+            "scope-insufficient",
+            403,
+            Some("scope=\"connectors:test\""),
+        ),
+        (
+            Denial::OrganizationRequired,
+            "organization-required",
+            400,
+            None,
+        ),
+        (
+            Denial::OrganizationMismatch,
+            "organization-mismatch",
+            403,
+            None,
+        ),
+        (Denial::RouteUnknown, "route-unknown", 403, None),
+        (
+            Denial::RevocationUnavailable,
+            "revocation-unavailable",
+            503,
+            None,
+        ),
+    ] {
+        assert_eq!((denial.code(), denial.status()), (code, status));
+        let header = denial.challenge(&POLICY);
+        match challenge {
+            Some(part) => assert!(header.unwrap().contains(part), "{code}"),
+            None => assert_eq!(header, None, "{code}"),
+        }
+        let problem: serde_json::Value =
+            serde_json::from_str(&denial.problem(&POLICY).to_json()).unwrap();
+        assert_eq!(problem["code"], code);
+        assert_eq!(problem["status"], status);
+        assert!(problem["detail"].as_str().unwrap().len() > 10, "{code}");
+        assert_eq!(denial.retry_after().is_some(), status == 503);
+    }
+    let missing = Denial::TokenMissing.challenge(&POLICY).unwrap();
+    assert!(!missing.contains("error"), "RFC 6750, section 3.1");
+    let detail = Denial::ScopeInsufficient(requirement)
+        .problem(&POLICY)
+        .detail;
+    assert!(
+        detail.contains("connectors:write, or connectors:test")
+            || detail.contains("connectors:test, or connectors:write")
+    );
+}
