@@ -7,7 +7,7 @@
 //! compiler and of this program's settings. Too many files count rather than too
 //! few; an extra build costs seconds, a missed one an afternoon.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -204,11 +204,7 @@ fn inputs(worker: Worker, plan: &Plan) -> Result<String> {
         digest.update(bytes.len().to_le_bytes());
         digest.update(bytes);
     }
-    let mut hex = String::new();
-    for byte in digest.finalize() {
-        write!(hex, "{byte:02x}").context("cannot write a digest")?;
-    }
-    Ok(hex)
+    Ok(format!("{:x}", digest.finalize()))
 }
 
 /// All files below a folder, without some folders and what wrangler leaves there.

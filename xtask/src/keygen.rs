@@ -17,22 +17,22 @@ use ed25519_dalek::SigningKey;
 use crate::report::say;
 use crate::root;
 
-/// Make fresh signing keys for tokens and for sessions.
+/// Make fresh keys for signing tokens and sessions.
 ///
-/// Prints two lines in the format of a .dev.vars file. In production each value is a
-/// secret of the origin Worker; paste what follows the = when asked:
-///
-///   npx wrangler secret put SIGNING_KEYS -c src/origin/wrangler.toml
-///   npx wrangler secret put SESSION_KEYS -c src/origin/wrangler.toml
-///
-/// The edge holds public keys only, which it gets from the origin by itself.
+/// Prints two lines in the format of a .dev.vars file.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = SECRETS)]
 pub(crate) struct Args {
     /// Write to a new file (mode 0600) instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
+
+const SECRETS: &str = "\
+In production each value is a secret of the origin Worker; paste what follows the = when asked:
+  npx wrangler secret put SIGNING_KEYS -c src/origin/wrangler.toml
+  npx wrangler secret put SESSION_KEYS -c src/origin/wrangler.toml
+The edge holds public keys only, which it gets from the origin by itself.";
 
 /// The command.
 pub(crate) fn keygen(args: &Args) -> Result<()> {

@@ -27,11 +27,15 @@ use crate::tools::{npm_tool, search_path};
 use crate::{root, target_dir};
 
 /// How long the runtime may take until it serves.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 /// How long a program may take to end when asked to.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long to wait for a port that a system that was just killed still holds.
 const PORT_FREE: Duration = Duration::from_secs(3);
+/// How long the runtime may take to recover from a crash.
+const RECOVERY: Duration = Duration::from_secs(15);
+/// How long the edge may take to answer that it is well.
+const ANSWER: Duration = Duration::from_secs(2);
 /// How much of a dead program's log is shown.
 const TAIL: usize = 25;
 
@@ -49,6 +53,8 @@ pub(crate) struct Options<'a> {
 pub(crate) struct Stack {
     programs: [(Kept, Log); 2],
     asked_to_stop: Arc<AtomicBool>,
+    /// Set after a crash of the runtime: when the edge has to be well again.
+    well_by: Option<Instant>,
     port: u16,
     verbose: bool,
 }
@@ -119,6 +125,8 @@ impl Stack {
             .env("WRANGLER_HIDE_BANNER", "true")
             .env("WRANGLER_LOG_PATH", logs.join("wrangler"))
             .env("WRANGLER_REGISTRY_PATH", options.state.join("registry"))
+            // It would keep what passes through the Workers in the state folder.
+            .env("X_LOCAL_OBSERVABILITY", "false")
             // No look at the network for a sample of `Request.cf`.
             .env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
         let wrangler = start("wrangler", wrangler, logs.join("wrangler.log"))?;
@@ -126,6 +134,7 @@ impl Stack {
         Ok(Self {
             programs: [upstream, wrangler],
             asked_to_stop,
+            well_by: None,
             port: options.port,
             verbose: options.verbose,
         })
@@ -140,12 +149,10 @@ impl Stack {
             }
             self.look()?;
             if Instant::now() > deadline {
-                let (_, log) = &self.programs[1];
                 bail!(
-                    "the edge did not answer /.patrol/health with 200 within {} s; the end of {}:\n{}",
+                    "the edge did not answer /.patrol/health with 200 within {} s; {}",
                     START.as_secs(),
-                    log.path.display(),
-                    log.tail()
+                    self.wrangler_log()
                 );
             }
             thread::sleep(TICK);
@@ -157,6 +164,18 @@ impl Stack {
     pub(crate) fn wait_for_stop(&mut self) -> Result<()> {
         while !self.asked_to_stop.load(Ordering::Relaxed) {
             self.look()?;
+            // wrangler starts a crashed runtime again, but does not survive the loss of
+            // the part that listens on the port: it then accepts, and never answers.
+            if let Some(deadline) = self.well_by {
+                if healthy(self.port) {
+                    self.well_by = None;
+                } else if Instant::now() > deadline {
+                    bail!(
+                        "the runtime has crashed and did not recover; {}",
+                        self.wrangler_log()
+                    );
+                }
+            }
             thread::sleep(TICK);
         }
         Ok(())
@@ -177,17 +196,23 @@ impl Stack {
     fn look(&mut self) -> Result<()> {
         for (program, log) in &mut self.programs {
             let ended = program.ended()?;
-            log.show_news(self.verbose);
+            if log.show_news(self.verbose) {
+                self.well_by = Some(Instant::now() + RECOVERY);
+            }
             if let Some(status) = ended {
                 bail!(
-                    "{} has ended by itself ({status}); the end of {}:\n{}",
+                    "{} has ended by itself ({status}); {}",
                     program.name,
-                    log.path.display(),
                     log.tail()
                 );
             }
         }
         Ok(())
+    }
+
+    fn wrangler_log(&self) -> String {
+        let [_, (_, log)] = &self.programs;
+        log.tail()
     }
 }
 
@@ -243,7 +268,7 @@ fn free(port: u16) -> bool {
 fn healthy(port: u16) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_read_timeout(Some(ANSWER))?;
         write!(
             stream,
             "GET /.patrol/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
@@ -264,25 +289,30 @@ struct Log {
 }
 
 impl Log {
-    fn show_news(&mut self, verbose: bool) {
+    /// Shows what is new; true if that tells of a crash of the runtime.
+    fn show_news(&mut self, verbose: bool) -> bool {
+        let mut crash = false;
         let mut news = Vec::new();
         let read = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.shown))?;
             file.read_to_end(&mut news)
         });
         // A log that cannot be read is a pity, not a reason to stop.
-        let Ok(read) = read else { return };
+        let Ok(read) = read else { return crash };
         self.shown += read as u64;
         self.rest.push_str(&String::from_utf8_lossy(&news));
         while let Some(end) = self.rest.find('\n') {
             let line: String = self.rest.drain(..=end).collect();
             let line = line.trim_end();
+            crash |= line.contains("Workers runtime crashed");
             if verbose || worth_showing(line) {
                 say(line);
             }
         }
+        crash
     }
 
+    /// The last lines, introduced by where they are from.
     fn tail(&self) -> String {
         let text = fs::read(&self.path).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -290,17 +320,17 @@ impl Log {
             .lines()
             .filter(|line| !line.trim().is_empty())
             .collect();
-        lines[lines.len().saturating_sub(TAIL)..].join("\n")
+        let last = lines[lines.len().saturating_sub(TAIL)..].join("\n");
+        format!("the end of {}:\n{last}", self.path.display())
     }
 }
 
 /// Whether a line of a log is a Worker's own word, a warning or an error, and not
 /// wrangler's account of what it does.
 fn worth_showing(line: &str) -> bool {
-    const CHATTER: [&str; 8] = [
+    const CHATTER: [&str; 7] = [
         "[wrangler:info]",
         "Using secrets defined in",
-        "Your Worker has access to the following bindings",
         "Binding ",
         "env.",
         "⎔",
@@ -308,5 +338,8 @@ fn worth_showing(line: &str) -> bool {
         "listening on",
     ];
     let line = line.trim_start();
-    !line.is_empty() && !CHATTER.iter().any(|start| line.starts_with(start))
+    !(line.is_empty()
+        || line.ends_with("has access to the following bindings:")
+        || line.contains("developers.cloudflare.com")
+        || CHATTER.iter().any(|start| line.starts_with(start)))
 }

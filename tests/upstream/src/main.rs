@@ -8,25 +8,22 @@
 //!
 //! Left out: any check of what is sent; who may do what is the edge's to decide.
 
-mod data;
+#![expect(clippy::unused_async, reason = "axum takes async functions only")]
 
-use std::convert::Infallible;
+mod data;
+mod streams;
+
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::{Body, Bytes};
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{self, HeaderMap};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, patch, post};
 use axum::{Json, Router};
-use futures_util::{Stream, StreamExt as _, stream};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::broadcast;
 
 use crate::data::{COLLECTIONS, Data};
@@ -80,8 +77,8 @@ fn app() -> Router {
         )
         .route("/api/v1/models/redirect", get(redirect))
         .route("/api/v1/models/slow", any(std::future::pending::<Response>))
-        .route("/api/v1/models/{model}/export", get(export))
-        .route("/api/v1/models/{model}/import", post(import))
+        .route("/api/v1/models/{model}/export", get(streams::export))
+        .route("/api/v1/models/{model}/import", post(streams::import))
         .route("/api/v1/connectors/{connector}/test", post(accepted))
         .route("/api/v1/uns/topics", get(topics))
         .route(
@@ -89,8 +86,8 @@ fn app() -> Router {
             get(topic).put(publish).post(publish).delete(forget),
         )
         .route("/api/v1/uns/moves", post(accepted))
-        .route("/api/v1/uns/events", get(events))
-        .route("/api/v1/uns/socket", any(socket))
+        .route("/api/v1/uns/events", get(streams::events))
+        .route("/api/v1/uns/socket", any(streams::socket))
         .route("/api/v1/dashboards/{dashboard}/shares", post(accepted))
         .route(
             "/api/v1/dashboards/{dashboard}/shares/{share}",
@@ -182,6 +179,10 @@ async fn not_found(headers: HeaderMap) -> Response {
         &headers,
         json!({"error": "not found"}),
     )
+}
+
+async fn redirect() -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, "/api/v1/models")]).into_response()
 }
 
 async fn accepted(headers: HeaderMap) -> Response {
@@ -301,75 +302,6 @@ async fn results(headers: HeaderMap, Path((pipeline, run)): Path<(String, String
     answer(StatusCode::OK, &headers, data::results(&pipeline, &run))
 }
 
-// -------------------------------------------------------------- streams of models
-
-async fn redirect() -> Response {
-    (StatusCode::FOUND, [(header::LOCATION, "/api/v1/models")]).into_response()
-}
-
-/// `?bytes=N` pseudo-random bytes, always the same; `&length=1` announces how many.
-async fn export(Query(query): Query<Vec<(String, String)>>) -> Response {
-    const CHUNK: usize = 64 * 1024;
-    let of = |name| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
-    let bytes: usize = of("bytes")
-        .and_then(|bytes| bytes.parse().ok())
-        .unwrap_or(CHUNK);
-    let chunks = stream::unfold((bytes, 1_u32), |(left, mut seed)| async move {
-        let mut chunk = vec![0; left.min(CHUNK)];
-        for byte in &mut chunk {
-            // xorshift32: quick, and no compression helps with it.
-            seed ^= seed << 13;
-            seed ^= seed >> 17;
-            seed ^= seed << 5;
-            *byte = seed.to_le_bytes()[0];
-        }
-        let left = left - chunk.len();
-        (!chunk.is_empty()).then(|| (Ok::<_, Infallible>(Bytes::from(chunk)), (left, seed)))
-    });
-    let mut response = Body::from_stream(chunks).into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("application/octet-stream"),
-    );
-    if of("length") == Some("1") {
-        headers.insert(header::CONTENT_LENGTH, bytes.into());
-    }
-    response
-}
-
-/// Counts and digests the body as it comes; keeps none of it.
-async fn import(headers: HeaderMap, body: Body) -> Response {
-    let mut chunks = body.into_data_stream();
-    let (mut bytes, mut digest) = (0, Sha256::new());
-    while let Some(chunk) = chunks.next().await {
-        let Ok(chunk) = chunk else {
-            return answer(
-                StatusCode::BAD_REQUEST,
-                &headers,
-                json!({"error": "body cut short"}),
-            );
-        };
-        bytes += chunk.len();
-        digest.update(&chunk);
-    }
-    let sha256: String = digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    answer(
-        StatusCode::OK,
-        &headers,
-        json!({"bytes": bytes, "sha256": sha256}),
-    )
-}
-
 // ----------------------------------------------------------- the Unified Namespace
 
 async fn topics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
@@ -414,37 +346,4 @@ async fn forget(
         &headers,
         value.map(|value| json!({"topic": topic, "value": value})),
     )
-}
-
-/// One event at once, then one for each published value: a test never needs a timer.
-async fn events(
-    State(shared): State<Shared>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let hello = stream::once(async { Event::default().event("hello").data("{}") });
-    let news = stream::unfold(shared.published.subscribe(), |mut news| async move {
-        loop {
-            match news.recv().await {
-                Ok(value) => {
-                    let event = Event::default().event("value").data(value.to_string());
-                    return Some((event, news));
-                }
-                Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return None,
-            }
-        }
-    });
-    Sse::new(hello.chain(news).map(Ok)).keep_alive(KeepAlive::default())
-}
-
-/// Sends back whatever it gets.
-async fn socket(upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(async |mut socket: WebSocket| {
-        while let Some(Ok(message)) = socket.recv().await {
-            if matches!(message, Message::Text(_) | Message::Binary(_))
-                && socket.send(message).await.is_err()
-            {
-                break;
-            }
-        }
-    })
 }
