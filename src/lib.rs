@@ -17,7 +17,7 @@
 //! 5. The owner revokes it; the status list says so, and no edge accepts it any more.
 //!
 //! [`api`] and [`problem`] are what all of this looks like in JSON; [`session`] is how the
-//! origin knows its user; [`identity`], [`scope`] and [`time`] are the words used throughout.
+//! origin knows its user; [`surface`] says which Worker answers what; [`identity`], [`scope`] and [`time`] are the words used throughout.
 
 pub mod account;
 pub mod api;
@@ -32,6 +32,7 @@ pub mod rules;
 pub mod scope;
 pub mod session;
 pub mod status_list;
+pub mod surface;
 pub mod time;
 pub mod token;
 pub mod verdict;

@@ -18,13 +18,26 @@ use sha2::{Digest, Sha256};
 /// never change: users would lose sight of their tokens.
 pub fn of_user(user: &UserId, count: u16) -> u16 {
     let digest = Sha256::digest(user.as_str());
-    let number = u64::from_be_bytes(digest[..8].try_into().unwrap_or_default());
+    let number = digest
+        .iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | u64::from(*byte));
     u16::try_from(number % u64::from(count.max(1))).unwrap_or_default()
 }
 
 /// The object's name for `idFromName`.
 pub fn object_name(number: u16) -> String {
     format!("registry-{number}")
+}
+
+/// What is sent: a call, and the number of the registry that it is for. An object cannot know
+/// its number by itself, and the addresses of its lists contain it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Message {
+    /// The registry's number.
+    pub registry: u16,
+    /// What it shall do.
+    pub call: Call,
 }
 
 /// A call to a registry.

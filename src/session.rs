@@ -95,6 +95,14 @@ pub fn without_session(header: &str) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join("; "))
 }
 
+/// Does a browser send this request for another site? Then the cookie on it says nothing about
+/// what the user wants. Programs other than browsers send neither header, and no cookie of
+/// somebody else's. `own` is the origin of this installation.
+pub fn is_cross_site(sec_fetch_site: Option<&str>, origin: Option<&str>, own: &str) -> bool {
+    let foreign_site = sec_fetch_site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    foreign_site || origin.is_some_and(|origin| origin != own)
+}
+
 fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
     header
         .split(';')
@@ -125,6 +133,27 @@ mod tests {
             None
         );
         assert_eq!(verify(&text, now, other.public()), None);
+    }
+
+    #[test]
+    fn a_browser_on_another_site_cannot_act_for_the_user() {
+        let own = "https://patrol.example";
+        for (site, origin, refused) in [
+            (None, None, false),
+            (Some("same-origin"), Some(own), false),
+            (Some("none"), None, false),
+            (None, Some(own), false),
+            (Some("same-site"), Some(own), true),
+            (Some("cross-site"), None, true),
+            (None, Some("https://evil.example"), true),
+            (Some("same-origin"), Some("null"), true),
+        ] {
+            assert_eq!(
+                is_cross_site(site, origin, own),
+                refused,
+                "{site:?} {origin:?}"
+            );
+        }
     }
 
     #[test]

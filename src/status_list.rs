@@ -327,7 +327,7 @@ pub fn verify(
 /// places are published in the tokens anyway.
 #[derive(Clone)]
 pub struct Places {
-    key: [u8; 16],
+    key: u128,
 }
 
 impl Places {
@@ -335,8 +335,8 @@ impl Places {
     const HALF: u32 = 9;
     const ROUNDS: u8 = 6;
 
-    /// The order that belongs to 16 random bytes.
-    pub fn new(key: [u8; 16]) -> Self {
+    /// The order that belongs to 128 random bits.
+    pub fn new(key: u128) -> Self {
         Self { key }
     }
 
@@ -359,7 +359,7 @@ impl Places {
         let (mut left, mut right) = (value >> Self::HALF, value & mask);
         for round in 0..Self::ROUNDS {
             let digest = Sha256::new()
-                .chain_update(self.key)
+                .chain_update(self.key.to_be_bytes())
                 .chain_update([round])
                 .chain_update(right.to_be_bytes())
                 .finalize();
@@ -505,7 +505,7 @@ mod tests {
 
     #[test]
     fn every_place_is_given_out_once_in_no_order() {
-        let places = Places::new([9; 16]);
+        let places = Places::new(9);
         let mut used = vec![false; LIST_SIZE as usize];
         for count in 0..LIST_SIZE {
             let place = places.nth(count).unwrap();
@@ -514,6 +514,6 @@ mod tests {
         assert_eq!(places.nth(LIST_SIZE), None);
         let first: Vec<_> = (0..4).map(|count| places.nth(count).unwrap()).collect();
         assert!(first.windows(2).any(|pair| pair[0] > pair[1]), "{first:?}");
-        assert_ne!(places.nth(0), Places::new([8; 16]).nth(0));
+        assert_ne!(places.nth(0), Places::new(8).nth(0));
     }
 }

@@ -1,7 +1,105 @@
-//! Edge
-use worker::{Context, Env, Result, event};
-/// x
+//! The edge Worker: every request of the platform's API passes here and needs a good token.
+//!
+//! It holds public keys only, so it can refuse and allow but never mint. It decides nothing by
+//! itself either: it gathers the facts that [`patrol::verdict`] asks for and carries the verdict
+//! out. When it cannot know, it refuses. Nothing here may panic: a panic would take the isolate
+//! down with every request in it.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod forward;
+mod judge;
+mod keys;
+mod refuse;
+mod revocation;
+mod runtime;
+mod settings;
+
+use judge::Judgement;
+use patrol::{
+    surface::{self, Surface},
+    verdict::Request as Asked,
+};
+use patrol_platform::now;
+use settings::Settings;
+use web_sys::{Request, Response};
+use worker::{Context, Env, Result, console_error, event};
+
+/// One request.
+///
+/// # Errors
+/// Only when the runtime cannot even make an answer.
 #[event(fetch)]
-pub async fn fetch(_request: web_sys::Request, _env: Env, _context: Context) -> Result<web_sys::Response> {
-    web_sys::Response::new_with_opt_str(Some("edge")).map_err(worker::Error::from)
+pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+    let settings = match Settings::get(&env) {
+        Ok(settings) => settings,
+        Err(error) => {
+            console_error!("edge: {error}");
+            return refuse::misconfigured();
+        }
+    };
+    let url = request.url();
+    let (path, query) = surface::split(&url);
+    match surface::of(path) {
+        Surface::Health => runtime::empty(200),
+        Surface::Origin => forward::to_origin(&request, &env).await,
+        Surface::Authorize => authorize(&request, &env, settings).await,
+        Surface::Api if forward::is_preflight(&request)? => {
+            // A preflight cannot carry a token; what it asks is the upstream's to answer.
+            forward::to_upstream(&request, None, path, query, &env, settings).await
+        }
+        Surface::Api => {
+            let method = request.method();
+            let organization = request.headers().get(ORGANIZATION)?;
+            let asked = Asked {
+                method: &method,
+                path,
+                organization: organization.as_deref(),
+                now: now(),
+            };
+            match judge::judge(&request, &asked, &env, settings).await? {
+                Judgement::Allow(identity) => {
+                    forward::to_upstream(&request, Some(&identity), path, query, &env, settings)
+                        .await
+                }
+                Judgement::Deny(refusal) => refuse::denial(&refusal),
+            }
+        }
+    }
+}
+
+/// The header that picks one of the token's organizations.
+const ORGANIZATION: &str = "X-Organization-ID";
+
+/// Forward-auth: another proxy asks whether the request that it holds may go on.
+async fn authorize(request: &Request, env: &Env, settings: &Settings) -> Result<Response> {
+    let headers = request.headers();
+    let (Some(method), Some(uri)) = (
+        headers.get("X-Forwarded-Method")?,
+        headers.get("X-Forwarded-Uri")?,
+    ) else {
+        return refuse::forwarded_missing();
+    };
+    let organization = headers.get(ORGANIZATION)?;
+    let (path, _) = surface::split(&uri);
+    let asked = Asked {
+        method: &method,
+        path,
+        organization: organization.as_deref(),
+        now: now(),
+    };
+    match judge::judge(request, &asked, env, settings).await? {
+        Judgement::Allow(identity) => {
+            let response = runtime::empty(204)?;
+            identity.set_on(&response.headers())?;
+            Ok(response)
+        }
+        Judgement::Deny(refusal) => refuse::denial(&refusal),
+    }
 }

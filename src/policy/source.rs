@@ -154,172 +154,14 @@ enum RawAlternative {
 /// # Errors
 /// The first mistake found, with its line.
 pub(crate) fn read(text: &str) -> Result<Source, Error> {
-    let at = |offset: usize, message: String| Error {
-        line: text.get(..offset).unwrap_or(text).matches('\n').count() + 1,
-        message,
-    };
-    let raw: RawPolicy = toml::from_str(text).map_err(|error| {
-        at(
-            error.span().map_or(0, |span| span.start),
-            error.message().to_owned(),
-        )
+    let text = Text(text);
+    let raw: RawPolicy = toml::from_str(text.0).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        text.error(offset, error.message().to_owned())
     })?;
-
-    let mut scopes: Vec<Scope> = Vec::new();
-    let mut groups: Vec<Group> = Vec::new();
-    for group in &raw.groups {
-        if groups.iter().any(|g| g.name == *group.name.as_ref()) {
-            let name = group.name.as_ref();
-            return Err(at(
-                group.name.span().start,
-                format!("group {name:?} stands twice"),
-            ));
-        }
-        if !is_word(group.color.as_ref()) {
-            return Err(at(
-                group.color.span().start,
-                "a color is one lower-case word".to_owned(),
-            ));
-        }
-        let first = scopes.len();
-        for scope in &group.scopes {
-            let Scope { name, .. } = scope.as_ref();
-            if !is_scope_name(name) {
-                return Err(at(
-                    scope.span().start,
-                    format!("scope {name:?} is not of the form resource:action"),
-                ));
-            }
-            if scopes.iter().any(|s| s.name == *name) {
-                return Err(at(
-                    scope.span().start,
-                    format!("scope {name:?} stands twice"),
-                ));
-            }
-            scopes.push(scope.as_ref().clone());
-        }
-        if first == scopes.len() {
-            return Err(at(
-                group.name.span().start,
-                format!("group {:?} has no scopes", group.name.as_ref()),
-            ));
-        }
-        groups.push(Group {
-            name: group.name.as_ref().clone(),
-            color: group.color.as_ref().clone(),
-            scopes: (first, scopes.len()),
-        });
-    }
-    if scopes.len() > MAX_SCOPES {
-        return Err(at(
-            0,
-            format!("{} scopes: at most {MAX_SCOPES} are possible", scopes.len()),
-        ));
-    }
-    let bit = |name: &str| {
-        scopes
-            .iter()
-            .position(|scope| scope.name == name)
-            .map(|index| 1_u128 << index)
-            .ok_or_else(|| format!("no group has a scope {name:?}"))
-    };
-
-    let mut roles: Vec<Role> = Vec::new();
-    for role in &raw.roles {
-        let name = role.name.as_ref();
-        if !is_word(name) {
-            return Err(at(
-                role.name.span().start,
-                format!("role {name:?} is not one lower-case word"),
-            ));
-        }
-        if roles.iter().any(|r| r.name == *name) {
-            return Err(at(
-                role.name.span().start,
-                format!("role {name:?} stands twice"),
-            ));
-        }
-        let mut set = 0;
-        for parent in &role.inherits {
-            // Only roles above this one: so no circle is possible.
-            let found = roles.iter().find(|r| r.name == *parent.as_ref());
-            set |= found
-                .ok_or_else(|| {
-                    at(
-                        parent.span().start,
-                        format!("no role {:?} stands above this one", parent.as_ref()),
-                    )
-                })?
-                .scopes;
-        }
-        for scope in &role.scopes {
-            set |= match scope.as_ref().as_str() {
-                "*" => all(scopes.len()),
-                name => bit(name).map_err(|message| at(scope.span().start, message))?,
-            };
-        }
-        roles.push(Role {
-            name: name.clone(),
-            label: role.label.clone(),
-            scopes: set,
-        });
-    }
-
-    let mut routes = Vec::new();
-    let mut nodes = vec![Node::default()];
-    for (key, rule) in &raw.routes {
-        let wrong = |message: String| at(key.span().start, message);
-        let (alternatives, organization) = match rule {
-            RawRoute::Alternatives(list) => (list, true),
-            RawRoute::Table(table) => (&table.scopes, table.organization),
-        };
-        let mut sets = Vec::new();
-        for alternative in alternatives {
-            let names: &[String] = match alternative {
-                RawAlternative::One(name) => std::slice::from_ref(name),
-                RawAlternative::All(names) => names,
-            };
-            if names.is_empty() {
-                return Err(wrong(
-                    "an alternative without scopes would allow everyone".to_owned(),
-                ));
-            }
-            let mut set = 0;
-            for name in names {
-                set |= bit(name).map_err(wrong)?;
-            }
-            sets.push(set);
-        }
-        if sets.is_empty() {
-            return Err(wrong(
-                "a route without scopes would be open to every token".to_owned(),
-            ));
-        }
-        let (method, path) = key.as_ref().split_once(' ').unwrap_or((key.as_ref(), ""));
-        let leaf = place(&mut nodes, path).map_err(wrong)?;
-        if !METHODS.contains(&method) {
-            return Err(wrong(format!(
-                "method {method:?} is not one of {}",
-                METHODS.join(", ")
-            )));
-        }
-        let index = routes.len();
-        if nodes[leaf]
-            .routes
-            .insert(method.to_owned(), index)
-            .is_some()
-        {
-            return Err(wrong(format!(
-                "another route matches the same requests as {key:?}",
-                key = key.as_ref()
-            )));
-        }
-        routes.push(Route {
-            path: path.to_owned(),
-            organization,
-            alternatives: sets,
-        });
-    }
+    let (groups, scopes) = read_groups(&raw.groups, text)?;
+    let roles = read_roles(&raw.roles, &scopes, text)?;
+    let (routes, nodes) = read_routes(&raw.routes, &scopes, text)?;
     Ok(Source {
         rbac: raw.rbac.enabled,
         groups,
@@ -328,6 +170,164 @@ pub(crate) fn read(text: &str) -> Result<Source, Error> {
         routes,
         nodes,
     })
+}
+
+/// The whole file, to tell on which line something stands.
+#[derive(Clone, Copy)]
+struct Text<'a>(&'a str);
+
+impl Text<'_> {
+    fn error(self, offset: usize, message: String) -> Error {
+        let before = self.0.get(..offset).unwrap_or(self.0);
+        Error {
+            line: before.matches('\n').count() + 1,
+            message,
+        }
+    }
+
+    /// An error at the place of a value.
+    fn at<T>(self, value: &Spanned<T>, message: impl Into<String>) -> Error {
+        self.error(value.span().start, message.into())
+    }
+}
+
+fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scope>), Error> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut scopes: Vec<Scope> = Vec::new();
+    for group in raw {
+        let name = group.name.as_ref();
+        if groups.iter().any(|other| other.name == *name) {
+            return Err(text.at(&group.name, format!("group {name:?} stands twice")));
+        }
+        if !is_word(group.color.as_ref()) {
+            return Err(text.at(&group.color, "a color is one lower-case word"));
+        }
+        let first = scopes.len();
+        for scope in &group.scopes {
+            let name = &scope.as_ref().name;
+            if !is_scope_name(name) {
+                let message = format!("scope {name:?} is not of the form resource:action");
+                return Err(text.at(scope, message));
+            }
+            if scopes.iter().any(|other| other.name == *name) {
+                return Err(text.at(scope, format!("scope {name:?} stands twice")));
+            }
+            scopes.push(scope.as_ref().clone());
+        }
+        if first == scopes.len() {
+            return Err(text.at(&group.name, format!("group {name:?} has no scopes")));
+        }
+        groups.push(Group {
+            name: name.clone(),
+            color: group.color.as_ref().clone(),
+            scopes: (first, scopes.len()),
+        });
+    }
+    if scopes.len() > MAX_SCOPES {
+        let message = format!("{} scopes: at most {MAX_SCOPES} are possible", scopes.len());
+        return Err(text.error(0, message));
+    }
+    Ok((groups, scopes))
+}
+
+fn read_roles(raw: &[RawRole], scopes: &[Scope], text: Text<'_>) -> Result<Vec<Role>, Error> {
+    let mut roles: Vec<Role> = Vec::new();
+    for role in raw {
+        let name = role.name.as_ref();
+        if !is_word(name) {
+            return Err(text.at(
+                &role.name,
+                format!("role {name:?} is not one lower-case word"),
+            ));
+        }
+        if roles.iter().any(|other| other.name == *name) {
+            return Err(text.at(&role.name, format!("role {name:?} stands twice")));
+        }
+        let mut set = 0;
+        for parent in &role.inherits {
+            // Only roles above this one: so no circle is possible.
+            let found = roles.iter().find(|other| other.name == *parent.as_ref());
+            let missing = || format!("no role {:?} stands above this one", parent.as_ref());
+            set |= found.ok_or_else(|| text.at(parent, missing()))?.scopes;
+        }
+        for scope in &role.scopes {
+            set |= match scope.as_ref().as_str() {
+                "*" => all(scopes.len()),
+                name => bit(scopes, name).map_err(|message| text.at(scope, message))?,
+            };
+        }
+        roles.push(Role {
+            name: name.clone(),
+            label: role.label.clone(),
+            scopes: set,
+        });
+    }
+    Ok(roles)
+}
+
+fn read_routes(
+    raw: &BTreeMap<Spanned<String>, RawRoute>,
+    scopes: &[Scope],
+    text: Text<'_>,
+) -> Result<(Vec<Route>, Vec<Node>), Error> {
+    let mut routes = Vec::new();
+    let mut nodes = vec![Node::default()];
+    for (key, rule) in raw {
+        let wrong = |message: String| text.at(key, message);
+        let (alternatives, organization) = match rule {
+            RawRoute::Alternatives(list) => (list, true),
+            RawRoute::Table(table) => (&table.scopes, table.organization),
+        };
+        let alternatives = read_alternatives(alternatives, scopes).map_err(wrong)?;
+        let (method, path) = key.as_ref().split_once(' ').unwrap_or((key.as_ref(), ""));
+        let leaf = place(&mut nodes, path).map_err(wrong)?;
+        if !METHODS.contains(&method) {
+            let methods = METHODS.join(", ");
+            return Err(wrong(format!("method {method:?} is not one of {methods}")));
+        }
+        let before = nodes[leaf].routes.insert(method.to_owned(), routes.len());
+        if before.is_some() {
+            let key = key.as_ref();
+            return Err(wrong(format!(
+                "another route matches the same requests as {key:?}"
+            )));
+        }
+        routes.push(Route {
+            path: path.to_owned(),
+            organization,
+            alternatives,
+        });
+    }
+    Ok((routes, nodes))
+}
+
+fn read_alternatives(raw: &[RawAlternative], scopes: &[Scope]) -> Result<Vec<u128>, String> {
+    if raw.is_empty() {
+        return Err("a route without scopes would be open to every token".to_owned());
+    }
+    raw.iter()
+        .map(|alternative| {
+            let names = match alternative {
+                RawAlternative::One(name) => std::slice::from_ref(name),
+                RawAlternative::All(names) => names,
+            };
+            if names.is_empty() {
+                return Err("an alternative without scopes would allow everyone".to_owned());
+            }
+            names
+                .iter()
+                .try_fold(0, |set, name| Ok(set | bit(scopes, name)?))
+        })
+        .collect()
+}
+
+/// The bit of the scope of that name.
+fn bit(scopes: &[Scope], name: &str) -> Result<u128, String> {
+    scopes
+        .iter()
+        .position(|scope| scope.name == name)
+        .map(|index| 1_u128 << index)
+        .ok_or_else(|| format!("no group has a scope {name:?}"))
 }
 
 /// The methods that a route can name. HEAD is judged as GET (RFC 9110, section 9.3.2).

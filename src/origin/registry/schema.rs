@@ -1,0 +1,72 @@
+//! The tables of a registry, and how older ones become them.
+
+use serde::Deserialize;
+use worker::{Result, SqlStorage};
+
+/// One step each, never changed once released; a new one goes to the end.
+const MIGRATIONS: &[&[&str]] = &[&[
+    // The registry's own number; the one row is written by the first call.
+    "CREATE TABLE registry (number INTEGER NOT NULL) STRICT",
+    // `order_key` is the secret of the list's order of places; `given` of them are taken.
+    // `version` counts the changes of statuses; `published` is the version that KV has.
+    "CREATE TABLE lists (
+        list INTEGER PRIMARY KEY,
+        order_key TEXT NOT NULL,
+        given INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        published INTEGER
+    ) STRICT",
+    // `organizations` and `scopes` are JSON arrays of names; no scopes: not restricted.
+    // `changed` is the list's version that revoked the token. Times are seconds since 1970.
+    // The token itself is nowhere.
+    "CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        organizations TEXT NOT NULL,
+        scopes TEXT,
+        list INTEGER NOT NULL,
+        idx INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        revoked_at INTEGER,
+        changed INTEGER,
+        last_used_at INTEGER
+    ) STRICT",
+    // A place is given out once.
+    "CREATE UNIQUE INDEX tokens_by_place ON tokens (list, idx)",
+    // A user's tokens, newest last.
+    "CREATE INDEX tokens_by_owner ON tokens (owner, created_at)",
+    // A user's active tokens: those of them that expire later than now.
+    "CREATE INDEX tokens_unrevoked ON tokens (owner, expires_at) WHERE revoked_at IS NULL",
+    // A list's changes since a version.
+    "CREATE INDEX tokens_changed ON tokens (list, changed) WHERE changed IS NOT NULL",
+]];
+
+#[derive(Deserialize)]
+struct Version {
+    version: usize,
+}
+
+/// Brings the tables up to date. It runs when the object starts, before any call, and without
+/// an await, so all of it is one transaction.
+pub(super) fn migrate(sql: &SqlStorage) -> Result<()> {
+    sql.exec(
+        "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY) STRICT",
+        None,
+    )?;
+    let found: Vec<Version> = sql
+        .exec(
+            "SELECT coalesce(max(version), 0) AS version FROM migrations",
+            None,
+        )?
+        .to_array()?;
+    let done = found.first().map_or(0, |row| row.version);
+    for (number, migration) in (1_i32..).zip(MIGRATIONS).skip(done) {
+        for statement in *migration {
+            sql.exec(statement, None)?;
+        }
+        sql.exec("INSERT INTO migrations VALUES (?)", vec![number.into()])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Answers: JSON, problems, and what every one of them carries.
+
+use patrol::{
+    policy::POLICY,
+    problem::{MEDIA_TYPE, Problem},
+    verdict::Denial,
+};
+use serde::Serialize;
+use worker::{Error, Response, Result};
+
+/// Why a request is not answered as asked.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The caller can mend it.
+    Problem(Problem),
+    /// An access token is not good enough.
+    Denial(Denial),
+    /// We have to mend it; the caller learns no more than that.
+    Internal(Error),
+}
+
+/// What a handler gives.
+pub(crate) type Outcome<T = Response> = std::result::Result<T, Refusal>;
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self::Denial(denial)
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl Refusal {
+    pub(crate) fn not_found() -> Self {
+        Problem::new(
+            "not-found",
+            404,
+            "There is no such thing",
+            "Check the address; a token is found by its owner only.",
+        )
+        .into()
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Problem::new(
+            "method-not-allowed",
+            405,
+            "This address does not know the method",
+            "docs/API.md lists the methods of every address.",
+        )
+        .into()
+    }
+
+    /// The body is not what it should be, for a reason in words.
+    pub(crate) fn body_invalid(detail: String) -> Self {
+        Problem::new("body-invalid", 400, "The body cannot be read", detail).into()
+    }
+
+    pub(crate) fn unexpected(what: &str) -> Self {
+        Self::Internal(Error::RustError(format!("unexpected: {what}")))
+    }
+}
+
+/// A private answer: nothing on the way may keep it.
+pub(crate) fn json<T: Serialize>(status: u16, body: &T) -> Outcome {
+    with_type(
+        status,
+        "application/json",
+        "no-store",
+        serde_json::to_string(body).map_err(Error::from)?,
+    )
+}
+
+/// A public answer.
+pub(crate) fn public(media_type: &str, cache_control: &str, body: String) -> Outcome {
+    let response = with_type(200, media_type, cache_control, body)?;
+    response.headers().set("Access-Control-Allow-Origin", "*")?;
+    Ok(response)
+}
+
+fn with_type(status: u16, media_type: &str, cache_control: &str, body: String) -> Outcome {
+    let response = Response::builder()
+        .with_status(status)
+        .with_header("Content-Type", media_type)?
+        .with_header("Cache-Control", cache_control)?
+        .with_header("X-Content-Type-Options", "nosniff")?
+        .fixed(body.into_bytes());
+    Ok(response)
+}
+
+pub(crate) fn problem(problem: &Problem) -> Result<Response> {
+    match with_type(problem.status, MEDIA_TYPE, "no-store", problem.to_json()) {
+        Ok(response) => Ok(response),
+        Err(_) => Response::error("", problem.status),
+    }
+}
+
+pub(crate) fn denial(denial: &Denial) -> Result<Response> {
+    let response = problem(&denial.problem(&POLICY))?;
+    if let Some(challenge) = denial.challenge(&POLICY) {
+        response.headers().set("WWW-Authenticate", &challenge)?;
+    }
+    Ok(response)
+}
+
+pub(crate) fn internal() -> Result<Response> {
+    problem(&Problem::new(
+        "internal",
+        500,
+        "Something went wrong here",
+        "It is not your fault; try again, and tell the operator if it stays.",
+    ))
+}

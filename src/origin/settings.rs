@@ -1,0 +1,65 @@
+//! The origin's settings and keys, read once per isolate.
+
+use patrol::{keys::SigningKeys, policy::POLICY, token::Verifier};
+use patrol_platform::{Installation, optional_setting};
+use std::sync::OnceLock;
+use worker::{Env, Error, Result};
+
+/// All that the origin is configured with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Shared with the edge.
+    pub(crate) installation: Installation,
+    /// `SIGNING_KEYS`: they sign tokens and lists.
+    pub(crate) signing_keys: SigningKeys,
+    /// `SESSION_KEYS`: they sign sessions, and nothing else.
+    pub(crate) session_keys: SigningKeys,
+    /// `DEV_SIGN_IN`: anyone on this machine may be a development user.
+    pub(crate) dev_sign_in: bool,
+    /// Checks tokens that come here themselves.
+    pub(crate) verifier: Verifier,
+}
+
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+impl Settings {
+    /// The settings of this isolate. Wrong ones are an error on every request, which names
+    /// the setting in the log.
+    pub(crate) fn get(env: &Env) -> Result<&'static Self> {
+        if let Some(settings) = SETTINGS.get() {
+            return Ok(settings);
+        }
+        let settings = Self::from_env(env)?;
+        Ok(SETTINGS.get_or_init(|| settings))
+    }
+
+    fn from_env(env: &Env) -> Result<Self> {
+        let installation = Installation::from_env(env)?;
+        let signing_keys = keys(env, "SIGNING_KEYS")?;
+        let verifier = Verifier::new(
+            installation.public_url.clone(),
+            signing_keys.public().clone(),
+            &POLICY,
+        );
+        Ok(Self {
+            session_keys: keys(env, "SESSION_KEYS")?,
+            dev_sign_in: optional_setting(env, "DEV_SIGN_IN").is_some(),
+            installation,
+            signing_keys,
+            verifier,
+        })
+    }
+}
+
+/// The error says what is wrong with the key set, never what is in it.
+fn keys(env: &Env, name: &str) -> Result<SigningKeys> {
+    let json = env
+        .secret(name)
+        .map(|secret| secret.to_string())
+        .map_err(|_| {
+            Error::RustError(format!(
+                "the secret {name} is missing: make one with `cargo xtask keygen`"
+            ))
+        })?;
+    SigningKeys::from_jwks(&json).map_err(|error| Error::RustError(format!("{name}: {error}")))
+}

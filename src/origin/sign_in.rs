@@ -1,0 +1,56 @@
+//! Sign-in for development, and sign-out.
+
+use crate::{
+    caller, directory,
+    respond::{self, Outcome, Refusal},
+    settings::Settings,
+};
+use patrol::{
+    api::{Me, SignIn},
+    policy::POLICY,
+    problem::Problem,
+    session,
+};
+use patrol_platform::now;
+use worker::{Request, Response};
+
+/// `POST /auth/dev`: signs in whoever asks. It exists only where it is switched on, and only
+/// for someone on this very machine.
+pub(crate) async fn dev(request: Request, settings: &Settings) -> Outcome {
+    let host = request.url()?.host_str().unwrap_or_default().to_owned();
+    let loopback = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
+    if !settings.dev_sign_in || !loopback {
+        return Err(Refusal::not_found());
+    }
+    caller::refuse_cross_site(&request, settings)?;
+    let SignIn { user } = caller::body(request).await?;
+    let account = directory::find(&user, settings).ok_or_else(|| Problem {
+        field: Some("user"),
+        ..Problem::new(
+            "user-unknown",
+            422,
+            "There is no such development user",
+            "Use ada, vic or otto.",
+        )
+    })?;
+    let session = session::sign(account.id.clone(), now(), settings.session_keys.first())
+        .map_err(|error| Refusal::unexpected(&error.to_string()))?;
+    with_cookie(
+        respond::json(200, &Me::new(&account, &POLICY))?,
+        &session,
+        settings,
+    )
+}
+
+/// `POST /auth/sign-out`: ends the session in this browser.
+pub(crate) fn sign_out(request: &Request, settings: &Settings) -> Outcome {
+    caller::refuse_cross_site(request, settings)?;
+    with_cookie(Response::builder().with_status(204).empty(), "", settings)
+}
+
+fn with_cookie(response: Response, session: &str, settings: &Settings) -> Outcome {
+    let cookie = session::set_cookie(session, caller::is_https(settings));
+    response.headers().set("Set-Cookie", &cookie)?;
+    response.headers().set("Cache-Control", "no-store")?;
+    Ok(response)
+}

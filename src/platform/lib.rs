@@ -1,0 +1,107 @@
+//! What both Workers need of the platform: the clock, settings, calls to a Registry.
+//!
+//! Translation only. A call that fails is an error, never a guess: what a failure means is
+//! decided by the caller.
+
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use patrol::{
+    registry::{Call, Message, Reply, object_name},
+    time::Timestamp,
+};
+use worker::{Date, Env, Error, Method, Request, RequestInit, Result};
+
+/// The binding of the Registry class.
+pub const REGISTRY: &str = "REGISTRY";
+
+/// The binding of the KV namespace with the signed status lists.
+pub const STATUS: &str = "STATUS";
+
+/// The time now. In Workers the clock stands still between two I/O operations.
+pub fn now() -> Timestamp {
+    Timestamp::from_millis(Date::now().as_millis())
+}
+
+/// A setting that must be there.
+///
+/// # Errors
+/// One that names the setting.
+pub fn setting(env: &Env, name: &str) -> Result<String> {
+    optional_setting(env, name)
+        .ok_or_else(|| Error::RustError(format!("the setting {name} is missing")))
+}
+
+/// A setting that may be absent; an empty one is absent.
+pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
+    env.var(name)
+        .ok()
+        .map(|value| value.to_string())
+        .filter(|value| !value.is_empty())
+}
+
+/// The settings that both Workers share.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// `PUBLIC_URL`: the one public address, without a slash at its end; issuer and audience
+    /// of every token.
+    pub public_url: String,
+    /// `REGISTRIES`: how many registries there are, for good.
+    pub registries: u16,
+}
+
+impl Installation {
+    /// Reads and checks the settings.
+    ///
+    /// # Errors
+    /// One that names the setting and says what it must be.
+    pub fn from_env(env: &Env) -> Result<Self> {
+        let public_url = setting(env, "PUBLIC_URL")?;
+        let scheme = public_url.starts_with("https://") || public_url.starts_with("http://");
+        if !scheme || public_url.ends_with('/') {
+            return Err(Error::RustError(
+                "PUBLIC_URL must be like https://api.example.com, without a slash at its end"
+                    .to_owned(),
+            ));
+        }
+        let registries = setting(env, "REGISTRIES")?
+            .parse()
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(|| {
+                Error::RustError("REGISTRIES must be a number from 1 to 65535".to_owned())
+            })?;
+        Ok(Self {
+            public_url,
+            registries,
+        })
+    }
+}
+
+/// Asks a registry.
+///
+/// # Errors
+/// The registry could not be reached, or answered something else than a reply.
+pub async fn call_registry(env: &Env, registry: u16, call: Call) -> Result<Reply> {
+    let message = serde_json::to_string(&Message { registry, call })?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post)
+        .with_body(Some(message.into()));
+    let request = Request::new_with_init("https://registry/", &init)?;
+    let stub = env
+        .durable_object(REGISTRY)?
+        .get_by_name(&object_name(registry))?;
+    let mut response = stub.fetch_with_request(request).await?;
+    if response.status_code() != 200 {
+        return Err(Error::RustError(format!(
+            "registry {registry} answered {}",
+            response.status_code()
+        )));
+    }
+    Ok(serde_json::from_str(&response.text().await?)?)
+}

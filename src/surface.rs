@@ -1,0 +1,118 @@
+//! Which Worker answers a path.
+//!
+//! The edge stands at the one public address. A few paths are its own, some belong to the
+//! origin (management, keys, lists, the page), and every other one is the platform's API,
+//! where nothing passes without a token.
+
+/// Who answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// The edge: is it alive?
+    Health,
+    /// The edge: forward-auth for another proxy.
+    Authorize,
+    /// The origin Worker.
+    Origin,
+    /// The platform's API: judged, then forwarded.
+    Api,
+}
+
+/// Forward-auth.
+pub const AUTHORIZE: &str = "/.patrol/authorize";
+
+/// Health.
+pub const HEALTH: &str = "/.patrol/health";
+
+/// The public keys.
+pub const JWKS: &str = "/.well-known/jwks.json";
+
+/// Paths of the origin that stand alone.
+const ORIGIN_PATHS: &[&str] = &[
+    "/",
+    "/api/v1/me",
+    "/api/v1/scopes",
+    "/api/v1/tokens",
+    "/favicon.ico",
+    "/favicon.svg",
+    "/profile",
+    "/sign-in",
+];
+
+/// Folders of the origin.
+const ORIGIN_FOLDERS: &[&str] = &[
+    "/.well-known/",
+    "/api/v1/tokens/",
+    "/assets/",
+    "/auth/",
+    "/pkg/",
+    "/profile/",
+    "/status/",
+];
+
+/// Who answers this path, as it came, without the query?
+pub fn of(path: &str) -> Surface {
+    // The API is most of the traffic and shares only its first letters with the rest.
+    match path {
+        HEALTH => Surface::Health,
+        AUTHORIZE => Surface::Authorize,
+        _ if ORIGIN_PATHS.contains(&path)
+            || ORIGIN_FOLDERS.iter().any(|folder| path.starts_with(folder)) =>
+        {
+            Surface::Origin
+        }
+        _ => Surface::Api,
+    }
+}
+
+/// Path and query (with its `?`, or empty) of an absolute URL or of a request target. Scheme,
+/// host and fragment are left out.
+pub fn split(url: &str) -> (&str, &str) {
+    let target = match url.split_once("://") {
+        Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => rest
+            .find(['/', '?', '#'])
+            .map_or("", |end| rest.split_at(end).1),
+        _ => url,
+    };
+    let target = target.split_once('#').map_or(target, |(target, _)| target);
+    target.split_at(target.find('?').unwrap_or(target.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_has_one_worker() {
+        for (path, expected) in [
+            ("/", Surface::Origin),
+            ("/api/v1/tokens", Surface::Origin),
+            ("/api/v1/tokens/current", Surface::Origin),
+            ("/api/v1/tokensx", Surface::Api),
+            ("/api/v1/me", Surface::Origin),
+            ("/api/v1/me/", Surface::Api),
+            ("/status/0/0", Surface::Origin),
+            ("/profile/security", Surface::Origin),
+            ("/.patrol/health", Surface::Health),
+            ("/.patrol/authorize", Surface::Authorize),
+            ("/.patrol/other", Surface::Api),
+            ("/api/v1/engine/pipelines", Surface::Api),
+            ("", Surface::Api),
+        ] {
+            assert_eq!(of(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_cut_out_of_any_target() {
+        for (url, path, query) in [
+            ("http://h:1/a/b?c=/d#e", "/a/b", "?c=/d"),
+            ("https://h/", "/", ""),
+            ("https://h", "", ""),
+            ("https://h?x/y", "", "?x/y"),
+            ("/a?b=http://c/d", "/a", "?b=http://c/d"),
+            ("/a%3Fb#c?d", "/a%3Fb", ""),
+        ] {
+            assert_eq!(split(url), (path, query), "{url}");
+        }
+    }
+}
