@@ -104,6 +104,11 @@ impl<'a> Unverified<'a> {
         })
     }
 
+    /// The name of the key, as the header gives it.
+    pub fn into_kid(self) -> String {
+        self.kid
+    }
+
     /// Checks the signature, then reads the claims.
     ///
     /// # Errors

@@ -74,6 +74,71 @@ pub enum Call {
     },
 }
 
+/// What an edge asks, and what it has to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRequest {
+    /// The list's number in the registry.
+    pub list: u32,
+    /// The version that the edge knows; none: nothing.
+    pub since: Option<u64>,
+    /// Who used their tokens since the edge last told.
+    pub usage: Vec<Usage>,
+}
+
+/// A token was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Its place in the list.
+    pub idx: u32,
+    /// When, by the edge's clock.
+    #[serde(with = "numeric")]
+    pub at: Timestamp,
+    /// From which address, if the edge was told.
+    pub address: Option<String>,
+}
+
+/// A lease on a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseAnswer {
+    /// The list's version now.
+    pub version: u64,
+    /// What is in it.
+    pub content: Content,
+    /// Milliseconds, from when the edge asked.
+    pub length: u64,
+    /// Thumbprints of the keys in use now. A thumbprint is its key's only possible name, so this
+    /// is the whole key set; a key that is not among them is dead.
+    pub kids: Vec<String>,
+}
+
+/// A list's content, as far as the edge lacks it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// What changed since a version.
+    Changes {
+        /// The version.
+        since: u64,
+        /// Places and their statuses.
+        changes: Vec<(u32, Status)>,
+    },
+    /// All of it, as an `lst`.
+    Whole(String),
+}
+
+impl Content {
+    /// The version that the content builds on.
+    pub fn since(&self) -> Option<u64> {
+        match self {
+            Self::Changes { since, .. } => Some(*since),
+            Self::Whole(_) => None,
+        }
+    }
+}
+
+/// More changes than this are sent as a whole list, which is smaller then.
+pub const MAX_CHANGES: usize = 1_000;
+
 /// A creation that the rules allow.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Create {

@@ -25,7 +25,8 @@ pub const TYPE: &str = "statuslist+jwt";
 pub const MAX_SIGNED_LENGTH: usize = 64 * 1024;
 
 /// What a list says of one token (section 7.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "u8", into = "u8")]
 pub enum Status {
     /// 0x00
     Valid,
@@ -145,6 +146,16 @@ impl StatusList {
         Self::new(Bits::Two, LIST_SIZE)
     }
 
+    /// Bytes of the array, not compressed.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Has the list no entries?
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// The status of an entry; None beyond the end.
     pub fn get(&self, idx: u32) -> Option<Status> {
         let (byte, shift, mask) = self.bits.place(idx);
@@ -234,6 +245,9 @@ pub struct ListClaims {
     pub exp: Timestamp,
     /// Seconds after which a holder should fetch it again.
     pub ttl: u64,
+    /// Counts the changes of the list; a claim of our own, which others ignore. An edge asks the
+    /// registry for the changes since then.
+    pub version: u64,
     /// The list.
     pub status_list: Packed,
 }
@@ -256,12 +270,21 @@ pub struct Validity {
     pub ttl: u64,
 }
 
+/// A list at one of its versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The statuses.
+    pub list: StatusList,
+    /// How many changes it has seen.
+    pub version: u64,
+}
+
 /// Signs a list.
 ///
 /// # Errors
 /// None in practice: the claims are plain.
 pub fn sign(
-    list: &StatusList,
+    Snapshot { list, version }: &Snapshot,
     uri: String,
     now: Timestamp,
     validity: Validity,
@@ -272,6 +295,7 @@ pub fn sign(
         iat: now,
         exp: now.plus(validity.lifetime),
         ttl: validity.ttl,
+        version: *version,
         status_list: Packed {
             bits: list.bits,
             lst: list.encode(),
@@ -300,7 +324,7 @@ pub fn verify(
     uri: &str,
     now: Timestamp,
     keys: &KeySet,
-) -> Result<(StatusList, Timestamp), ListError> {
+) -> Result<(Snapshot, Timestamp), ListError> {
     let unverified =
         Unverified::parse(text, TYPE, MAX_SIGNED_LENGTH).map_err(|_| ListError::Signature)?;
     let claims: ListClaims = unverified.verify(keys).map_err(|_| ListError::Signature)?;
@@ -314,7 +338,8 @@ pub fn verify(
     if list.bits != expected.bits || list.bytes.len() != cap {
         return Err(ListError::Shape);
     }
-    Ok((list, claims.iat))
+    let version = claims.version;
+    Ok((Snapshot { list, version }, claims.iat))
 }
 
 /// The order in which a list's places are given out: every place once, in an order that
@@ -487,8 +512,9 @@ mod tests {
             lifetime: 60,
             ttl: 10,
         };
-        let text = sign(&list, "u".to_owned(), now, validity, keys.first()).unwrap();
-        assert_eq!(verify(&text, "u", now, keys.public()), Ok((list, now)));
+        let snapshot = Snapshot { list, version: 5 };
+        let text = sign(&snapshot, "u".to_owned(), now, validity, keys.first()).unwrap();
+        assert_eq!(verify(&text, "u", now, keys.public()), Ok((snapshot, now)));
         assert_eq!(
             verify(&text, "v", now, keys.public()),
             Err(ListError::Claims)

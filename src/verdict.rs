@@ -36,6 +36,8 @@ pub struct Request<'a> {
 pub enum Revocation {
     /// The status, fresh enough to act on.
     Known(Status),
+    /// The key that signed the token is no longer in use.
+    KeyRetired,
     /// Nobody could tell.
     Unavailable,
 }
@@ -140,6 +142,7 @@ pub fn authorize<'a>(
         Revocation::Known(Status::Suspended | Status::Other(_)) => {
             return Err(Denial::TokenSuspended);
         }
+        Revocation::KeyRetired => return Err(Denial::SignatureInvalid),
         Revocation::Unavailable => return Err(Denial::RevocationUnavailable),
     }
     let route = policy

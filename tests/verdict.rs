@@ -13,6 +13,7 @@ const VALID: Revocation = Revocation::Known(Status::Valid);
 fn token(scope: Option<&str>) -> Token {
     Token {
         id: "token-1".parse().unwrap(),
+        kid: "key-1".to_owned(),
         owner: "ada".parse().unwrap(),
         organizations: vec!["acme".parse().unwrap(), "globex".parse().unwrap()],
         grant: Grant::new(scope.map(str::to_owned), &POLICY),
@@ -74,6 +75,7 @@ fn the_token_must_not_have_been_revoked() {
         (Revocation::Known(Status::Invalid), "token-revoked"),
         (Revocation::Known(Status::Suspended), "token-suspended"),
         (Revocation::Known(Status::Other(3)), "token-suspended"),
+        (Revocation::KeyRetired, "signature-invalid"),
         (Revocation::Unavailable, "revocation-unavailable"),
     ] {
         assert_eq!(code(&at(1_500), &token, revocation), expected);

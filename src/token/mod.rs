@@ -50,6 +50,8 @@ impl fmt::Debug for AccessToken {
 pub struct Token {
     /// `jti`
     pub id: TokenId,
+    /// `kid`: the thumbprint of the key that signed it.
+    pub kid: String,
     /// `sub`: the owner.
     pub owner: UserId,
     /// `org`: where it may act; never empty.

@@ -83,6 +83,7 @@ impl Verifier {
         }
         Ok(Token {
             id: claims.jti,
+            kid: unverified.into_kid(),
             owner: claims.sub,
             organizations: claims.org,
             grant: Grant::new(claims.scope, self.policy),

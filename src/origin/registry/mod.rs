@@ -94,10 +94,10 @@ impl Registry {
                 Ok(status.map_or(Reply::NotFound, Reply::Status))
             }
             Call::SignedList { list } => {
+                let id = StatusListId { registry, list };
                 if !store.has_list(list)? {
                     return Ok(Reply::NotFound);
                 }
-                let id = StatusListId { registry, list };
                 signed_list(store, id, Settings::get(&self.env)?).map(Reply::SignedList)
             }
         }
@@ -105,9 +105,9 @@ impl Registry {
 }
 
 fn signed_list(store: &Store, id: StatusListId, settings: &Settings) -> Result<String> {
-    let bits = store.bits(id.list)?;
+    let snapshot = store.snapshot(id.list)?;
     let uri = id.uri(&settings.installation.public_url);
     let key = settings.signing_keys.first();
-    status_list::sign(&bits, uri, now(), publish::VALIDITY, key)
+    status_list::sign(&snapshot, uri, now(), publish::VALIDITY, key)
         .map_err(|error| Error::RustError(error.to_string()))
 }

@@ -9,7 +9,7 @@ use patrol::{
     identity::{TokenId, UserId},
     registry::{Create, Reply},
     rules,
-    status_list::{Places, Status, StatusList, StatusListId},
+    status_list::{Places, Snapshot, Status, StatusList, StatusListId},
     time::{Timestamp, numeric},
     token::StatusReference,
 };
@@ -261,17 +261,25 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// The list as an array of bits.
-    pub(super) fn bits(&self, list: u32) -> Result<StatusList> {
+    /// The list as it is now; one that is not there is version 0 of an empty one.
+    pub(super) fn snapshot(&self, list: u32) -> Result<Snapshot> {
+        let list_number = Value::from(i64::from(list));
+        let version: Option<Number> = self.first(
+            "SELECT version AS number FROM lists WHERE list = ?",
+            vec![list_number.clone()],
+        )?;
         let revoked: Vec<Revoked> = self.all(
             "SELECT idx FROM tokens WHERE list = ? AND changed IS NOT NULL",
-            vec![i64::from(list).into()],
+            vec![list_number],
         )?;
-        let mut bits = StatusList::ours();
+        let mut list = StatusList::ours();
         for Revoked { idx } in revoked {
-            bits.set(idx, Status::Invalid);
+            list.set(idx, Status::Invalid);
         }
-        Ok(bits)
+        Ok(Snapshot {
+            list,
+            version: version.map_or(0, |row| row.number),
+        })
     }
 
     /// Lists that KV does not have as they are now, with their versions.
