@@ -1,0 +1,11 @@
+//! Drives the whole system from outside: `cargo xtask dev`, started as a user starts it, and
+//! HTTP. Nothing of the system is replaced.
+//!
+//! Every system has a state folder and ports of its own. It ends with the test process, however
+//! that ends: `xtask keep` watches a pipe that closes then. No failure message holds a token.
+
+pub mod client;
+pub mod system;
+
+pub use client::{Answer, Made, User, call};
+pub use system::{System, shared, until};

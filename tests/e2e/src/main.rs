@@ -1,2 +1,0 @@
-//! patrol-e2e
-fn main() {}

@@ -1,0 +1,388 @@
+//! Every answer that the edge can give, each reached by a real request.
+
+use patrol::{
+    keys::SigningKeys,
+    time::DAY,
+    token::{Claims, claims},
+};
+use patrol_e2e::{Answer, Made, System, User, call, client::client, shared};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const PIPELINES: &str = "/api/v1/engine/pipelines";
+
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+/// The claims of a real token, to be signed again with changes.
+pub(crate) fn claims_of(made: &Made) -> Value {
+    use std::process::{Command, Stdio};
+    // base64url by the same Node that the build uses: the tests' own decoder would be one more.
+    let payload = made.token.split('.').nth(1).unwrap();
+    let script = "process.stdout.write(Buffer.from(process.argv[1], 'base64url'))";
+    let output = Command::new("node")
+        .args(["-e", script, payload])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Signs claims with the system's own key.
+fn sign(system: &System, claims: &Value) -> String {
+    let keys = SigningKeys::from_jwks(&system.secret("SIGNING_KEYS")).unwrap();
+    let claims: Claims = serde_json::from_value(claims.clone()).unwrap();
+    claims::issue(&claims, keys.first())
+        .unwrap()
+        .reveal()
+        .to_owned()
+}
+
+fn assert_denied(answer: &Answer, status: u16, code: &str, challenge: Option<&str>) {
+    assert_eq!(answer.outcome(), (status, code));
+    assert_eq!(answer.header("Content-Type"), "application/problem+json");
+    assert_eq!(answer.body["status"], status);
+    assert_eq!(answer.header("Cache-Control"), "no-store");
+    match challenge {
+        Some(part) => {
+            let header = answer.header("WWW-Authenticate");
+            assert!(header.starts_with("Bearer realm=\"patrol\""), "{header}");
+            assert!(header.contains(part), "{header}");
+        }
+        None => assert_eq!(answer.header("WWW-Authenticate"), ""),
+    }
+}
+
+#[tokio::test]
+async fn from_sign_in_to_refusal() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["pipelines:read"]).await;
+    let good = Answer::to(call(system, Method::GET, PIPELINES, &made.token)).await;
+    assert_eq!(good.status, 200);
+    assert!(good.body["pipelines"].as_array().unwrap().len() > 1);
+    let publish = call(
+        system,
+        Method::PUT,
+        "/api/v1/uns/topics/plant/line/speed",
+        &made.token,
+    );
+    let refused = Answer::to(publish.json(&json!({ "value": 1 }))).await;
+    assert_denied(
+        &refused,
+        403,
+        "scope-insufficient",
+        Some("scope=\"uns:publish\""),
+    );
+    assert_eq!(ada.revoke(&made.id).await.status, 200);
+    let after = Answer::to(call(system, Method::GET, PIPELINES, &made.token)).await;
+    assert_denied(
+        &after,
+        401,
+        "token-revoked",
+        Some("error=\"invalid_token\""),
+    );
+}
+
+#[tokio::test]
+async fn a_request_without_one_good_token_is_refused() {
+    let system = shared();
+    let url = format!("{}{PIPELINES}", system.base);
+    let with = |value: &str| client().get(&url).header("Authorization", value);
+    let answer = Answer::to(client().get(&url)).await;
+    assert_denied(&answer, 401, "token-missing", Some(""));
+    assert!(
+        !answer.header("WWW-Authenticate").contains("error"),
+        "RFC 6750, section 3.1"
+    );
+    let basic = Answer::to(with("Basic YTpi")).await;
+    assert_denied(&basic, 401, "token-missing", Some(""));
+    let invalid = Some("error=\"invalid_token\"");
+    for header in ["Bearer", "Bearer x", "Bearer patrol_a.b.c", "Bearer a b"] {
+        assert_denied(
+            &Answer::to(with(header)).await,
+            401,
+            "token-malformed",
+            invalid,
+        );
+    }
+    let long = format!("Bearer {}", "a".repeat(5_000));
+    assert_denied(
+        &Answer::to(with(&long)).await,
+        401,
+        "token-malformed",
+        invalid,
+    );
+    let twice = with("Bearer x").header("Authorization", "Bearer y");
+    assert_denied(&Answer::to(twice).await, 401, "token-malformed", invalid);
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_ours_or_not_of_now_is_refused() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["pipelines:read"]).await;
+    let claims = claims_of(&made);
+    let changed = |changes: Value| {
+        let mut claims = claims.clone();
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        sign(system, &claims)
+    };
+    let (message, signature) = made.token.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { "B" } else { "A" };
+    let forged = format!("{message}.{first}{}", &signature[1..]);
+    let other = SigningKeys::from_jwks(&SigningKeys::generate(&[9; 32])).unwrap();
+    let by_other: Claims = serde_json::from_value(claims.clone()).unwrap();
+    let by_other = claims::issue(&by_other, other.first())
+        .unwrap()
+        .reveal()
+        .to_owned();
+    let later = now() + 1_000;
+    for (token, code) in [
+        (changed(json!({})), ""),
+        (forged, "signature-invalid"),
+        (by_other, "signature-invalid"),
+        (
+            changed(json!({ "iat": now() - DAY, "nbf": now() - DAY, "exp": now() - 1 })),
+            "token-expired",
+        ),
+        (changed(json!({ "nbf": later })), "token-not-yet-valid"),
+        (
+            changed(json!({ "iss": "https://other.example" })),
+            "token-malformed",
+        ),
+        (
+            changed(json!({ "aud": "https://other.example" })),
+            "token-malformed",
+        ),
+        (
+            changed(json!({ "exp": now() + 400 * DAY })),
+            "token-malformed",
+        ),
+    ] {
+        let answer = Answer::to(call(system, Method::GET, PIPELINES, &token)).await;
+        if code.is_empty() {
+            assert_eq!(answer.status, 200);
+        } else {
+            assert_denied(&answer, 401, code, Some("error=\"invalid_token\""));
+        }
+    }
+    // A place that no token has: the registry cannot vouch for it.
+    let mut nowhere = claims.clone();
+    nowhere["status"]["status_list"]["uri"] = json!(format!("{}/status/5/77", system.base));
+    let answer = Answer::to(call(
+        system,
+        Method::GET,
+        PIPELINES,
+        &sign(system, &nowhere),
+    ))
+    .await;
+    assert_denied(&answer, 503, "revocation-unavailable", None);
+    assert_eq!(answer.header("Retry-After"), "1");
+    ada.revoke(&made.id).await;
+}
+
+#[tokio::test]
+async fn organization_and_route_are_checked() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["pipelines:read", "organizations:read"]).await;
+    let get = |path: &str| {
+        client()
+            .get(format!("{}{path}", system.base))
+            .bearer_auth(&made.token)
+    };
+    let none = Answer::to(get(PIPELINES)).await;
+    assert_denied(&none, 400, "organization-required", None);
+    let other = Answer::to(get(PIPELINES).header("X-Organization-ID", "globex")).await;
+    assert_denied(&other, 403, "organization-mismatch", None);
+    assert_eq!(Answer::to(get("/api/v1/organizations")).await.status, 200);
+    let unknown = Answer::to(get("/api/v1/secrets").header("X-Organization-ID", "acme")).await;
+    assert_denied(&unknown, 403, "route-unknown", None);
+    let head = call(system, Method::HEAD, PIPELINES, &made.token);
+    assert_eq!(Answer::to(head).await.status, 200);
+    ada.revoke(&made.id).await;
+}
+
+#[tokio::test]
+async fn a_path_with_two_spellings_never_reaches_the_upstream() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["pipelines:read", "models:read"]).await;
+    for path in [
+        "/api/v1/models//export",
+        "/api/v1/models/",
+        "/api/v1/models/a%2fb",
+        "/api/v1/models/a%5cb",
+        "/api/v1/models/a;b",
+        "/api/v1/models/%65xport",
+        "/api/v1//models",
+    ] {
+        let answer = Answer::to(call(system, Method::GET, path, &made.token)).await;
+        assert_eq!(answer.outcome(), (403, "route-unknown"), "{path}");
+    }
+    // Forward-auth sees the path as the client wrote it: nobody has resolved the dots.
+    for uri in [
+        "/api/v1/models/../engine/pipelines",
+        "/api/v1/models/%2e%2e",
+    ] {
+        let request = call(system, Method::GET, "/.patrol/authorize", &made.token);
+        let request = request
+            .header("X-Forwarded-Method", "GET")
+            .header("X-Forwarded-Uri", uri);
+        assert_eq!(
+            Answer::to(request).await.outcome(),
+            (403, "route-unknown"),
+            "{uri}"
+        );
+    }
+    ada.revoke(&made.id).await;
+}
+
+#[tokio::test]
+async fn the_upstream_learns_who_calls_and_never_the_token() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["pipelines:read"]).await;
+    let request = call(
+        system,
+        Method::GET,
+        &format!("{PIPELINES}?page=2&q=a%2Fb"),
+        &made.token,
+    )
+    .header("X-Echo-Headers", "1")
+    .header("X-Patrol-Subject", "root")
+    .header("X-Patrol-Anything", "x")
+    .header("X-Custom", "kept")
+    .header("TE", "trailers")
+    .header("Proxy-Authorization", "Basic x")
+    .header("Cookie", format!("{}; theme=dark", ada.cookie()));
+    let echo = Answer::to(request).await;
+    assert_eq!(echo.status, 200);
+    let text = echo.body.to_string();
+    assert!(!text.contains(&made.token), "the token is not forwarded");
+    assert!(
+        !text.contains("patrol_session"),
+        "the session is not forwarded"
+    );
+    assert!(text.contains("page=2&q=a%2Fb"), "the query is");
+    let headers = &echo.body["headers"];
+    let header = |name: &str| match &headers[name] {
+        Value::Array(list) => list.first().and_then(Value::as_str).map(str::to_owned),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    for (name, value) in [
+        ("x-patrol-subject", Some("ada")),
+        ("x-patrol-organization", Some("acme")),
+        ("x-patrol-scopes", Some("pipelines:read")),
+        ("x-patrol-token-id", Some(made.id.as_str())),
+        ("x-patrol-anything", None),
+        ("x-custom", Some("kept")),
+        ("cookie", Some("theme=dark")),
+        ("authorization", None),
+        ("te", None),
+        ("proxy-authorization", None),
+    ] {
+        assert_eq!(header(name).as_deref(), value, "{name}");
+    }
+    ada.revoke(&made.id).await;
+}
+
+#[tokio::test]
+async fn preflights_and_redirects_pass() {
+    let system = shared();
+    let preflight = client()
+        .request(Method::OPTIONS, format!("{}{PIPELINES}", system.base))
+        .header("Origin", "https://app.example")
+        .header("Access-Control-Request-Method", "GET");
+    let answer = Answer::to(preflight).await;
+    assert_eq!(answer.status, 204);
+    assert_ne!(answer.header("Access-Control-Allow-Origin"), "");
+    let plain = client().request(Method::OPTIONS, format!("{}{PIPELINES}", system.base));
+    assert_eq!(Answer::to(plain).await.outcome(), (401, "token-missing"));
+
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["models:read"]).await;
+    let moved = Answer::to(call(
+        system,
+        Method::GET,
+        "/api/v1/models/redirect",
+        &made.token,
+    ))
+    .await;
+    assert_eq!(
+        (moved.status, moved.header("Location")),
+        (302, "/api/v1/models")
+    );
+    ada.revoke(&made.id).await;
+}
+
+#[tokio::test]
+async fn another_proxy_can_ask_for_the_verdict() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["pipelines:read"]).await;
+    let ask = |method: &str, uri: &str| {
+        call(system, Method::GET, "/.patrol/authorize", &made.token)
+            .header("X-Forwarded-Method", method)
+            .header("X-Forwarded-Uri", uri)
+    };
+    let yes = Answer::to(ask("GET", "/api/v1/engine/pipelines?page=2")).await;
+    assert_eq!(yes.status, 204);
+    assert_eq!(yes.header("X-Patrol-Subject"), "ada");
+    assert_eq!(yes.header("X-Patrol-Organization"), "acme");
+    assert_eq!(yes.header("X-Patrol-Scopes"), "pipelines:read");
+    assert_eq!(yes.header("X-Patrol-Token-Id"), made.id);
+    let no = Answer::to(ask("POST", PIPELINES)).await;
+    assert_denied(
+        &no,
+        403,
+        "scope-insufficient",
+        Some("scope=\"pipelines:write\""),
+    );
+    let nothing = call(system, Method::GET, "/.patrol/authorize", &made.token);
+    assert_eq!(
+        Answer::to(nothing).await.outcome(),
+        (400, "forwarded-missing")
+    );
+    ada.revoke(&made.id).await;
+    let gone = Answer::to(ask("GET", PIPELINES)).await;
+    assert_denied(&gone, 401, "token-revoked", Some("invalid_token"));
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_is_a_502() {
+    let system = System::start(
+        "upstream-down",
+        &["--var", "UPSTREAM_URL=http://127.0.0.1:1"],
+    );
+    let health = client().get(format!("{}/.patrol/health", system.base));
+    assert_eq!(Answer::to(health).await.status, 200);
+    let ada = User::sign_in(&system, "ada").await;
+    let made = ada.token(&["pipelines:read"]).await;
+    let answer = Answer::to(call(&system, Method::GET, PIPELINES, &made.token)).await;
+    assert_eq!(answer.outcome(), (502, "upstream-unreachable"));
+}
+
+#[tokio::test]
+async fn an_upstream_that_never_answers_is_a_504() {
+    let system = System::start("upstream-slow", &["--var", "UPSTREAM_TIMEOUT_SECONDS=1"]);
+    let ada = User::sign_in(&system, "ada").await;
+    let made = ada.token(&["models:read"]).await;
+    let answer = Answer::to(call(
+        &system,
+        Method::GET,
+        "/api/v1/models/slow",
+        &made.token,
+    ))
+    .await;
+    assert_eq!(answer.outcome(), (504, "upstream-timeout"));
+}

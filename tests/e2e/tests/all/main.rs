@@ -1,0 +1,8 @@
+//! End to end, on the real runtime.
+
+mod edge;
+mod jose;
+mod origin;
+mod rbac_off;
+mod restart;
+mod streaming;
