@@ -4,7 +4,7 @@
 //! the token be made without it.
 
 use crate::{
-    account::Account,
+    account::{Account, Membership},
     identity::{OrganizationId, TokenId, UserId},
     policy::Policy,
     scope::ScopeSet,
@@ -59,6 +59,25 @@ impl Me {
             email: account.email.clone(),
             organizations,
             rbac: policy.rbac,
+        }
+    }
+
+    /// The account that this is a view of, for the rules of creating a token.
+    pub fn account(&self) -> Account {
+        let memberships = self
+            .organizations
+            .iter()
+            .map(|organization| Membership {
+                organization: organization.id.clone(),
+                name: organization.name.clone(),
+                roles: organization.roles.clone(),
+            })
+            .collect();
+        Account {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            email: self.email.clone(),
+            memberships,
         }
     }
 }
@@ -230,4 +249,27 @@ pub struct SignIn {
 /// Names as the wire has them.
 pub fn owned(names: Vec<&'static str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::POLICY;
+
+    #[test]
+    fn the_browser_judges_the_account_that_the_origin_has() {
+        let account = Account {
+            id: "ada".parse().unwrap(),
+            name: "Ada".to_owned(),
+            email: "ada@example.com".to_owned(),
+            memberships: vec![Membership {
+                organization: "acme".parse().unwrap(),
+                name: "Acme".to_owned(),
+                roles: vec!["viewer".to_owned(), "operator".to_owned()],
+            }],
+        };
+        let json = serde_json::to_string(&Me::new(&account, &POLICY)).unwrap();
+        let me: Me = serde_json::from_str(&json).unwrap();
+        assert_eq!(me.account(), account);
+    }
 }

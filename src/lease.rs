@@ -2,7 +2,7 @@
 //!
 //! A registry *grants* leases on its status lists; an edge *holds* them. While it holds one, an
 //! edge judges from memory: the registry has promised not to answer a revocation before that
-//! lease is over. The argument, in full in docs/REVOCATION.md:
+//! lease is over. The argument:
 //!
 //! - A holder reads its clock *before* it asks, and counts the lease from there. The grantor
 //!   counts from when it answers, which is later. So the holder stops first, and the margin
@@ -12,8 +12,8 @@
 //! - A grantor that restarts has forgotten what it granted, and behaves as if it had just
 //!   granted a lease on everything.
 //!
-//! Arithmetic only: no clock, no I/O, no lists. `tests/lease_model.rs` checks this very code in
-//! every order of events within bounds. What the lists contain is [`crate::revocation`].
+//! Arithmetic only: no clock, no I/O, no lists. What the lists contain is [`crate::revocation`].
+//! The Workers do not use it yet: today an edge asks the registry on every request.
 
 use std::collections::BTreeMap;
 

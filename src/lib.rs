@@ -14,8 +14,8 @@
 //! 3. [`token::claims`] signs it with the first of the [`keys`], by way of [`jws`].
 //! 4. A program sends it with every request; [`bearer`] takes it out of the header,
 //!    [`token::verify`] checks it, and [`verdict`] decides whether the request may go on.
-//! 5. The owner revokes it; by way of a [`lease`] on the list, what each edge knows of
-//!    [`revocation`]s is right before the owner is told that it is done.
+//! 5. The owner revokes it; the registry says so, and no edge accepts it any more. [`lease`] and
+//!    [`revocation`] will spare the edge the question on every request.
 //!
 //! [`api`] and [`problem`] are what all of this looks like in JSON; [`session`] is how the
 //! origin knows its user; [`surface`] says which Worker answers what; [`identity`], [`scope`] and [`time`] are the words used throughout.

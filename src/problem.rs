@@ -10,7 +10,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// A name of the kind of problem; docs/ERRORS.md lists them.
+    /// A name of the kind of problem; docs/API.md lists them.
     #[serde(rename = "type")]
     pub kind: String,
     /// The same for every problem of the kind.

@@ -40,6 +40,14 @@ pub enum Field {
 }
 
 impl Field {
+    /// All, in the order of the form.
+    pub const ALL: [Self; 4] = [Self::Name, Self::Expiry, Self::Organizations, Self::Scopes];
+
+    /// The field of that member.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
+
     /// The member's name in `POST /api/v1/tokens`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -152,13 +160,18 @@ impl fmt::Display for Rejection {
 pub struct TokenName(String);
 
 impl TokenName {
+    /// How many characters of a text count: Unicode scalar values, after trimming.
+    pub fn length(text: &str) -> usize {
+        text.trim().chars().count()
+    }
+
     /// Trims and checks.
     ///
     /// # Errors
     /// A [`Rejection`] of the field `name`.
     pub fn parse(text: &str) -> Result<Self, Rejection> {
         let name = text.trim();
-        let length = name.chars().count();
+        let length = Self::length(text);
         if length == 0 {
             Err(Rejection::NameMissing)
         } else if length > MAX_NAME_LENGTH {
@@ -337,7 +350,12 @@ impl NewToken {
 
 /// May a user with that many active tokens have one more?
 pub const fn may_create(active: usize) -> bool {
-    active < MAX_ACTIVE_TOKENS
+    has_room(active, MAX_ACTIVE_TOKENS)
+}
+
+/// The same with a limit that the origin has told ([`crate::api::TokenList::limit`]).
+pub const fn has_room(active: usize, limit: usize) -> bool {
+    active < limit
 }
 
 /// As much of what the user gave as fits into a sentence.
@@ -377,6 +395,7 @@ mod tests {
             (&long, &long),
         ] {
             assert_eq!(TokenName::parse(given).unwrap().as_str(), kept);
+            assert_eq!(TokenName::length(given), kept.chars().count());
         }
         let too_long = "x".repeat(256);
         for (given, rejection) in [
@@ -479,11 +498,16 @@ mod tests {
                 ("organizations", "organization-unknown"),
             ]
         );
+        for field in Field::ALL {
+            assert_eq!(Field::from_name(field.name()), Some(field));
+        }
+        assert_eq!(Field::from_name("token"), None);
     }
 
     #[test]
     fn at_most_50_tokens_are_active() {
         assert!(may_create(0) && may_create(49));
         assert!(!may_create(50) && !may_create(51));
+        assert!(has_room(9, 10) && !has_room(10, 10) && !has_room(0, 0));
     }
 }

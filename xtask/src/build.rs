@@ -1,4 +1,5 @@
-//! `cargo xtask build`: the Workers, from Rust to what wrangler takes.
+//! `cargo xtask build`: the Workers, from Rust to what wrangler takes, and the form, from
+//! Rust to what a browser takes.
 //!
 //! worker-build compiles a crate and runs wasm-bindgen, wasm-opt and esbuild over
 //! the result. It is told where each of these is, as it would download them
@@ -25,27 +26,43 @@ use crate::{root, target_dir};
 /// The variable by which the core's build script learns of another policy file.
 const POLICY: &str = "PATROL_POLICY";
 
-/// Build the Workers into build/ (what the `[build]` commands of wrangler run).
+/// Build the Workers into build/ (what the `[build]` commands of wrangler run) and the form
+/// into www/pkg/.
 ///
-/// Installs the tools that are missing. A Worker that is up to date is not built again.
+/// Installs the tools that are missing. What is up to date is not built again.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to build; everything by default.
     #[arg(value_enum)]
-    workers: Vec<Worker>,
+    parts: Vec<Part>,
 
     /// Build with this policy instead of policy.toml, apart from the normal build.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
-    /// Where the Workers go, each in a folder of its own name [default: build, or
-    /// build/policy-NAME with --policy].
+    /// Where the parts go, each in a folder of its own name [default: build, or
+    /// build/policy-NAME with --policy; the form: www/pkg, without --policy].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-/// One of the Workers.
+/// What can be built by itself.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The Worker that validates every request.
+    Edge,
+    /// The Worker that signs tokens and keeps the registry.
+    Origin,
+    /// The browser's module: the logic of the form and of the list.
+    Form,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Edge, Self::Origin, Self::Form];
+}
+
+/// One of the Workers.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worker {
     /// Validates every request; public keys only.
     Edge,
@@ -83,6 +100,7 @@ impl fmt::Display for Worker {
 pub(crate) struct Plan {
     policy: Option<PathBuf>,
     out: PathBuf,
+    form: PathBuf,
     target: PathBuf,
 }
 
@@ -91,6 +109,7 @@ impl Plan {
         let mut plan = Self {
             policy: None,
             out: root()?.join("build"),
+            form: root()?.join("www/pkg"),
             target: target_dir()?,
         };
         if let Some(file) = policy {
@@ -99,6 +118,7 @@ impl Plan {
             let stem = file.file_stem().unwrap_or_default().to_string_lossy();
             let name = format!("policy-{stem}");
             plan.out = plan.out.join(&name);
+            plan.form = plan.out.join("form");
             // Its own, or the two builds would undo each other's work every time.
             plan.target = plan.target.join(&name);
             plan.policy = Some(file);
@@ -108,6 +128,7 @@ impl Plan {
         }
         if let Some(out) = out {
             plan.out = std::path::absolute(out).context("cannot tell where --out is")?;
+            plan.form = plan.out.join("form");
         }
         Ok(plan)
     }
@@ -121,19 +142,27 @@ impl Plan {
 /// The command.
 pub(crate) fn build(args: &Args) -> Result<()> {
     let plan = Plan::new(args.policy.as_deref(), args.out.as_deref())?;
-    let workers = if args.workers.is_empty() {
-        &Worker::ALL[..]
+    let parts = if args.parts.is_empty() {
+        &Part::ALL[..]
     } else {
-        &args.workers
+        &args.parts
     };
     tools::install()?;
     keygen::create_dev_vars()?;
     let mut phases = Phases::new();
-    for &worker in workers {
-        phases.quietly(&format!("{worker} Worker"), || one(worker, &plan))?;
+    for part in parts {
+        match part {
+            Part::Edge => worker(Worker::Edge, &plan, &mut phases)?,
+            Part::Origin => worker(Worker::Origin, &plan, &mut phases)?,
+            Part::Form => phases.quietly("form module", || form(&plan))?,
+        }
     }
     phases.summary();
     Ok(())
+}
+
+fn worker(worker: Worker, plan: &Plan, phases: &mut Phases) -> Result<()> {
+    phases.quietly(&format!("{worker} Worker"), || one(worker, plan))
 }
 
 /// Builds one Worker, unless it is up to date.
@@ -141,7 +170,7 @@ pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
     let _turn = tools::turn(&format!("build-{worker}"))?;
     let folder = plan.folder(worker);
     let stamp = folder.join(".built-from");
-    let inputs = inputs(worker, plan)?;
+    let inputs = inputs(worker.name(), plan)?;
     if fs::read_to_string(&stamp).is_ok_and(|from| from == inputs) {
         say(format_args!("{worker}: up to date"));
         return Ok(());
@@ -171,8 +200,65 @@ pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
     fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// A digest of everything that the built Worker depends on.
-fn inputs(worker: Worker, plan: &Plan) -> Result<String> {
+/// Builds the form module, unless it is up to date.
+pub(crate) fn form(plan: &Plan) -> Result<()> {
+    let _turn = tools::turn("build-form")?;
+    let stamp = plan.form.join(".built-from");
+    let inputs = inputs("form", plan)?;
+    if fs::read_to_string(&stamp).is_ok_and(|from| from == inputs) {
+        say("form: up to date");
+        return Ok(());
+    }
+    say("form: building");
+    // A build that fails halfway must not look complete.
+    let _ = fs::remove_file(&stamp);
+    let mut cargo = child::command("cargo")?;
+    cargo
+        .current_dir(root()?)
+        .args(["build", "--quiet", "--package", "patrol-form"])
+        .args(["--profile", "form", "--target", tools::WASM])
+        .env("CARGO_TARGET_DIR", &plan.target);
+    if let Some(policy) = &plan.policy {
+        cargo.env(POLICY, policy);
+    }
+    child::run(&mut cargo, "the build of the form")?;
+    let built = plan.target.join(tools::WASM).join("form/patrol_form.wasm");
+    let mut bindgen = child::command(cargo_tool("wasm-bindgen")?)?;
+    bindgen
+        .args(["--target", "web", "--out-name", "form", "--out-dir"])
+        .arg(&plan.form)
+        .arg(built);
+    child::run(&mut bindgen, "wasm-bindgen")?;
+    let module = plan.form.join("form_bg.wasm");
+    let mut opt = child::command(npm_tool("wasm-opt")?)?;
+    opt.env("PATH", tools::search_path()?)
+        .args(["-Oz", "--all-features", "-o"])
+        .args([&module, &module]);
+    child::run(&mut opt, "wasm-opt")?;
+    let (raw, packed) = sizes(&[module, plan.form.join("form.js")])?;
+    say(format_args!(
+        "form: {raw} KB, {packed} KB as a browser loads it (gzip)"
+    ));
+    fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// The sizes of some files together, as they are and compressed, in KB (1000 bytes).
+fn sizes(files: &[PathBuf]) -> Result<(String, String)> {
+    let (mut raw, mut packed) = (0, 0);
+    for file in files {
+        let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        raw += bytes.len();
+        packed += miniz_oxide::deflate::compress_to_vec(&bytes, 9).len() + GZIP_FRAME;
+    }
+    let kilobytes = |bytes: usize| format!("{}.{}", bytes / 1000, bytes / 100 % 10);
+    Ok((kilobytes(raw), kilobytes(packed)))
+}
+
+/// Bytes that gzip puts around the compressed data (RFC 1952, section 2.3).
+const GZIP_FRAME: usize = 18;
+
+/// A digest of everything that a built part depends on.
+fn inputs(part: &str, plan: &Plan) -> Result<String> {
     let root = root()?;
     let mut files: Vec<PathBuf> = [
         "Cargo.toml",
@@ -188,7 +274,7 @@ fn inputs(worker: Worker, plan: &Plan) -> Result<String> {
     files.extend(plan.policy.clone());
     let others: Vec<PathBuf> = ["edge", "origin", "form"]
         .iter()
-        .filter(|name| **name != worker.name())
+        .filter(|name| **name != part)
         .map(|name| root.join("src").join(name))
         .collect();
     collect(&root.join("src"), &others, &mut files)?;

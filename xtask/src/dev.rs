@@ -61,6 +61,7 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     for worker in Worker::ALL {
         phases.quietly(&format!("{worker} Worker"), || build::one(worker, &plan))?;
     }
+    phases.quietly("form module", || build::form(&plan))?;
     phases.quietly("sample upstream", || {
         let mut cargo = child::command("cargo")?;
         cargo

@@ -57,6 +57,8 @@ impl Answer {
 pub fn client() -> Client {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
+        // A kept connection would not survive the crashes that some tests cause.
+        .pool_max_idle_per_host(0)
         .build()
         .expect("a client")
 }

@@ -158,6 +158,8 @@ fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
         .arg(state)
         .args(arguments)
         .current_dir(root())
+        // Cargo sets it to the folder of the tests; xtask would take that for its own.
+        .env_remove("CARGO_MANIFEST_DIR")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

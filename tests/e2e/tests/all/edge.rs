@@ -273,11 +273,10 @@ async fn the_upstream_learns_who_calls_and_never_the_token() {
         "the session is not forwarded"
     );
     assert!(text.contains("page=2&q=a%2Fb"), "the query is");
-    let headers = &echo.body["headers"];
-    let header = |name: &str| match &headers[name] {
-        Value::Array(list) => list.first().and_then(Value::as_str).map(str::to_owned),
-        Value::String(text) => Some(text.clone()),
-        _ => None,
+    let headers = echo.body["headers"].as_array().unwrap();
+    let header = |name: &str| {
+        let found = headers.iter().find(|pair| pair[0] == name)?;
+        found[1].as_str()
     };
     for (name, value) in [
         ("x-patrol-subject", Some("ada")),
@@ -291,7 +290,7 @@ async fn the_upstream_learns_who_calls_and_never_the_token() {
         ("te", None),
         ("proxy-authorization", None),
     ] {
-        assert_eq!(header(name).as_deref(), value, "{name}");
+        assert_eq!(header(name), value, "{name}");
     }
     ada.revoke(&made.id).await;
 }
