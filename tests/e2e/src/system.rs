@@ -64,6 +64,10 @@ impl System {
         until_blocking("the old processes are gone", || {
             processes.iter().all(|pid| !alive(*pid))
         });
+        // A runtime that was just being started ends by itself when its parent is gone.
+        until_blocking("the port is free", || {
+            TcpListener::bind(("127.0.0.1", self.port)).is_ok()
+        });
         self.keeper = launch(self.port, &self.state, &self.arguments);
     }
 
