@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 /// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted (a `NumericDate` of RFC 7519,
 /// section 2, without a fraction).
@@ -66,6 +66,28 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Not a time in RFC 3339, or one before 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidTime;
+
+impl fmt::Display for InvalidTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time after 1970 in RFC 3339")
+    }
+}
+
+impl std::error::Error for InvalidTime {}
+
+/// RFC 3339 with any offset; a fraction of a second is dropped.
+impl FromStr for Timestamp {
+    type Err = InvalidTime;
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTime)?;
+        let seconds = u64::try_from(time.timestamp()).map_err(|_| InvalidTime)?;
+        Ok(Self::from_seconds(seconds))
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -75,10 +97,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let time = DateTime::parse_from_rfc3339(&text).map_err(D::Error::custom)?;
-        let seconds =
-            u64::try_from(time.timestamp()).map_err(|_| D::Error::custom("a time before 1970"))?;
-        Ok(Self::from_seconds(seconds))
+        text.parse().map_err(D::Error::custom)
     }
 }
 
@@ -110,6 +129,10 @@ mod tests {
         let json = serde_json::to_string(&time).unwrap();
         assert_eq!(json, "\"2023-11-14T22:13:20Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), time);
+        assert_eq!("2023-11-14T23:13:20.9+01:00".parse(), Ok(time));
+        for wrong in ["", "2023-11-14", "1969-12-31T23:59:59Z", "1700000000"] {
+            assert_eq!(wrong.parse::<Timestamp>(), Err(InvalidTime), "{wrong}");
+        }
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T00:00:00Z");
         assert_eq!(Timestamp::from_seconds(u64::MAX), Timestamp::MAX);
     }

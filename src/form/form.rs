@@ -14,7 +14,10 @@
 //! Left out: the words of labels and buttons, dates as the user's locale writes them, and the
 //! request itself. They are the page's.
 
-use crate::message::{Message, Refusal, enumerate};
+use crate::{
+    message::{Message, Refusal, enumerate},
+    order::{finds, lower},
+};
 use patrol::{
     account::Account,
     api::{CreateToken, Me, owned},
@@ -24,10 +27,10 @@ use patrol::{
     scope::ScopeSet,
     time::Timestamp,
 };
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::Serialize;
 
 /// What the form is made from.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Input {
     /// The answer of `GET /api/v1/me`.
     pub me: Me,
@@ -35,21 +38,8 @@ pub struct Input {
     pub active: usize,
     /// How many may be active, from the same answer.
     pub limit: usize,
-    /// In JSON as milliseconds since the epoch.
-    #[serde(deserialize_with = "millis")]
+    /// The time.
     pub now: Timestamp,
-}
-
-/// A time as `Date.now()` gives it: milliseconds since the epoch, rounded down.
-pub(crate) fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    time_from_millis(f64::deserialize(deserializer)?)
-        .ok_or_else(|| D::Error::custom("`now` must be milliseconds, as from Date.now()"))
-}
-
-/// None: not a time after 1970.
-pub(crate) fn time_from_millis(millis: f64) -> Option<Timestamp> {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Saturates.
-    (millis >= 0.0).then(|| Timestamp::from_millis(millis as u64))
 }
 
 /// What the user has filled in. It is kept as given, right or wrong.
@@ -63,17 +53,24 @@ struct Draft {
     search: String,
 }
 
-/// What `to_json` keeps of a form, in names rather than numbers: the policy may be another
-/// one when it is read.
-#[derive(Debug, Serialize, Deserialize)]
-struct State {
-    name: String,
-    days: u64,
-    organizations: Vec<String>,
-    scopes: Vec<String>,
-    search: String,
-    touched: Vec<String>,
-    submitted: bool,
+/// What can be kept of a form, in names rather than numbers: the policy may be another one
+/// when it is read. There is never a secret in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct State {
+    /// As typed.
+    pub name: String,
+    /// As chosen.
+    pub days: u64,
+    /// Ids of the chosen organizations.
+    pub organizations: Vec<String>,
+    /// Names of the selected scopes, with those set aside.
+    pub scopes: Vec<String>,
+    /// As typed.
+    pub search: String,
+    /// Names of the fields that the user has left.
+    pub touched: Vec<String>,
+    /// Has the user tried to submit?
+    pub submitted: bool,
 }
 
 /// The form.
@@ -113,15 +110,10 @@ impl Form {
         }
     }
 
-    /// A form as [`Self::to_json`] left it, as far as it still fits: organizations that the
-    /// user has left and scopes that the policy has lost are gone. A state that cannot be
-    /// read gives an empty form, as nothing that lies in a browser's storage may keep the
-    /// user from making a token.
-    pub fn from_state(input: &Input, json: &str) -> Self {
+    /// A form as [`Self::state`] told it, as far as it still fits: organizations that the
+    /// user has left and scopes that the policy has lost are gone.
+    pub fn from_state(input: &Input, state: State) -> Self {
         let mut form = Self::new(input);
-        let Ok(state) = serde_json::from_str::<State>(json) else {
-            return form;
-        };
         let organizations: Vec<_> = form
             .account
             .memberships
@@ -147,9 +139,9 @@ impl Form {
         form
     }
 
-    /// What the user has filled in, to be kept while the user signs in again. Never a secret.
-    pub fn to_json(&self) -> String {
-        let state = State {
+    /// What the user has filled in, to be kept while the user signs in again.
+    pub fn state(&self) -> State {
+        State {
             name: self.draft.name.clone(),
             days: self.draft.days,
             organizations: self.chosen(),
@@ -157,9 +149,7 @@ impl Form {
             search: self.draft.search.clone(),
             touched: self.touched.iter().map(|f| f.name().to_owned()).collect(),
             submitted: self.submitted,
-        };
-        // Strings and numbers only: this cannot fail.
-        serde_json::to_string(&state).unwrap_or_default()
+        }
     }
 
     /// The user has typed a name.
@@ -433,12 +423,7 @@ impl Form {
     fn scopes_view(&self, error: Option<Message>) -> ScopesView {
         let offered = self.offered();
         let selected = self.selected();
-        let words: Vec<String> = self
-            .draft
-            .search
-            .split_whitespace()
-            .map(str::to_lowercase)
-            .collect();
+        let words: Vec<String> = self.draft.search.split_whitespace().map(lower).collect();
         let groups = self
             .policy
             .offered(offered)
@@ -619,13 +604,6 @@ const LIMIT_REACHED: &str = "token-limit-reached";
 
 fn set_of(scopes: impl Iterator<Item = usize>) -> ScopeSet {
     scopes.fold(ScopeSet::EMPTY, |set, index| set.union(ScopeSet::of(index)))
-}
-
-/// Is every word in one of the texts? The words are in lower case. No words: yes.
-pub(crate) fn finds(words: &[String], texts: &[&str]) -> bool {
-    words
-        .iter()
-        .all(|word| texts.iter().any(|text| text.to_lowercase().contains(word)))
 }
 
 fn signed(count: usize) -> i64 {

@@ -29,13 +29,15 @@
 pub mod form;
 pub mod message;
 pub mod order;
+pub mod read;
 pub mod table;
 
 use form::Form;
-use js_sys::JSON;
+use js_sys::{Array, JSON, Object};
 use patrol::{rules::Field, time::Timestamp};
-use serde::{Serialize, de::DeserializeOwned};
-use table::Table;
+use read::{Json, Unfit};
+use serde::Serialize;
+use table::{Column, Filter, Table};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -57,7 +59,8 @@ impl TokenForm {
     pub fn new(
         #[wasm_bindgen(unchecked_param_type = "FormInput")] input: &JsValue,
     ) -> Result<Self, JsError> {
-        let form = Form::new(&read("FormInput", input)?);
+        let input = read::form_input(&json(input)).map_err(unfit("FormInput"))?;
+        let form = Form::new(&input);
         Ok(Self { form })
     }
 
@@ -68,16 +71,25 @@ impl TokenForm {
     #[wasm_bindgen(js_name = fromState)]
     pub fn from_state(
         #[wasm_bindgen(unchecked_param_type = "FormInput")] input: &JsValue,
-        json: &str,
+        state: &str,
     ) -> Result<Self, JsError> {
-        let form = Form::from_state(&read("FormInput", input)?, json);
+        let input = read::form_input(&json(input)).map_err(unfit("FormInput"))?;
+        // Nothing that lies in a browser's storage may keep the user from making a token.
+        let state = JSON::parse(state).map_or(Json::Null, |state| json(&state));
+        let form = match read::state(&state) {
+            Ok(state) => Form::from_state(&input, state),
+            Err(_) => Form::new(&input),
+        };
         Ok(Self { form })
     }
 
     /// What the user has filled in, for `fromState`: survives an expired session.
+    ///
+    /// # Errors
+    /// None in practice.
     #[wasm_bindgen(js_name = toJSON)]
-    pub fn to_json(&self) -> String {
-        self.form.to_json()
+    pub fn to_json(&self) -> Result<String, JsError> {
+        Ok(serde_json::to_string(&self.form.state())?)
     }
 
     /// What to draw.
@@ -105,7 +117,8 @@ impl TokenForm {
     /// None in practice.
     #[wasm_bindgen(js_name = setExpiry, unchecked_return_type = "FormView")]
     pub fn set_expiry(&mut self, days: f64) -> Result<JsValue, JsError> {
-        self.form.set_expiry(whole(days));
+        // No rule accepts 0 days.
+        self.form.set_expiry(read::whole(days).unwrap_or(0));
         self.view()
     }
 
@@ -197,13 +210,13 @@ impl TokenForm {
     /// The server has refused the request: shown at its field until that field changes.
     ///
     /// # Errors
-    /// The problem is not an object with the members of `Problem`.
+    /// None in practice; a problem that cannot be understood is a refusal all the same.
     #[wasm_bindgen(unchecked_return_type = "FormView")]
     pub fn reject(
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Partial<Problem>")] problem: &JsValue,
     ) -> Result<JsValue, JsError> {
-        self.form.reject(&read("Problem", problem)?);
+        self.form.reject(&read::refusal(&json(problem)));
         self.view()
     }
 
@@ -256,7 +269,7 @@ impl TokenTable {
     pub fn new(
         #[wasm_bindgen(unchecked_param_type = "TableInput")] input: &JsValue,
     ) -> Result<Self, JsError> {
-        let table = Table::new(read("TableInput", input)?);
+        let table = Table::new(read::table_input(&json(input)).map_err(unfit("TableInput"))?);
         Ok(Self { table })
     }
 
@@ -278,7 +291,8 @@ impl TokenTable {
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "TableInput")] input: &JsValue,
     ) -> Result<JsValue, JsError> {
-        self.table.update(read("TableInput", input)?);
+        let input = read::table_input(&json(input)).map_err(unfit("TableInput"))?;
+        self.table.update(input);
         self.view()
     }
 
@@ -299,9 +313,10 @@ impl TokenTable {
     #[wasm_bindgen(js_name = setFilter, unchecked_return_type = "TableView")]
     pub fn set_filter(
         &mut self,
-        #[wasm_bindgen(unchecked_param_type = "Filter")] filter: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Filter")] filter: &str,
     ) -> Result<JsValue, JsError> {
-        self.table.set_filter(read("Filter", filter)?);
+        let filter = Filter::from_name(filter).ok_or(Unfit("filter"));
+        self.table.set_filter(filter.map_err(unfit("Filter"))?);
         self.view()
     }
 
@@ -322,21 +337,55 @@ impl TokenTable {
     #[wasm_bindgen(js_name = sortBy, unchecked_return_type = "TableView")]
     pub fn sort_by(
         &mut self,
-        #[wasm_bindgen(unchecked_param_type = "Column")] column: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Column")] column: &str,
     ) -> Result<JsValue, JsError> {
-        self.table.sort_by(read("Column", column)?);
+        let column = Column::from_name(column).ok_or(Unfit("column"));
+        self.table.sort_by(column.map_err(unfit("Column"))?);
         self.view()
     }
 }
 
-/// A value of the page's; `what` names its type in the error.
-fn read<T: DeserializeOwned>(what: &str, value: &JsValue) -> Result<T, JsError> {
-    let wrong = |why: &str| JsError::new(&format!("this is no {what}: {why}"));
-    let text = JSON::stringify(value)
-        .ok()
-        .and_then(|text| text.as_string())
-        .ok_or_else(|| wrong("JSON cannot express it"))?;
-    serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))
+/// A value of the page's, as far as JSON could express it.
+fn json(value: &JsValue) -> Json {
+    nested(value, MAX_DEPTH)
+}
+
+/// Deeper than this is nothing that this module reads; an object could contain itself.
+const MAX_DEPTH: usize = 8;
+
+fn nested(value: &JsValue, depth: usize) -> Json {
+    if let Some(flag) = value.as_bool() {
+        Json::Bool(flag)
+    } else if let Some(number) = value.as_f64() {
+        Json::Number(number)
+    } else if let Some(text) = value.as_string() {
+        Json::Text(text)
+    } else if depth == 0 || !value.is_object() {
+        Json::Null
+    } else if Array::is_array(value) {
+        Json::List(
+            Array::from(value)
+                .iter()
+                .map(|value| nested(&value, depth - 1))
+                .collect(),
+        )
+    } else {
+        let entries = Object::entries(value.unchecked_ref());
+        Json::Object(
+            entries
+                .iter()
+                .filter_map(|entry| {
+                    let entry = Array::from(&entry);
+                    Some((entry.get(0).as_string()?, nested(&entry.get(1), depth - 1)))
+                })
+                .collect(),
+        )
+    }
+}
+
+/// The error for an argument that does not fit a type of `types.ts`.
+fn unfit(what: &str) -> impl Fn(Unfit) -> JsError {
+    move |error| JsError::new(&format!("{what}: {error}"))
 }
 
 /// A value for the page.
@@ -345,17 +394,6 @@ fn show(value: &impl Serialize) -> Result<JsValue, JsError> {
     JSON::parse(&text).map_err(|_| JsError::new("a view could not be made"))
 }
 
-/// A number of JavaScript as a whole one; 0 for what is none, which no rule accepts.
-fn whole(number: f64) -> u64 {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Saturates.
-    if number.fract() == 0.0 {
-        number as u64
-    } else {
-        0
-    }
-}
-
 fn time(now: f64) -> Result<Timestamp, JsError> {
-    form::time_from_millis(now)
-        .ok_or_else(|| JsError::new("now must be milliseconds, as from Date.now()"))
+    read::time_from_millis(now).ok_or_else(|| unfit("milliseconds")(Unfit("now")))
 }

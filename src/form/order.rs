@@ -1,6 +1,6 @@
-//! The order of names as people see it: "Sensor 2" before "sensor 10".
+//! Order and search as people expect them: "Sensor 2" before "sensor 10", and "uns" finds "UNS".
 //!
-//! Case does not count, and a run of digits counts as a number. Letters go by their code
+//! Case does not count, and in the order of names a run of digits counts as a number. Letters go by their code
 //! points; how a language sorts its accents would need tables that are larger than all of
 //! this module.
 
@@ -30,6 +30,19 @@ pub fn natural(a: &str, b: &str) -> Ordering {
             return order;
         }
     }
+}
+
+/// Is every word in one of the texts? The words are in lower case. No words: yes.
+pub fn finds(words: &[String], texts: &[&str]) -> bool {
+    let texts: Vec<String> = texts.iter().map(|text| lower(text)).collect();
+    words
+        .iter()
+        .all(|word| texts.iter().any(|text| text.contains(word.as_str())))
+}
+
+/// In lower case, letter by letter.
+pub fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// Takes a run of digits, without leading zeros. It may be longer than any integer.

@@ -9,16 +9,15 @@
 //! the user's locale writes them, which are the page's.
 
 use crate::{
-    form::{finds, millis},
     message::{self, Message},
-    order::natural,
+    order::{finds, lower, natural},
 };
 use patrol::{
     api::{TokenRecord, TokenStatus},
     policy::POLICY,
     time::{DAY, Timestamp},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::cmp::Ordering;
 
 /// An active token with less time left than this is marked, in seconds: a week is enough to
@@ -29,7 +28,7 @@ pub const WARNING: u64 = 7 * DAY;
 const NO_COLOR: &str = "neutral";
 
 /// What the list is made from: the answer of `GET /api/v1/tokens` and the time.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Input {
     /// Newest first.
     pub tokens: Vec<TokenRecord>,
@@ -37,13 +36,12 @@ pub struct Input {
     pub active: usize,
     /// How many may be.
     pub limit: usize,
-    /// In JSON as milliseconds since the epoch.
-    #[serde(deserialize_with = "millis")]
+    /// The time.
     pub now: Timestamp,
 }
 
 /// The columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
     /// Natural, without regard to case.
@@ -61,6 +59,19 @@ pub enum Column {
 }
 
 impl Column {
+    /// The column of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "name" => Self::Name,
+            "scopes" => Self::Scopes,
+            "created" => Self::Created,
+            "last_used" => Self::LastUsed,
+            "expires" => Self::Expires,
+            "status" => Self::Status,
+            _ => return None,
+        })
+    }
+
     /// Does the first click show the greatest first? What was just made or used is what
     /// people look for.
     const fn starts_descending(self) -> bool {
@@ -69,7 +80,7 @@ impl Column {
 }
 
 /// By status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
     /// Every token.
@@ -83,6 +94,17 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// The filter of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "all" => Self::All,
+            "active" => Self::Active,
+            "expired" => Self::Expired,
+            "revoked" => Self::Revoked,
+            _ => return None,
+        })
+    }
+
     fn admits(self, status: TokenStatus) -> bool {
         match self {
             Self::All => true,
@@ -156,6 +178,15 @@ impl Table {
         self.sort = Sort { column, descending };
     }
 
+    fn order(&self, a: &Judged, b: &Judged) -> Ordering {
+        let order = compare(self.sort.column, a, b);
+        if self.sort.descending {
+            order.reverse()
+        } else {
+            order
+        }
+    }
+
     /// What a page draws.
     pub fn view(&self) -> View {
         let now = self.input.now;
@@ -180,24 +211,16 @@ impl Table {
                 token.status == TokenStatus::Active && *status != TokenStatus::Active
             })
             .count();
-        let words: Vec<String> = self
-            .search
-            .split_whitespace()
-            .map(str::to_lowercase)
-            .collect();
-        let mut found: Vec<_> = with_status
-            .iter()
-            .filter(|(token, status)| self.filter.admits(*status) && matches(token, &words))
-            .copied()
-            .collect();
-        found.sort_by(|a, b| {
-            let order = compare(self.sort.column, a, b);
-            if self.sort.descending {
-                order.reverse()
-            } else {
-                order
+        let words: Vec<String> = self.search.split_whitespace().map(lower).collect();
+        let mut found: Vec<Judged> = Vec::new();
+        for row in &with_status {
+            if self.filter.admits(row.1) && matches(row.0, &words) {
+                // Behind its equals, so the order is stable. The sort of the standard library
+                // is for longer lists, and larger than all of this.
+                let place = found.partition_point(|other| self.order(other, row).is_le());
+                found.insert(place, *row);
             }
-        });
+        }
         let rows: Vec<_> = found
             .into_iter()
             .map(|(token, status)| Row::new(token, status, now))
@@ -231,7 +254,7 @@ fn matches(token: &TokenRecord, words: &[String]) -> bool {
     let mut texts = vec![token.name.as_str()];
     texts.extend(token.scopes.iter().flatten().map(String::as_str));
     texts.extend(token.organizations.iter().map(|id| id.as_str()));
-    let id = token.id.as_str().to_lowercase();
+    let id = lower(token.id.as_str());
     words
         .iter()
         .all(|word| id.starts_with(word.as_str()) || finds(std::slice::from_ref(word), &texts))
