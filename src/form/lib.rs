@@ -89,7 +89,7 @@ impl TokenForm {
     /// None in practice.
     #[wasm_bindgen(js_name = toJSON)]
     pub fn to_json(&self) -> Result<String, JsError> {
-        Ok(serde_json::to_string(&self.form.state())?)
+        text(&self.form.state())
     }
 
     /// What to draw.
@@ -390,8 +390,12 @@ fn unfit(what: &str) -> impl Fn(Unfit) -> JsError {
 
 /// A value for the page.
 fn show(value: &impl Serialize) -> Result<JsValue, JsError> {
-    let text = serde_json::to_string(value)?;
-    JSON::parse(&text).map_err(|_| JsError::new("a view could not be made"))
+    JSON::parse(&text(value)?).map_err(|_| unfit("JSON")(Unfit("the view")))
+}
+
+/// The same as text. Strings and numbers only: this cannot fail.
+fn text(value: &impl Serialize) -> Result<String, JsError> {
+    serde_json::to_string(value).map_err(|_| unfit("JSON")(Unfit("the view")))
 }
 
 fn time(now: f64) -> Result<Timestamp, JsError> {

@@ -14,6 +14,7 @@ use crate::{
 };
 use patrol::{
     api::{TokenRecord, TokenStatus},
+    identity::OrganizationId,
     policy::POLICY,
     time::{DAY, Timestamp},
 };
@@ -253,7 +254,7 @@ type Judged<'a> = (&'a TokenRecord, TokenStatus);
 fn matches(token: &TokenRecord, words: &[String]) -> bool {
     let mut texts = vec![token.name.as_str()];
     texts.extend(token.scopes.iter().flatten().map(String::as_str));
-    texts.extend(token.organizations.iter().map(|id| id.as_str()));
+    texts.extend(token.organizations.iter().map(OrganizationId::as_str));
     let id = lower(token.id.as_str());
     words
         .iter()
