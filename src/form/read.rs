@@ -2,7 +2,7 @@
 //!
 //! The types of core can be read by serde, but code that reads any type from any text is half
 //! of a module of this size. The browser has a JSON parser of its own; what is left to do is
-//! to look up members by name. A test holds the names against what core writes.
+//! to look up members by name.
 
 use crate::{
     form,
