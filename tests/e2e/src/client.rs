@@ -1,11 +1,13 @@
 //! A user with a session, a program with a token, and what they are answered.
 
-use crate::system::System;
+use crate::system::{PATIENCE, System};
+use base64ct::{Base64UrlUnpadded, Encoding};
 use reqwest::{
     Client, Method, RequestBuilder,
     header::{HeaderMap, SET_COOKIE},
 };
 use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub fn client() -> Client {
         .redirect(reqwest::redirect::Policy::none())
         // A kept connection would not survive the crashes that some tests cause.
         .pool_max_idle_per_host(0)
+        // A system that hangs fails its test.
+        .read_timeout(PATIENCE)
         .build()
         .expect("a client")
 }
@@ -78,6 +82,18 @@ pub struct Made {
     pub token: String,
     /// The rest of the answer.
     pub answer: Answer,
+}
+
+impl Made {
+    /// What the token states, to be signed again with changes.
+    ///
+    /// # Panics
+    /// When it is no JWT.
+    pub fn claims(&self) -> Value {
+        let payload = self.token.split('.').nth(1).unwrap_or_default();
+        let json = Base64UrlUnpadded::decode_vec(payload).expect("base64url");
+        serde_json::from_slice(&json).expect("claims in JSON")
+    }
 }
 
 impl User {
@@ -173,4 +189,11 @@ pub fn call(system: &System, method: Method, path: &str, token: &str) -> Request
         .request(method, format!("{}{path}", system.base))
         .bearer_auth(token)
         .header("X-Organization-ID", "acme")
+}
+
+/// Seconds since 1970, by the clock that the system uses too.
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

@@ -7,5 +7,5 @@
 pub mod client;
 pub mod system;
 
-pub use client::{Answer, Made, User, call};
-pub use system::{System, shared, until};
+pub use client::{Answer, Made, User, call, now};
+pub use system::{System, in_time, shared, until};

@@ -85,6 +85,11 @@ impl System {
         });
     }
 
+    /// Where the system keeps everything.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// Every process of the system, the keeper first.
     pub fn processes(&self) -> Vec<u32> {
         let mut all = vec![self.keeper.id()];
@@ -133,31 +138,35 @@ pub fn root() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// The xtask program beside the tests; built first where only the tests were.
-fn xtask() -> PathBuf {
-    let tests = std::env::current_exe().expect("a test has a path");
-    let folder = tests
-        .parent()
-        .and_then(Path::parent)
-        .expect("tests are in target/*/deps");
-    let program = folder.join("xtask");
-    if !program.exists() {
+/// The xtask program beside the tests, as its sources are now: cargo builds it for `cargo xtask
+/// test`, but not when only this package is tested.
+fn xtask() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let tests = std::env::current_exe().expect("a test has a path");
+        let folder = tests
+            .parent()
+            .and_then(Path::parent)
+            .expect("tests are in target/*/deps");
+        let release = folder.ends_with("release").then_some("--release");
         let built = Command::new("cargo")
-            .args(["build", "--package", "xtask"])
+            .args(["build", "--quiet", "--package", "xtask"])
+            .args(release)
+            .current_dir(root())
             .status();
         assert!(
             built.is_ok_and(|status| status.success()),
             "xtask can be built"
         );
-    }
-    program
+        folder.join("xtask")
+    })
 }
 
 fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
     let xtask = xtask();
-    let mut keeper = Command::new(&xtask)
+    let mut keeper = Command::new(xtask)
         .args(["keep", "--"])
-        .arg(&xtask)
+        .arg(xtask)
         .args(["dev", "--port", &port.to_string(), "--state"])
         .arg(state)
         .args(arguments)
@@ -234,13 +243,16 @@ fn signal(name: &str, processes: &[u32]) {
 }
 
 /// The longest that anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long until a condition is looked at again.
+const TICK: Duration = Duration::from_millis(10);
 
 fn until_blocking(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::park_timeout(Duration::from_millis(10));
+        std::thread::park_timeout(TICK);
     }
 }
 
@@ -258,7 +270,18 @@ pub async fn until<T, F: Future<Output = Option<T>>>(
             return value;
         }
         assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(TICK).await;
     }
+}
+
+/// Waits for something that a broken system would never do.
+///
+/// # Panics
+/// When it does not happen within half a minute.
+pub async fn in_time<T>(what: &str, event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, event)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 impl Drop for System {

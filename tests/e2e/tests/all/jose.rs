@@ -10,7 +10,8 @@ async fn the_npm_package_jose_reads_our_tokens_and_writes_tokens_that_we_read() 
     let ada = User::sign_in(system, "ada").await;
     let made = ada.token(&["pipelines:read"]).await;
     // Secrets go through the environment: arguments are visible to every process.
-    let output = Command::new("node")
+    // The Node that the lock file names, which is not always the machine's own.
+    let output = Command::new(root().join("node_modules/.bin/node"))
         .arg(root().join("tests/e2e/jose.mjs"))
         .env("BASE", &system.base)
         .env("TOKEN", &made.token)

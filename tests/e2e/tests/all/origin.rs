@@ -4,9 +4,9 @@ use futures_util::future::join_all;
 use patrol::{
     keys::KeySet,
     status_list::{self, Status},
-    time::Timestamp,
+    time::{DAY, Timestamp},
 };
-use patrol_e2e::{Answer, User, call, client::client, shared, system::System};
+use patrol_e2e::{Answer, User, call, client::client, now, shared, system::System};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -36,6 +36,16 @@ async fn a_session_begins_with_sign_in_and_ends_with_sign_out() {
         Answer::to(me("patrol_session=x.y.z")).await.outcome(),
         (401, "session-required")
     );
+    let sign_in = client()
+        .post(format!("{}/auth/dev", system.base))
+        .json(&json!({ "user": "otto" }));
+    let sign_in = Answer::to(sign_in).await;
+    for attribute in ["HttpOnly", "SameSite=Lax", "Max-Age=43200", "Path=/"] {
+        assert!(
+            sign_in.header("Set-Cookie").contains(attribute),
+            "{attribute}"
+        );
+    }
     let otto = User::sign_in(system, "otto").await;
     let answer = otto.get("/api/v1/me").await;
     assert_eq!(answer.body["id"], "otto");
@@ -167,6 +177,35 @@ async fn a_created_token_is_shown_once() {
         );
     }
     ada.revoke(&made.id).await;
+}
+
+#[tokio::test]
+async fn a_token_expires_when_its_owner_wished() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let time = |value: &Value| serde_json::from_value::<Timestamp>(value.clone()).unwrap();
+    for (wished, days) in [
+        (json!(30), 30),
+        (json!(90), 90),
+        (json!(180), 180),
+        (json!(365), 365),
+        (Value::Null, 90),
+    ] {
+        let mut wish = wish();
+        match wished {
+            Value::Null => drop(wish.as_object_mut().unwrap().remove("expires_in_days")),
+            wished => wish["expires_in_days"] = wished,
+        }
+        let record = ada.create(&wish).await.body;
+        let created = time(&record["created_at"]);
+        assert!(now().abs_diff(created.seconds()) < 60);
+        assert_eq!(
+            time(&record["expires_at"]).since(created),
+            days * DAY,
+            "{days}"
+        );
+        ada.revoke(record["id"].as_str().unwrap()).await;
+    }
 }
 
 #[tokio::test]
@@ -365,7 +404,7 @@ async fn anyone_can_check_a_token_with_the_key_set_and_the_status_list() {
     assert_eq!(jwks.header("Content-Type"), "application/jwk-set+json");
     assert!(!jwks.body.to_string().contains("\"d\""), "public keys only");
     let keys = KeySet::from_jwks(&jwks.body.to_string()).unwrap();
-    let claims = crate::edge::claims_of(&made);
+    let claims = made.claims();
     let reference = &claims["status"]["status_list"];
     let uri = reference["uri"].as_str().unwrap();
     let idx = u32::try_from(reference["idx"].as_u64().unwrap()).unwrap();
@@ -375,7 +414,7 @@ async fn anyone_can_check_a_token_with_the_key_set_and_the_status_list() {
             response.headers()["Content-Type"],
             "application/statuslist+jwt"
         );
-        let now = Timestamp::from_seconds(crate::edge::now());
+        let now = Timestamp::from_seconds(now());
         let (snapshot, _) =
             status_list::verify(&response.text().await.unwrap(), uri, now, &keys).unwrap();
         snapshot.list.get(idx).unwrap()
@@ -383,12 +422,8 @@ async fn anyone_can_check_a_token_with_the_key_set_and_the_status_list() {
     assert_eq!(status().await, Status::Valid);
     ada.revoke(&made.id).await;
     assert_eq!(status().await, Status::Invalid);
-    assert_eq!(
-        Answer::to(public("/status/5/77")).await.outcome(),
-        (404, "not-found")
-    );
-    assert_eq!(
-        Answer::to(public("/status/99/0")).await.outcome(),
-        (404, "not-found")
-    );
+    for unknown in ["/status/5/77", "/status/99/0", "/status/x", "/status/05/0"] {
+        let answer = Answer::to(public(unknown)).await;
+        assert_eq!(answer.outcome(), (404, "not-found"), "{unknown}");
+    }
 }

@@ -22,7 +22,7 @@ async fn without_rbac_tokens_carry_no_scopes_and_need_none() {
     assert_eq!(vic.create(&wish).await.outcome(), (422, "scopes-invalid"));
     let made = vic.token(&[]).await;
     assert_eq!(made.answer.body["scopes"], Value::Null);
-    assert_eq!(crate::edge::claims_of(&made).get("scope"), None);
+    assert_eq!(made.claims().get("scope"), None);
     let publish = call(&system, Method::PUT, "/api/v1/uns/topics/a/b", &made.token);
     let answer = Answer::to(publish.json(&json!({ "value": 1 }))).await;
     assert!((200..300).contains(&answer.status), "{}", answer.status);
