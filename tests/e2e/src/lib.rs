@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod system;
+pub mod wire;
 
 pub use client::{Answer, Made, User, call, now};
 pub use system::{System, in_time, shared, until};

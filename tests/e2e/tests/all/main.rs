@@ -6,3 +6,4 @@ mod origin;
 mod rbac_off;
 mod restart;
 mod streaming;
+mod wire;
