@@ -3,7 +3,9 @@
 mod edge;
 mod jose;
 mod origin;
+mod promise;
 mod rbac_off;
 mod restart;
 mod streaming;
+mod traces;
 mod wire;

@@ -1,0 +1,109 @@
+//! What the system leaves on disk: the status lists, the log of denials, and never a token.
+
+use patrol::{
+    keys::KeySet,
+    status_list::{self, Status},
+    time::Timestamp,
+};
+use patrol_e2e::{Answer, User, call, client::client, now, shared, until};
+use reqwest::Method;
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const PIPELINES: &str = "/api/v1/engine/pipelines";
+
+/// Every file below the folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        // Files come and go while the runtime runs.
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(_) => found.push(entry.path()),
+                Err(_) => {}
+            }
+        }
+    }
+    found
+}
+
+fn holds(path: &Path, needle: &str) -> bool {
+    let bytes = fs::read(path).unwrap_or_default();
+    bytes
+        .windows(needle.len())
+        .any(|window| window == needle.as_bytes())
+}
+
+#[tokio::test]
+async fn a_denial_is_one_line_in_the_log_and_a_token_is_in_no_file() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["models:read"]).await;
+    let get = |path| call(system, Method::GET, path, &made.token);
+    assert_eq!(Answer::to(get("/api/v1/models")).await.status, 200);
+    assert_eq!(Answer::to(get(PIPELINES)).await.status, 403);
+    let (message, signature) = made.token.rsplit_once('.').unwrap();
+    let forged = format!("{message}.{}", signature.chars().rev().collect::<String>());
+    let forged = Answer::to(call(system, Method::GET, PIPELINES, &forged)).await;
+    assert_eq!(forged.status, 401);
+    assert_eq!(ada.revoke(&made.id).await.status, 200);
+    assert_eq!(Answer::to(get(PIPELINES)).await.status, 401);
+
+    let log = system.state().join("logs/wrangler.log");
+    let line = |code: &'static str| {
+        let (log, id) = (&log, &made.id);
+        until("the denial is in the log", move || async move {
+            let text = fs::read_to_string(log).ok()?;
+            text.lines()
+                .filter_map(|line| serde_json::from_str::<Value>(&line[line.find('{')?..]).ok())
+                .find(|line| line["code"] == code && line["token"] == id.as_str())
+        })
+    };
+    for code in ["scope-insufficient", "token-revoked"] {
+        let line = line(code).await;
+        assert_eq!(line["event"], "denied");
+        assert_eq!(line["route"], PIPELINES);
+    }
+
+    // The record is written by now, and it is found: so the search would find the token too.
+    let files = files(system.state());
+    assert!(files.iter().any(|file| holds(file, &made.id)));
+    // Backwards it is what the forged token ended in; forwards, the real one.
+    let claims = message.rsplit_once('.').unwrap().1;
+    let backwards: String = signature.chars().rev().collect();
+    for secret in [claims, signature, &backwards] {
+        for file in &files {
+            assert!(!holds(file, secret), "a token is in {}", file.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_status_list_in_kv_is_the_one_that_is_served() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["models:read"]).await;
+    let claims = made.claims();
+    let reference = &claims["status"]["status_list"];
+    let uri = reference["uri"].as_str().unwrap();
+    let idx = u32::try_from(reference["idx"].as_u64().unwrap()).unwrap();
+    assert_eq!(ada.revoke(&made.id).await.status, 200);
+    let jwks = client().get(format!("{}/.well-known/jwks.json", system.base));
+    let keys = KeySet::from_jwks(&Answer::to(jwks).await.body.to_string()).unwrap();
+    // The local KV keeps each value in a file of its own.
+    let kv = system.state().join("v3/kv");
+    until("KV knows of the revocation", || async {
+        let now = Timestamp::from_seconds(now());
+        files(&kv)
+            .iter()
+            .filter_map(|file| fs::read_to_string(file).ok())
+            .filter_map(|text| status_list::verify(&text, uri, now, &keys).ok())
+            .find(|(snapshot, _)| snapshot.list.get(idx) == Some(Status::Invalid))
+    })
+    .await;
+}
