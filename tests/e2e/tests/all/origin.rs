@@ -70,6 +70,25 @@ async fn a_session_begins_with_sign_in_and_ends_with_sign_out() {
 }
 
 #[tokio::test]
+async fn development_sign_in_is_for_this_machine_only() {
+    let system = shared();
+    let port = system.base.rsplit(':').next().unwrap();
+    // A name of somebody else's that leads here (DNS rebinding) is not this machine.
+    for (host, outcome) in [
+        (format!("127.0.0.1:{port}"), (200, "")),
+        (format!("localhost:{port}"), (200, "")),
+        (format!("evil.example:{port}"), (404, "not-found")),
+        ("127.0.0.1.evil.example".to_owned(), (404, "not-found")),
+    ] {
+        let request = client()
+            .post(format!("{}/auth/dev", system.base))
+            .header("Host", &host)
+            .json(&json!({ "user": "otto" }));
+        assert_eq!(Answer::to(request).await.outcome(), outcome, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_cannot_manage_tokens() {
     let system = shared();
     let ada = User::sign_in(system, "ada").await;
