@@ -116,7 +116,8 @@ fn upstream_headers(request: &Request, identity: Option<&Identity>) -> Result<He
         .into_iter()
         .flatten()
         .filter_map(|name| name.as_string())
-        .filter(|name| name.starts_with(IDENTITY_PREFIX))
+        // Servers in the manner of CGI read `x_patrol_subject` as the same name.
+        .filter(|name| name.replace('_', "-").starts_with(IDENTITY_PREFIX))
         .collect();
     for name in names {
         headers.delete(&name)?;

@@ -245,6 +245,8 @@ async fn the_upstream_learns_who_calls_and_never_the_token() {
     .header("X-Echo-Headers", "1")
     .header("X-Patrol-Subject", "root")
     .header("X-Patrol-Anything", "x")
+    .header("X_Patrol_Subject", "root")
+    .header("X-Patrol_Scopes", "uns:manage")
     .header("X-Custom", "kept")
     .header("TE", "trailers")
     .header("Proxy-Authorization", "Basic x")
@@ -269,6 +271,8 @@ async fn the_upstream_learns_who_calls_and_never_the_token() {
         ("x-patrol-scopes", Some("pipelines:read")),
         ("x-patrol-token-id", Some(made.id.as_str())),
         ("x-patrol-anything", None),
+        ("x_patrol_subject", None),
+        ("x-patrol_scopes", None),
         ("x-custom", Some("kept")),
         ("cookie", Some("theme=dark")),
         ("authorization", None),
