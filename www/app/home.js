@@ -1,0 +1,33 @@
+/**
+ * The start page: what tokens are for, and the way to them.
+ */
+
+import { h } from "../shared/dom.js";
+
+/**
+ * @param {import("./main.js").Context} context
+ * @returns {import("./main.js").View}
+ */
+export function homeView({ language, me, api }) {
+  const texts = language.texts.home;
+  const sample = `curl -H "Authorization: Bearer <${texts.yourToken}>" \\
+  -H "X-Organization-ID: ${me.organizations[0]?.id ?? `<${texts.yourOrganization}>`}" \\
+  ${api.address}/api/v1/engine/pipelines`;
+  const element = h(
+    "div",
+    { class: "view" },
+    h("header", { class: "view-head" }, h("h1", {}, texts.welcome(me.name)), h("p", { class: "lead" }, texts.lead)),
+    h(
+      "section",
+      { class: "card steps" },
+      h(
+        "ol",
+        {},
+        texts.steps.map(([title, text]) => h("li", {}, h("h2", {}, title), h("p", { class: "muted" }, text))),
+      ),
+      h("pre", { class: "command", tabindex: "0", role: "region", "aria-label": texts.sample }, h("code", {}, sample)),
+      h("a", { class: "button primary", href: "/profile/security" }, texts.toTokens),
+    ),
+  );
+  return { title: texts.title, element };
+}

@@ -1,0 +1,117 @@
+/**
+ * What stands around every view: the sidebar with the logo, the way around, the language, and
+ * at its bottom the user's name, which leads to the profile.
+ */
+
+import { LANGUAGES } from "../i18n/language.js";
+import { h, setAttribute } from "../shared/dom.js";
+import { icon, logo } from "../shared/icons.js";
+
+/** @typedef {import("../shared/api.js").Me} Me */
+
+/**
+ * @typedef {object} Options
+ * @property {import("../i18n/language.js").Language} language
+ * @property {Me} me
+ * @property {(code: string) => void} onlanguage
+ */
+
+/** The shell. */
+export class Shell {
+  #texts;
+  #links;
+  #user = h("a", { id: "user", class: "user", href: "/profile" });
+  #main = h("main", { id: "content", tabindex: "-1" });
+
+  /** @param {Options} options */
+  constructor({ language, me, onlanguage }) {
+    const texts = language.texts.shell;
+    this.#texts = texts;
+    this.#links = [h("a", { class: "nav-link", href: "/" }, icon("home"), h("span", {}, texts.home))];
+    this.greet(me);
+    this.element = h(
+      "div",
+      { class: "shell" },
+      h("a", { class: "skip button", href: "#content" }, texts.skip),
+      h(
+        "div",
+        { class: "sidebar" },
+        h("a", { class: "brand", href: "/" }, logo(), "Patrol"),
+        h("nav", { "aria-label": texts.navigation }, this.#links),
+        h(
+          "div",
+          { class: "sidebar-foot" },
+          languageSwitch(language, onlanguage),
+          h("nav", { "aria-label": texts.account }, this.#user),
+        ),
+      ),
+      this.#main,
+    );
+  }
+
+  /** @param {Me} me */
+  greet(me) {
+    const initials = me.name
+      .split(/\s+/)
+      .map((word) => word[0])
+      .slice(0, 2)
+      .join("");
+    this.#user.replaceChildren(
+      h("span", { class: "avatar", "aria-hidden": "true" }, initials),
+      h(
+        "span",
+        { class: "user-text" },
+        h("span", { class: "truncate", title: me.name }, me.name),
+        h("span", { class: "truncate second", title: me.email }, me.email),
+      ),
+    );
+    setAttribute(this.#user, "aria-label", this.#texts.profileOf(me.name));
+  }
+
+  /**
+   * @param {{ element: HTMLElement }} view
+   * @param {string} path
+   */
+  show(view, path) {
+    this.#main.replaceChildren(view.element);
+    for (const link of this.#links) {
+      setAttribute(link, "aria-current", link.getAttribute("href") === path && "page");
+    }
+    setAttribute(this.#user, "aria-current", path.startsWith("/profile") && "true");
+    scrollTo(0, 0);
+  }
+
+  /** Puts the focus on the heading of the view, as loading a page would. */
+  focus() {
+    const heading = this.#main.querySelector("h1");
+    heading?.setAttribute("tabindex", "-1");
+    (heading ?? this.#main).focus();
+  }
+}
+
+/**
+ * @param {import("../i18n/language.js").Language} language
+ * @param {(code: string) => void} onlanguage
+ * @returns {HTMLElement}
+ */
+export function languageSwitch(language, onlanguage) {
+  return h(
+    "div",
+    { class: "languages", role: "group", "aria-label": language.texts.shell.languages },
+    LANGUAGES.map(({ code, name }) =>
+      h(
+        "button",
+        {
+          type: "button",
+          lang: code,
+          "data-language": code,
+          "aria-label": name,
+          title: name,
+          "aria-pressed": String(code === language.code),
+          onclick: () => onlanguage(code),
+        },
+        code.toUpperCase(),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,204 @@
+/**
+ * The dialog that revokes a token: the question, the wait, and since when it is refused.
+ *
+ * The answer of the server comes when every edge refuses the token, so the wait is shown, and
+ * told afterwards. It cannot be broken off: the revocation would go on.
+ */
+
+import { banner } from "../shared/banner.js";
+import { button } from "../shared/button.js";
+import { Refused, Unreachable } from "../shared/api.js";
+import { h } from "../shared/dom.js";
+import { icon } from "../shared/icons.js";
+import { Modal } from "../shared/modal.js";
+
+/**
+ * @typedef {object} Options
+ * @property {Node} root
+ * @property {import("../i18n/language.js").Language} language
+ * @property {import("../pkg/form.js").Row} row
+ * @property {() => Promise<import("../shared/api.js").RevokedToken>} revoke
+ * @property {(record: import("../shared/api.js").RevokedToken) => void} onrevoked
+ * @property {() => HTMLElement | undefined} returnTo Where the focus goes once the button of the
+ *   row is gone.
+ */
+
+/** One revocation. */
+export class RevokeDialog {
+  #options;
+  #texts;
+  #modal;
+  #waiting = false;
+  #problems = h("div", { class: "banners" });
+  #progress = h("div", { class: "progress", role: "progressbar" });
+  #confirm;
+  #keep;
+
+  /** @param {Options} options */
+  constructor(options) {
+    this.#options = options;
+    const texts = options.language.texts.revoke;
+    this.#texts = texts;
+    this.#modal = new Modal({
+      root: options.root,
+      id: "revoke-dialog",
+      title: "revoke-title",
+      description: "revoke-text",
+      alert: true,
+      mayClose: () => !this.#waiting,
+    });
+    this.#progress.setAttribute("aria-label", texts.busy);
+    this.#progress.hidden = true;
+    this.#confirm = button(texts.confirm, {
+      id: "revoke-confirm",
+      class: "button danger",
+      onclick: () => this.#revoke(),
+    });
+    this.#keep = h(
+      "button",
+      {
+        id: "revoke-keep",
+        type: "button",
+        class: "button",
+        // The harmless one: Enter, pressed too soon, keeps the token.
+        autofocus: true,
+        onclick: () => this.#modal.requestClose(),
+      },
+      texts.keep,
+    );
+  }
+
+  open() {
+    const { language, row } = this.#options;
+    const texts = this.#texts;
+    const used =
+      row.lastUsedAt === null ? texts.neverUsed : texts.lastUsed(language.dateTime(row.lastUsedAt));
+    this.#modal.show(
+      h(
+        "header",
+        { class: "dialog-head" },
+        h("h2", { id: "revoke-title" }, texts.title(row.name)),
+      ),
+      h(
+        "div",
+        { class: "dialog-body" },
+        this.#problems,
+        h(
+          "div",
+          { id: "revoke-text" },
+          h(
+            "ul",
+            { class: "consequences" },
+            texts.consequences.map(([word, sentence]) =>
+              h("li", {}, h("strong", {}, word), ` ${sentence}`),
+            ),
+          ),
+          h("p", { class: "muted" }, used),
+        ),
+        this.#progress,
+      ),
+      h("footer", { class: "dialog-foot" }, this.#keep, this.#confirm.element),
+    );
+    this.#modal.state = "asking";
+  }
+
+  /** Closes it without asking. */
+  close() {
+    this.#modal.close();
+  }
+
+  async #revoke() {
+    this.#setWaiting(true);
+    const start = performance.now();
+    try {
+      const record = await this.#options.revoke();
+      const waited = record.waited_ms ?? performance.now() - start;
+      this.#options.onrevoked(record);
+      this.#setWaiting(false);
+      if (this.#modal.open) this.#show(record.effective_at, waited);
+    } catch (error) {
+      this.#setWaiting(false);
+      this.#fail(error);
+    }
+  }
+
+  /** @param {boolean} waiting */
+  #setWaiting(waiting) {
+    this.#waiting = waiting;
+    this.#confirm.busy(waiting ? this.#texts.busyTitle : null);
+    this.#progress.hidden = !waiting;
+    this.#keep.hidden = waiting;
+    this.#modal.state = waiting ? "waiting" : "asking";
+    if (waiting) {
+      this.#problems.replaceChildren();
+      this.#confirm.element.focus();
+      this.#modal.announce(this.#texts.busy);
+    }
+  }
+
+  /**
+   * @param {string} effectiveAt
+   * @param {number} waited In ms.
+   */
+  #show(effectiveAt, waited) {
+    const { language, row, returnTo } = this.#options;
+    const texts = this.#texts;
+    const done = texts.done(language.time(effectiveAt));
+    const took = texts.took(language.seconds(waited));
+    const close = h(
+      "button",
+      { id: "revoke-done", type: "button", class: "button", onclick: () => this.#modal.close() },
+      texts.close,
+    );
+    this.#modal.show(
+      h(
+        "header",
+        { class: "dialog-head" },
+        h("h2", { id: "revoke-title" }, texts.doneTitle(row.name)),
+      ),
+      h(
+        "div",
+        { class: "dialog-body" },
+        h(
+          "div",
+          { id: "revoke-text", class: "done" },
+          h("span", { class: "seal" }, icon("check")),
+          h(
+            "div",
+            {},
+            h(
+              "p",
+              { class: "numbers" },
+              h("strong", {}, h("time", { datetime: effectiveAt, title: language.exact(effectiveAt) }, done)),
+            ),
+            h("p", { class: "muted numbers" }, took),
+          ),
+        ),
+      ),
+      h("footer", { class: "dialog-foot" }, close),
+    );
+    this.#modal.state = "revoked";
+    const heading = returnTo();
+    if (heading) this.#modal.returnTo = heading;
+    close.focus();
+    this.#modal.announce(`${done}. ${took}`);
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    if (!this.#modal.open) return;
+    const { language } = this.#options;
+    const { problems } = language.texts;
+    let why = problems.unknown;
+    if (error instanceof Unreachable) why = problems.unreachable;
+    else if (error instanceof Refused && error.needsSession) why = problems.session;
+    else if (error instanceof Refused && error.problem.status === 404) why = this.#texts.gone;
+    const box = banner(
+      "danger",
+      { id: "revoke-problem", role: "alert" },
+      h("strong", {}, this.#texts.failed),
+      h("p", {}, why),
+    );
+    this.#problems.replaceChildren(box);
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * What <patrol-tokens> looks like: heading, tools, and the list in one of its states (loading,
+ * ready, empty, no-match, error). It draws and passes events on; what happens then is the
+ * element's business.
+ */
+
+import { banner } from "../shared/banner.js";
+import { h, setAttribute, setText } from "../shared/dom.js";
+import { icon } from "../shared/icons.js";
+import { COLUMNS, Table } from "./table.js";
+
+/** @typedef {import("../pkg/form.js").TableView} TableView */
+/** @typedef {import("../pkg/form.js").Filter} Filter */
+/** @typedef {import("../pkg/form.js").Column} Column */
+/** @typedef {import("../pkg/form.js").Row} Row */
+
+/**
+ * @typedef {object} Events
+ * @property {() => void} create
+ * @property {(filter: Filter) => void} filter
+ * @property {(text: string) => void} search
+ * @property {(column: Column) => void} sort
+ * @property {() => void} clear Neither filter nor search any more.
+ * @property {() => void} retry
+ * @property {(row: Row) => void} revoke
+ * @property {(id: string) => string} organization The name of an organization.
+ */
+
+/** @type {Filter[]} */
+const FILTERS = ["all", "active", "expired", "revoked"];
+
+/** Rows of the skeleton. */
+const EXPECTED = 4;
+
+/** The section. */
+export class Section {
+  #texts;
+  #events;
+  #title;
+  #active = h("p", { id: "active-count", class: "active-count numbers" });
+  #create;
+  #limit;
+  #tools;
+  /** @type {Map<Filter, { input: HTMLInputElement, count: HTMLElement }>} */
+  #filters = new Map();
+  #search;
+  #sortColumn;
+  #sortDirection;
+  #table;
+  #list = h("div", { id: "token-list", class: "list" });
+  #shown = h("p", { id: "shown-count", class: "shown muted numbers", role: "status" });
+
+  /**
+   * @param {import("../i18n/language.js").Language} language
+   * @param {Events} events
+   */
+  constructor(language, events) {
+    const texts = language.texts.tokens;
+    this.#texts = texts;
+    this.#events = events;
+    this.#title = h("h2", { id: "tokens-title", tabindex: "-1" }, texts.title);
+    this.#create = h(
+      "button",
+      { id: "create-token", type: "button", class: "button primary", "aria-haspopup": "dialog", onclick: events.create },
+      icon("plus"),
+      texts.create,
+    );
+    this.#limit = banner("warning", { id: "limit-reached", hidden: true }, h("p"));
+    this.#search = /** @type {HTMLInputElement} */ (
+      h("input", {
+        id: "token-search",
+        type: "search",
+        class: "input",
+        autocomplete: "off",
+        placeholder: texts.search,
+        "aria-label": texts.search,
+        oninput: () => events.search(this.#search.value),
+      })
+    );
+    this.#sortColumn = /** @type {HTMLSelectElement} */ (
+      h(
+        "select",
+        {
+          id: "sort-column",
+          class: "input",
+          "aria-label": texts.sortBy,
+          autocomplete: "off",
+          onchange: () => events.sort(/** @type {Column} */ (this.#sortColumn.value)),
+        },
+        COLUMNS.map((column) => h("option", { value: column }, texts.columns[column])),
+      )
+    );
+    this.#sortDirection = h(
+      "button",
+      {
+        id: "sort-direction",
+        type: "button",
+        class: "button square",
+        onclick: () => events.sort(/** @type {Column} */ (this.#sortColumn.value)),
+      },
+      icon("up"),
+    );
+    this.#tools = h(
+      "div",
+      { class: "tools" },
+      this.#filterChoices(),
+      h("div", { class: "with-icon search" }, icon("search"), this.#search),
+      // On cards, which have no heads to press.
+      h(
+        "div",
+        { class: "sorting" },
+        h("span", { class: "select" }, this.#sortColumn, icon("chevron")),
+        this.#sortDirection,
+      ),
+    );
+    this.#table = new Table({
+      language,
+      title: "tokens-title",
+      organization: events.organization,
+      onsort: events.sort,
+      onrevoke: events.revoke,
+    });
+    this.element = h(
+      "section",
+      { class: "tokens", "aria-labelledby": "tokens-title" },
+      h(
+        "header",
+        { class: "head" },
+        h("div", {}, this.#title, h("p", { class: "muted" }, texts.lead)),
+        h("div", { class: "head-actions" }, this.#active, this.#create),
+      ),
+      this.#limit,
+      this.#tools,
+      this.#list,
+      this.#shown,
+    );
+  }
+
+  /** Nothing is known yet: the outline of the table, so that nothing jumps when it comes. */
+  showLoading() {
+    const bar = (/** @type {string} */ kind) => h("span", { class: `bar ${kind}` });
+    const row = () => h("div", { class: "bones" }, ["name", "scopes", "date", "date", "status"].map(bar));
+    this.#enable(false);
+    this.#state(
+      "loading",
+      h("p", { class: "unseen", role: "status" }, this.#texts.loading),
+      h("div", { class: "skeleton", "aria-hidden": "true" }, Array.from({ length: EXPECTED }, row)),
+    );
+    setText(this.#shown, "");
+  }
+
+  /** @param {string} why */
+  showError(why) {
+    const texts = this.#texts;
+    const retry = h("button", { id: "retry", type: "button", class: "button", onclick: this.#events.retry }, texts.retry);
+    this.#enable(false);
+    this.#state("error", notice("warning", texts.errorTitle, why, retry, "alert"));
+    setText(this.#shown, "");
+  }
+
+  /** @param {TableView} view */
+  draw(view) {
+    const texts = this.#texts;
+    this.#enable(true);
+    setText(this.#active, texts.active(view.active, view.limit));
+    const full = view.active >= view.limit;
+    this.#limit.hidden = !full;
+    setText(this.#limit.querySelector("p") ?? this.#limit, full ? texts.limitReached(view.limit) : "");
+
+    // With nothing to filter, the tools would only be in the way.
+    this.#tools.hidden = view.empty === "no-tokens";
+    for (const [filter, { input, count }] of this.#filters) {
+      input.checked = filter === view.filter;
+      setText(count, String(view.counts[filter]));
+    }
+    if (this.#search.value !== view.search) this.#search.value = view.search;
+    this.#sortColumn.value = view.sort.column;
+    const direction = view.sort.descending ? "descending" : "ascending";
+    setAttribute(this.#sortDirection, "data-direction", direction);
+    setAttribute(this.#sortDirection, "aria-label", texts.direction[direction]);
+    setText(this.#shown, view.empty === "no-tokens" ? "" : texts.shown(view.shown, view.counts.all));
+
+    if (view.empty === "no-tokens") {
+      this.#state("empty", notice("key", texts.emptyTitle, texts.empty));
+    } else if (view.empty === "no-match") {
+      const clear = h("button", { id: "clear-filter", type: "button", class: "button", onclick: this.#events.clear }, texts.clear);
+      this.#state("no-match", notice("search", texts.noMatchTitle, texts.noMatch, clear));
+    } else {
+      this.#table.draw(view);
+      if (!this.#table.element.isConnected) this.#state("ready", this.#table.element);
+    }
+  }
+
+  /**
+   * What takes the focus for a token: the head of its row, or of the section if the filter
+   * hides it.
+   *
+   * @param {string} id
+   * @returns {HTMLElement}
+   */
+  heading(id) {
+    const heading = this.#table.heading(id);
+    return heading?.isConnected ? heading : this.#title;
+  }
+
+  #filterChoices() {
+    const texts = this.#texts;
+    const choices = FILTERS.map((filter) => {
+      const input = /** @type {HTMLInputElement} */ (
+        h("input", {
+          type: "radio",
+          name: "filter",
+          value: filter,
+          class: "unseen",
+          autocomplete: "off",
+          onchange: () => this.#events.filter(filter),
+        })
+      );
+      const count = h("span", { class: "muted numbers" });
+      this.#filters.set(filter, { input, count });
+      return h("label", { class: "segment" }, input, h("span", {}, texts.filters[filter]), count);
+    });
+    return h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, texts.filter), choices);
+  }
+
+  /** @param {boolean} enabled Is there a list to work with? */
+  #enable(enabled) {
+    setAttribute(this.#create, "disabled", !enabled);
+    setAttribute(this.#tools, "inert", !enabled);
+  }
+
+  /**
+   * @param {"loading" | "ready" | "empty" | "no-match" | "error"} state
+   * @param {...Node} content
+   */
+  #state(state, ...content) {
+    setAttribute(this.#list, "aria-busy", state === "loading" && "true");
+    if (this.#list.dataset.state === state && state !== "error") return;
+    this.#list.dataset.state = state;
+    this.#list.replaceChildren(...content);
+  }
+}
+
+/**
+ * @param {string} sign
+ * @param {string} title
+ * @param {string} text
+ * @param {Node} [action] What helps.
+ * @param {string} [role]
+ * @returns {HTMLElement}
+ */
+function notice(sign, title, text, action, role) {
+  return h(
+    "div",
+    { class: "notice", role },
+    h("span", { class: "notice-sign" }, icon(sign)),
+    h("h3", {}, title),
+    h("p", { class: "muted" }, text),
+    action,
+  );
+}
