@@ -115,4 +115,47 @@ mod tests {
             expected
         );
     }
+
+    /// A source that is not watched would be missed by `npx wrangler dev`; a watched
+    /// `.wrangler` would make it build for ever.
+    #[test]
+    fn wrangler_watches_every_source_and_nothing_of_its_own() {
+        let root = root().expect("a root");
+        for (worker, other) in [(Worker::Edge, "origin"), (Worker::Origin, "edge")] {
+            let source = root.join(worker.config());
+            let beside = source.parent().expect("a folder");
+            let text = fs::read_to_string(&source).expect("a configuration");
+            let table: Table = text.parse().expect("a table");
+            let watched: Vec<PathBuf> = table["build"]["watch_dir"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|path| beside.join(path.as_str().expect("a path")))
+                .map(|path| fs::canonicalize(&path).unwrap_or_else(|_| panic!("no {path:?}")))
+                .collect();
+            let covers = |path: &Path| watched.iter().any(|watched| path.starts_with(watched));
+
+            let src = fs::canonicalize(root.join("src")).expect("sources");
+            let mut folders = vec![src.clone()];
+            while let Some(folder) = folders.pop() {
+                for entry in fs::read_dir(folder).expect("a folder") {
+                    let path = entry.expect("an entry").path();
+                    if path == src.join(other) || path == src.join("form") {
+                        continue;
+                    }
+                    if path.is_dir() {
+                        folders.push(path);
+                    } else if path.extension().is_some_and(|extension| extension == "rs") {
+                        assert!(covers(&path), "{} does not watch {path:?}", worker.config());
+                    }
+                }
+            }
+            assert!(
+                !covers(&src.join("origin/.wrangler/tmp")),
+                "{}",
+                worker.config()
+            );
+            assert!(!covers(&root.join(".wrangler/tmp")), "{}", worker.config());
+        }
+    }
 }

@@ -16,7 +16,7 @@ mod test;
 mod tools;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -61,15 +61,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of the checkout. Cargo names the package's folder when it runs a
-/// program; the one noted at compile time serves when the program is run alone.
+/// The root of the checkout. Cargo names the package's folder when it runs a program. When
+/// the program is run alone, the checkout around the current folder counts: the one noted at
+/// compile time may be another, if two checkouts share a target folder.
 fn root() -> Result<PathBuf> {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    let root = package
-        .parent()
-        .context("the folder of xtask has no parent")?;
-    Ok(root.to_path_buf())
+    let is_root = |folder: &Path| folder.join("xtask/Cargo.toml").exists();
+    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR")
+        && let Some(root) = Path::new(&package).parent()
+        && is_root(root)
+    {
+        return Ok(root.to_path_buf());
+    }
+    let here = std::env::current_dir().context("there is no current folder")?;
+    here.ancestors()
+        .find(|folder| is_root(folder))
+        .map(Path::to_path_buf)
+        .context("run this inside a checkout of Patrol")
 }
 
 /// Where cargo puts what it builds.

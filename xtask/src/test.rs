@@ -76,6 +76,7 @@ fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
     for worker in Worker::ALL {
         phases.run(&format!("{worker} Worker"), || build::one(worker, &plan))?;
     }
+    phases.run("form module", || build::form(&plan))?;
     phases.run("end-to-end tests", || {
         let mut list = vec!["test", "--package", END_TO_END];
         list.extend(&filter);
