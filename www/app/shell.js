@@ -34,9 +34,9 @@ export class Shell {
       { class: "shell" },
       h("a", { class: "skip button", href: "#content" }, texts.skip),
       h(
-        "div",
+        "header",
         { class: "sidebar" },
-        h("a", { class: "brand", href: "/" }, logo(), "Patrol"),
+        h("a", { class: "brand", href: "/" }, logo(), h("span", {}, "Patrol")),
         h("nav", { "aria-label": texts.navigation }, this.#links),
         h(
           "div",
@@ -64,8 +64,8 @@ export class Shell {
         h("span", { class: "truncate", title: me.name }, me.name),
         h("span", { class: "truncate second", title: me.email }, me.email),
       ),
+      h("span", { class: "unseen" }, this.#texts.profile),
     );
-    setAttribute(this.#user, "aria-label", this.#texts.profileOf(me.name));
   }
 
   /**
@@ -105,7 +105,7 @@ export function languageSwitch(language, onlanguage) {
           type: "button",
           lang: code,
           "data-language": code,
-          "aria-label": name,
+          "aria-label": `${code.toUpperCase()}, ${name}`,
           title: name,
           "aria-pressed": String(code === language.code),
           onclick: () => onlanguage(code),

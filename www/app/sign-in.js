@@ -116,7 +116,7 @@ function users(language, api, onsignin) {
       {},
       h(
         "button",
-        { type: "button", class: "user-choice", "data-user": id, "aria-label": texts.as(name), onclick: () => choose(id) },
+        { type: "button", class: "user-choice", "data-user": id, onclick: () => choose(id) },
         h("span", { class: "user-name" }, name),
         h("span", { class: "muted" }, texts.users[id]),
       ),

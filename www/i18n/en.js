@@ -1,8 +1,8 @@
 /**
  * English: every text of the page.
  *
- * A translation is a file with the same keys; `messages` and `policy` may stay empty, as here:
- * what the form module and the policy say is English already.
+ * A translation is a file with the same keys. `messages` and `policy` may be incomplete, as
+ * here: what the form module and the policy say is English already.
  */
 
 /** @typedef {import("./language.js").Language} Language */
@@ -19,8 +19,7 @@ export default {
     navigation: "Main",
     home: "Home",
     languages: "Language",
-    /** @param {string} name */
-    profileOf: (name) => `${name}, profile settings`,
+    profile: "Profile settings",
     account: "Account",
     failed: "The page could not be loaded",
     notFound: "There is no such page",
@@ -76,8 +75,6 @@ export default {
       vic: "Viewer in Acme Manufacturing",
       otto: "Operator in Acme Manufacturing",
     },
-    /** @param {string} name */
-    as: (name) => `Sign in as ${name}`,
     cancel: "Not now",
     switchedOff: "Development sign-in is switched off here. Use the sign-in of your platform.",
     failed: "Signing in did not work. Check your connection and try again.",
@@ -232,7 +229,17 @@ export default {
   },
 
   /** @type {Record<string, (values: Values, language: Language) => string>} */
-  messages: {},
+  messages: {
+    "summary-until": ({ days, time }, language) =>
+      `It works for ${days} days, until ${language.dateTime(time)}.`,
+    // These stand below a word that has the verb.
+    "expires-in": ({ count, unit }, language) => language.relative(count, unit),
+    "expired-ago": ({ count, unit }, language) => language.relative(-count, unit),
+    "revoked-ago": ({ count, unit }, language) => language.relative(-count, unit),
+    "revoked-just-now": () => "just now",
+    "last-used-ago": ({ count, unit }, language) => language.relative(-count, unit),
+    "last-used-just-now": () => "just now",
+  },
 
   /** @type {Record<string, string>} */
   policy: {},

@@ -268,6 +268,8 @@ export class PatrolTokens extends HTMLElement {
     const { problems, tokens } = this.#language.texts;
     if (error instanceof Unreachable) return problems.unreachable;
     if (error instanceof Refused) return error.needsSession ? problems.session : problems.unknown;
+    // A mistake of ours, or a module that does not load: for who looks into the console.
+    reportError(error);
     return typeof WebAssembly === "object" ? problems.unreachable : tokens.unsupported;
   }
 }

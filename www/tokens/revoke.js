@@ -8,7 +8,7 @@
 import { banner } from "../shared/banner.js";
 import { button } from "../shared/button.js";
 import { Refused, Unreachable } from "../shared/api.js";
-import { h } from "../shared/dom.js";
+import { h, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { Modal } from "../shared/modal.js";
 
@@ -29,8 +29,10 @@ export class RevokeDialog {
   #texts;
   #modal;
   #waiting = false;
+  #used;
   #problems = h("div", { class: "banners" });
-  #progress = h("div", { class: "progress", role: "progressbar" });
+  #progress = h("div", { class: "progress", role: "progressbar", hidden: true });
+  #note;
   #confirm;
   #keep;
 
@@ -48,7 +50,10 @@ export class RevokeDialog {
       mayClose: () => !this.#waiting,
     });
     this.#progress.setAttribute("aria-label", texts.busy);
-    this.#progress.hidden = true;
+    const { lastUsedAt } = options.row;
+    this.#used =
+      lastUsedAt === null ? texts.neverUsed : texts.lastUsed(options.language.dateTime(lastUsedAt));
+    this.#note = h("p", { class: "muted" }, this.#used);
     this.#confirm = button(texts.confirm, {
       id: "revoke-confirm",
       class: "button danger",
@@ -69,10 +74,8 @@ export class RevokeDialog {
   }
 
   open() {
-    const { language, row } = this.#options;
+    const { row } = this.#options;
     const texts = this.#texts;
-    const used =
-      row.lastUsedAt === null ? texts.neverUsed : texts.lastUsed(language.dateTime(row.lastUsedAt));
     this.#modal.show(
       h(
         "header",
@@ -93,7 +96,7 @@ export class RevokeDialog {
               h("li", {}, h("strong", {}, word), ` ${sentence}`),
             ),
           ),
-          h("p", { class: "muted" }, used),
+          this.#note,
         ),
         this.#progress,
       ),
@@ -127,6 +130,7 @@ export class RevokeDialog {
     this.#waiting = waiting;
     this.#confirm.busy(waiting ? this.#texts.busyTitle : null);
     this.#progress.hidden = !waiting;
+    setText(this.#note, waiting ? this.#texts.busy : this.#used);
     this.#keep.hidden = waiting;
     this.#modal.state = waiting ? "waiting" : "asking";
     if (waiting) {

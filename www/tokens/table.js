@@ -95,6 +95,7 @@ class TokenRow {
   #lastUsed = cell();
   #expires = cell();
   #status = h("span", { class: "status" });
+  #ended = h("span", { class: "second" });
   #revoke;
 
   /**
@@ -132,7 +133,7 @@ class TokenRow {
       this.#cell("created", created),
       this.#cell("last_used", this.#lastUsed.first, this.#lastUsed.second),
       this.#cell("expires", this.#expires.first, this.#expires.second),
-      this.#cell("status", this.#status),
+      this.#cell("status", this.#status, this.#ended),
       h("td", { role: "cell", class: "action" }, this.#revoke),
     );
   }
@@ -169,8 +170,13 @@ class TokenRow {
     }
     setAttribute(this.#lastUsed.first, "class", row.lastUsedAt === null && "muted");
     date(this.#expires.first, row.expiresAt, language);
-    setText(this.#expires.second, language.message(row.expires));
     setText(this.#status, tokens.status[row.status]);
+    // A revoked token does not expire any more: what is told is how long it is revoked.
+    const [told, empty] = row.status === "revoked" ? [this.#ended, this.#expires.second] : [this.#expires.second, this.#ended];
+    setText(told, language.message(row.expires));
+    setAttribute(this.#ended, "title", row.revokedAt && language.exact(row.revokedAt));
+    told.hidden = false;
+    empty.hidden = true;
     this.#revoke.hidden = row.status !== "active";
   }
 }
