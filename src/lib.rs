@@ -18,7 +18,8 @@
 //!    [`revocation`] will spare the edge the question on every request.
 //!
 //! [`api`] and [`problem`] are what all of this looks like in JSON; [`session`] is how the
-//! origin knows its user; [`surface`] says which Worker answers what; [`identity`], [`scope`] and [`time`] are the words used throughout.
+//! origin knows its user; [`surface`] says which Worker answers what, and [`page`] which file of
+//! the page; [`identity`], [`scope`] and [`time`] are the words used throughout.
 
 pub mod account;
 pub mod api;
@@ -27,6 +28,7 @@ pub mod identity;
 pub mod jws;
 pub mod keys;
 pub mod lease;
+pub mod page;
 pub mod policy;
 pub mod problem;
 pub mod registry;

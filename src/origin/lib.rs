@@ -1,4 +1,5 @@
-//! The origin Worker: it signs users in, and issues, lists and revokes their tokens.
+//! The origin Worker: it signs users in, issues, lists and revokes their tokens, and serves the
+//! page.
 //!
 //! It alone holds the private keys. What a request may do is decided by core; the truth is in
 //! the [`registry`] objects; this Worker translates between HTTP and these two. Every answer
@@ -14,6 +15,7 @@
 
 mod caller;
 mod directory;
+mod page;
 mod publish;
 mod registry;
 mod respond;
@@ -77,6 +79,10 @@ async fn route(request: Request, env: &Env, settings: &'static Settings) -> Outc
             _,
             "/api/v1/me" | "/api/v1/scopes" | "/api/v1/tokens" | "/auth/dev" | "/auth/sign-out",
         ) => Err(Refusal::method_not_allowed()),
-        _ => Err(Refusal::not_found()),
+        (method, path) => match patrol::page::file(path) {
+            Some(file) if matches!(method, Get | Head) => page::answer(file, &request, env).await,
+            Some(_) => Err(Refusal::method_not_allowed()),
+            None => Err(Refusal::not_found()),
+        },
     }
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask build`: the Workers, from Rust to what wrangler takes, and the form, from
-//! Rust to what a browser takes.
+//! Rust to what a browser takes, with the page around it.
 //!
 //! worker-build compiles a crate and runs wasm-bindgen, wasm-opt and esbuild over
 //! the result. It is told where each of these is, as it would download them
@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::child;
 use crate::keygen;
+use crate::page;
 use crate::report::{Phases, say};
 use crate::tools::{self, cargo_tool, npm_tool};
 use crate::{root, target_dir};
@@ -26,8 +27,8 @@ use crate::{root, target_dir};
 /// The variable by which the core's build script learns of another policy file.
 const POLICY: &str = "PATROL_POLICY";
 
-/// Build the Workers into build/ (what the `[build]` commands of wrangler run) and the form
-/// into www/pkg/.
+/// Build the Workers and the page into build/ (what the `[build]` commands of wrangler run)
+/// and the form into www/pkg/.
 ///
 /// Installs the tools that are missing. What is up to date is not built again.
 #[derive(clap::Args)]
@@ -55,10 +56,12 @@ enum Part {
     Origin,
     /// The browser's module: the logic of the form and of the list.
     Form,
+    /// The page, with the form in it, as the origin serves it.
+    Page,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Edge, Self::Origin, Self::Form];
+    const ALL: [Self; 4] = [Self::Edge, Self::Origin, Self::Form, Self::Page];
 }
 
 /// One of the Workers.
@@ -137,6 +140,16 @@ impl Plan {
     pub(crate) fn folder(&self, worker: Worker) -> PathBuf {
         self.out.join(worker.name())
     }
+
+    /// The folder of the form module.
+    pub(crate) fn form(&self) -> &Path {
+        &self.form
+    }
+
+    /// The folder of the page: the origin's static assets.
+    pub(crate) fn page(&self) -> PathBuf {
+        self.out.join("www")
+    }
 }
 
 /// The command.
@@ -155,6 +168,7 @@ pub(crate) fn build(args: &Args) -> Result<()> {
             Part::Edge => worker(Worker::Edge, &plan, &mut phases)?,
             Part::Origin => worker(Worker::Origin, &plan, &mut phases)?,
             Part::Form => phases.quietly("form module", || form(&plan))?,
+            Part::Page => phases.quietly("page", || page::build(&plan))?,
         }
     }
     phases.summary();
@@ -200,6 +214,17 @@ pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
     fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
+/// What the Rust compiler itself emits for the target, and so what wasm-opt may: it knows more
+/// than browsers do, as compact imports, which none of them loads without a flag.
+const BROWSER_FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
 /// Builds the form module, unless it is up to date.
 pub(crate) fn form(plan: &Plan) -> Result<()> {
     let _turn = tools::turn("build-form")?;
@@ -232,7 +257,9 @@ pub(crate) fn form(plan: &Plan) -> Result<()> {
     let module = plan.form.join("form_bg.wasm");
     let mut opt = child::command(npm_tool("wasm-opt")?)?;
     opt.env("PATH", tools::search_path()?)
-        .args(["-Oz", "--all-features", "-o"])
+        .arg("-Oz")
+        .args(BROWSER_FEATURES)
+        .arg("-o")
         .args([&module, &module]);
     child::run(&mut opt, "wasm-opt")?;
     let (raw, packed) = sizes(&[module, plan.form.join("form.js")])?;

@@ -29,10 +29,8 @@ pub(crate) fn write(
     let table: Table = text
         .parse()
         .with_context(|| format!("cannot understand {}", source.display()))?;
-    let beside = source
-        .parent()
-        .context("a configuration without a folder")?;
-    let derived = derive(table, beside, &plan.folder(worker).join("index.js"), vars);
+    let main = plan.folder(worker).join("index.js");
+    let derived = derive(table, &main, &plan.page(), vars);
 
     let folder = folder.join(worker.name());
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -52,16 +50,15 @@ pub(crate) fn write(
     Ok(path)
 }
 
-fn derive(mut table: Table, beside: &Path, main: &Path, vars: &[(String, String)]) -> Table {
+fn derive(mut table: Table, main: &Path, page: &Path, vars: &[(String, String)]) -> Table {
     let text = |path: &Path| Value::String(path.to_string_lossy().into_owned());
     table.remove("build");
     table.insert("main".to_owned(), text(main));
     if let Some(directory) = table
         .get_mut("assets")
         .and_then(|assets| assets.get_mut("directory"))
-        && let Some(relative) = directory.as_str()
     {
-        *directory = text(&beside.join(relative));
+        *directory = text(page);
     }
     let all = table
         .entry("vars")
@@ -86,7 +83,7 @@ mod tests {
             [build]
             command = "make"
             [assets]
-            directory = "../../www"
+            directory = "../../build/www"
             [vars]
             PUBLIC_URL = "https://example.com"
             REGISTRIES = "16"
@@ -98,7 +95,7 @@ mod tests {
             name = "worker"
             main = "/built/index.js"
             [assets]
-            directory = "/checkout/src/origin/../../www"
+            directory = "/built/www"
             [vars]
             PUBLIC_URL = "http://127.0.0.1:1"
             REGISTRIES = "16"
@@ -109,11 +106,8 @@ mod tests {
         let source: Table = source.parse().expect("a table");
         let expected: Table = expected.parse().expect("a table");
         let vars = [("PUBLIC_URL".to_owned(), "http://127.0.0.1:1".to_owned())];
-        let beside = Path::new("/checkout/src/origin");
-        assert_eq!(
-            derive(source, beside, Path::new("/built/index.js"), &vars),
-            expected
-        );
+        let (main, page) = (Path::new("/built/index.js"), Path::new("/built/www"));
+        assert_eq!(derive(source, main, page, &vars), expected);
     }
 
     /// A source that is not watched would be missed by `npx wrangler dev`; a watched

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 use crate::build::{self, Plan, Worker};
 use crate::child;
 use crate::keygen;
+use crate::page;
 use crate::report::{Phases, say};
 use crate::root;
 use crate::stack::{Options, Stack, Until};
@@ -61,7 +62,7 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     for worker in Worker::ALL {
         phases.quietly(&format!("{worker} Worker"), || build::one(worker, &plan))?;
     }
-    phases.quietly("form module", || build::form(&plan))?;
+    phases.quietly("page", || page::build(&plan))?;
     phases.quietly("sample upstream", || {
         let mut cargo = child::command("cargo")?;
         cargo
@@ -98,6 +99,7 @@ fn explain(port: u16) {
     say(format_args!(
         r#"
 Patrol runs at {url} (Ctrl-C stops it)
+  page          {url}/
   sample API    {url}/api/v1/engine/pipelines and more, see policy.toml
   key set       {url}/.well-known/jwks.json
 

@@ -10,6 +10,7 @@ mod child;
 mod config;
 mod dev;
 mod keygen;
+mod page;
 mod report;
 mod stack;
 mod test;

@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::build::{self, Plan, Worker};
 use crate::child;
+use crate::page;
 use crate::report::{Phases, say};
 use crate::root;
 use crate::tools;
@@ -76,7 +77,7 @@ fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
     for worker in Worker::ALL {
         phases.run(&format!("{worker} Worker"), || build::one(worker, &plan))?;
     }
-    phases.run("form module", || build::form(&plan))?;
+    phases.run("page", || page::build(&plan))?;
     phases.run("end-to-end tests", || {
         let mut list = vec!["test", "--package", END_TO_END];
         list.extend(&filter);

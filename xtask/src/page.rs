@@ -1,0 +1,207 @@
+//! The page, from www/ and the form module to the files that the origin serves.
+//!
+//! There is no bundler: the modules import one another by relative paths, so a copy of the
+//! folder works wherever it stands. It stands at `/assets/<hash>/`, and the hash is one of all
+//! its files, which is why their answers can be kept for good. The HTML and the two modules
+//! that others import (the element, and the form module alone) keep their addresses, and
+//! are written with the hash in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+
+use crate::build::{self, Plan};
+use crate::report::say;
+use crate::{root, tools};
+
+/// Path below a folder, with `/`, and content.
+type Files = Vec<(String, Vec<u8>)>;
+
+/// What becomes of this comment in the HTML: all modules are fetched at once, and not one
+/// after the other as their imports are read.
+const PRELOADS: &str = "<!-- modules -->";
+
+/// Lays out the page, the form module included.
+pub(crate) fn build(plan: &Plan) -> Result<()> {
+    build::form(plan)?;
+    let _turn = tools::turn("build-page")?;
+    let www = root()?.join("www");
+    let mut sources = Files::new();
+    for folder in ["app", "i18n", "shared", "style", "tokens"] {
+        collect(&www.join(folder), folder, &mut sources)?;
+    }
+    for name in ["form.js", "form_bg.wasm"] {
+        let file = plan.form().join(name);
+        sources.push((format!("pkg/{name}"), read(&file)?));
+    }
+    sources.push(("favicon.svg".to_owned(), read(&www.join("favicon.svg"))?));
+    let html = fs::read_to_string(www.join("index.html")).context("cannot read www/index.html")?;
+
+    let files = lay_out(sources, &html);
+    let folder = plan.page();
+    let changed = write(&folder, &files)?;
+    remove_others(&folder, &folder, &files)?;
+    say(if changed {
+        "page: built"
+    } else {
+        "page: up to date"
+    });
+    Ok(())
+}
+
+/// All files to serve.
+fn lay_out(mut sources: Files, html: &str) -> Files {
+    sources.sort();
+    let mut digest = Sha256::new();
+    for (path, content) in &sources {
+        for part in [path.as_bytes(), content] {
+            digest.update(part.len().to_le_bytes());
+            digest.update(part);
+        }
+    }
+    let hash: String = format!("{:x}", digest.finalize())
+        .chars()
+        .take(16)
+        .collect();
+    let base = format!("/assets/{hash}");
+
+    let preloads: Vec<String> = sources
+        .iter()
+        .filter(|(path, _)| path.ends_with(".js"))
+        .map(|(path, _)| format!(r#"<link rel="modulepreload" href="/assets/{path}">"#))
+        .collect();
+    let html = html
+        .replace(PRELOADS, &preloads.join("\n    "))
+        .replace("\"/assets/", &format!("\"{base}/"));
+    let element = format!("import \"{base}/tokens/element.js\";\n");
+    let form = format!(
+        "export * from \"{base}/pkg/form.js\";\nexport {{ default }} from \"{base}/pkg/form.js\";\n"
+    );
+
+    let mut files = Files::new();
+    for (path, content) in sources {
+        if path == "favicon.svg" {
+            files.push((path.clone(), content.clone()));
+        }
+        files.push((format!("assets/{hash}/{path}"), content));
+    }
+    files.push(("index.html".to_owned(), html.into_bytes()));
+    files.push(("assets/patrol-tokens.js".to_owned(), element.into_bytes()));
+    files.push(("pkg/form.js".to_owned(), form.into_bytes()));
+    files
+}
+
+/// Writes what is not there yet; whether anything was.
+fn write(folder: &Path, files: &Files) -> Result<bool> {
+    let mut changed = false;
+    for (path, content) in files {
+        let path = folder.join(path);
+        if fs::read(&path).is_ok_and(|present| present == *content) {
+            continue;
+        }
+        let context = || format!("cannot write {}", path.display());
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(context)?;
+        }
+        fs::write(&path, content).with_context(context)?;
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// Removes what belongs to an older page.
+fn remove_others(root: &Path, folder: &Path, files: &Files) -> Result<()> {
+    for path in list(folder)? {
+        let relative = path.strip_prefix(root).unwrap_or(&path);
+        if path.is_dir() {
+            if files
+                .iter()
+                .any(|(kept, _)| Path::new(kept).starts_with(relative))
+            {
+                remove_others(root, &path, files)?;
+            } else {
+                fs::remove_dir_all(&path)
+                    .with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+        } else if !files.iter().any(|(kept, _)| Path::new(kept) == relative) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// All files below a folder.
+fn collect(folder: &Path, name: &str, files: &mut Files) -> Result<()> {
+    for path in list(folder)? {
+        let below = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("{name}/{below}");
+        if path.is_dir() {
+            collect(&path, &name, files)?;
+        } else {
+            files.push((name, read(&path)?));
+        }
+    }
+    Ok(())
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let context = || format!("cannot list {}", folder.display());
+    fs::read_dir(folder)
+        .with_context(context)?
+        .map(|entry| Ok(entry.with_context(context)?.path()))
+        .collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(script: &str) -> Files {
+        let sources = vec![
+            ("app/main.js".to_owned(), script.as_bytes().to_vec()),
+            ("favicon.svg".to_owned(), b"<svg/>".to_vec()),
+            ("pkg/form_bg.wasm".to_owned(), b"wasm".to_vec()),
+        ];
+        let html = r#"<!-- modules --><script src="/assets/app/main.js"></script>"#;
+        lay_out(sources, html)
+    }
+
+    fn text(files: &Files, name: &str) -> String {
+        let (_, content) = files
+            .iter()
+            .find(|(path, _)| path == name)
+            .expect("the file is there");
+        String::from_utf8(content.clone()).expect("text")
+    }
+
+    #[test]
+    fn another_content_has_another_address() {
+        let (one, same, other) = (page("1"), page("1"), page("2"));
+        assert_eq!(one, same);
+        for (path, _) in one.iter().filter(|(path, _)| path.matches('/').count() > 1) {
+            assert!(!other.iter().any(|(other, _)| other == path), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_entry_points_name_files_that_are_there() {
+        let files = page("1");
+        let html = text(&files, "index.html");
+        assert_eq!(html.matches("/app/main.js\"").count(), 2, "{html}");
+        for address in html.split('"').filter(|part| part.starts_with('/')) {
+            let path = address.trim_start_matches('/');
+            assert!(files.iter().any(|(found, _)| found == path), "{address}");
+        }
+        let hashed = html.split("/app/").next().expect("a folder");
+        let hashed = hashed.rsplit('"').next().expect("an address");
+        for name in ["assets/patrol-tokens.js", "pkg/form.js"] {
+            assert!(text(&files, name).contains(hashed), "{name}");
+        }
+    }
+}
