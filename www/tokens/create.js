@@ -337,7 +337,8 @@ export class CreateDialog {
   /** @param {unknown} error */
   async #refused(error) {
     const { language } = this.#options;
-    if (!(error instanceof Refused)) {
+    // A server that fails may have done it before.
+    if (!(error instanceof Refused) || error.problem.status >= 500) {
       this.#say("danger", "create-problem", this.#texts.unknownOutcome);
       this.#focusBanner();
     } else if (error.needsSession) {
@@ -366,7 +367,8 @@ export class CreateDialog {
     this.#form = TokenForm.fromState(input, state);
     this.#draw(this.#form.view());
     this.#say("info", "create-session", this.#texts.signedInAgain);
-    this.#submit.element.focus();
+    this.#banners.firstElementChild?.scrollIntoView({ block: "nearest" });
+    this.#submit.element.focus({ preventScroll: true });
   }
 
   /** @param {FormView} view */

@@ -138,8 +138,8 @@ export class Section {
 
   /** Nothing is known yet: the outline of the table, so that nothing jumps when it comes. */
   showLoading() {
-    const bar = (/** @type {string} */ kind) => h("span", { class: `bar ${kind}` });
-    const row = () => h("div", { class: "bones" }, ["name", "scopes", "date", "date", "status"].map(bar));
+    const bone = (/** @type {string} */ column) => h("span", { class: "bone", "data-of": column });
+    const row = () => h("div", { class: "bones" }, COLUMNS.map(bone));
     this.#enable(false);
     this.#state(
       "loading",

@@ -69,7 +69,7 @@ fn lay_out(mut sources: Files, html: &str) -> Files {
 
     let preloads: Vec<String> = sources
         .iter()
-        .filter(|(path, _)| path.ends_with(".js"))
+        .filter(|(path, _)| Path::new(path).extension().is_some_and(|kind| kind == "js"))
         .map(|(path, _)| format!(r#"<link rel="modulepreload" href="/assets/{path}">"#))
         .collect();
     let html = html
