@@ -16,16 +16,27 @@ export function homeView({ language, me, api }) {
   const element = h(
     "div",
     { class: "view" },
-    h("header", { class: "view-head" }, h("h1", {}, texts.welcome(me.name)), h("p", { class: "lead" }, texts.lead)),
+    h(
+      "header",
+      { class: "view-head" },
+      h("h1", {}, texts.welcome(me.name)),
+      h("p", { class: "lead" }, texts.lead),
+    ),
     h(
       "section",
       { class: "card steps" },
       h(
         "ol",
         {},
-        texts.steps.map(([title, text]) => h("li", {}, h("h2", {}, title), h("p", { class: "muted" }, text))),
+        texts.steps.map(([title, text]) =>
+          h("li", {}, h("h2", {}, title), h("p", { class: "muted" }, text)),
+        ),
       ),
-      h("pre", { class: "command", tabindex: "0", role: "region", "aria-label": texts.sample }, h("code", {}, sample)),
+      h(
+        "pre",
+        { class: "command", tabindex: "0", role: "region", "aria-label": texts.sample },
+        h("code", {}, sample),
+      ),
       h("a", { class: "button primary", href: "/profile/security" }, texts.toTokens),
     ),
   );

@@ -8,7 +8,7 @@
 import { Api, Refused } from "../shared/api.js";
 import { h } from "../shared/dom.js";
 import { choose, Language, preferred } from "../i18n/language.js";
-import "../tokens/element.js";
+import { PatrolTokens } from "../tokens/element.js";
 import { homeView } from "./home.js";
 import { messageView } from "./message.js";
 import { generalView, securityView } from "./profile.js";
@@ -49,7 +49,10 @@ let shell = null;
 
 const router = new Router({
   show: () => show(),
-  mayLeave: () => document.querySelector("patrol-tokens")?.mayLeave() ?? true,
+  mayLeave: () => {
+    const tokens = document.querySelector("patrol-tokens");
+    return !(tokens instanceof PatrolTokens) || tokens.mayLeave();
+  },
 });
 
 addEventListener("patrol-session-required", (event) => {
@@ -72,8 +75,8 @@ async function start() {
   show();
 }
 
-/** Shows what the address says. @param {boolean} [focus] Does the focus go to the new view? */
-function show(focus = false) {
+/** Shows what the address says. */
+function show() {
   const { path } = router;
   if (path === SIGN_IN) {
     if (me) router.replace(wanted());
@@ -92,7 +95,7 @@ function show(focus = false) {
   if (isNew) app.replaceChildren(shell.element);
   shell.show(view, path);
   document.title = `${view.title} · Patrol`;
-  if (focus || (!isNew && router.moved)) shell.focus();
+  if (!isNew) shell.focus();
 }
 
 /** @param {View} view */
@@ -104,7 +107,11 @@ function showAlone(view) {
 
 /** @param {Context} context */
 function notFound({ language: { texts } }) {
-  return messageView(texts.shell.notFound, texts.shell.notFoundDetail, h("a", { class: "button", href: "/" }, texts.shell.toHome));
+  return messageView(
+    texts.shell.notFound,
+    texts.shell.notFoundDetail,
+    h("a", { class: "button", href: "/" }, texts.shell.toHome),
+  );
 }
 
 /** @param {unknown} error */
@@ -153,5 +160,6 @@ function speak(code) {
   shell = null;
   show();
   // The switch that was pressed has been built anew.
-  document.querySelector(`[data-language="${language.code}"]`)?.focus();
+  const pressed = document.querySelector(`[data-language="${language.code}"]`);
+  if (pressed instanceof HTMLElement) pressed.focus();
 }

@@ -27,7 +27,16 @@ export function generalView(context) {
     context,
     "/profile",
     texts.general,
-    card("account", texts.account, undefined, h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))))),
+    card(
+      "account",
+      texts.account,
+      undefined,
+      h(
+        "dl",
+        { class: "facts" },
+        facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+      ),
+    ),
     card(
       "organizations",
       texts.organizations,
@@ -41,7 +50,11 @@ export function generalView(context) {
             {},
             h("span", {}, name),
             h("code", {}, id),
-            h("span", { class: "muted" }, language.list(roles.map((role) => role_label(role, language)))),
+            h(
+              "span",
+              { class: "muted" },
+              language.list(roles.map((role) => roleLabel(role, language))),
+            ),
           ),
         ),
       ),
@@ -120,15 +133,22 @@ function card(id, title, lead, ...content) {
   return h(
     "section",
     { class: "card", id, "aria-labelledby": `${id}-title` },
-    h("div", { class: "card-head" }, h("h2", { id: `${id}-title` }, title), lead && h("p", { class: "muted" }, lead)),
+    h(
+      "div",
+      { class: "card-head" },
+      h("h2", { id: `${id}-title` }, title),
+      lead && h("p", { class: "muted" }, lead),
+    ),
     content,
   );
 }
 
 /**
+ * The account has names of roles; their labels are in the policy, which the page does not see.
+ *
  * @param {string} role
  * @param {import("../i18n/language.js").Language} language
  */
-function role_label(role, language) {
+function roleLabel(role, language) {
   return language.policy(role.charAt(0).toUpperCase() + role.slice(1));
 }

@@ -15,8 +15,6 @@
 export class Router {
   #options;
   #shown = location.href;
-  /** Has the user gone anywhere since the page was loaded? */
-  moved = false;
 
   /** @param {Options} options */
   constructor(options) {
@@ -53,7 +51,8 @@ export class Router {
     const changed = event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
     if (event.defaultPrevented || event.button !== 0 || changed) return;
     const link = event.composedPath().find((target) => target instanceof HTMLAnchorElement);
-    if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
+    if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download"))
+      return;
     if (link.origin !== location.origin || link.hash) return;
     event.preventDefault();
     this.go(link.pathname + link.search);
@@ -68,7 +67,6 @@ export class Router {
 
   #arrive() {
     this.#shown = location.href;
-    this.moved = true;
     this.#options.show();
   }
 }

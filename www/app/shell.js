@@ -27,7 +27,9 @@ export class Shell {
   constructor({ language, me, onlanguage }) {
     const texts = language.texts.shell;
     this.#texts = texts;
-    this.#links = [h("a", { class: "nav-link", href: "/" }, icon("home"), h("span", {}, texts.home))];
+    this.#links = [
+      h("a", { class: "nav-link", href: "/" }, icon("home"), h("span", {}, texts.home)),
+    ];
     this.greet(me);
     this.element = h(
       "div",

@@ -83,7 +83,11 @@ export function askToSignIn({ language, api }) {
       h(
         "footer",
         { class: "dialog-foot" },
-        h("button", { type: "button", class: "button", onclick: () => modal.requestClose() }, texts.cancel),
+        h(
+          "button",
+          { type: "button", class: "button", onclick: () => modal.requestClose() },
+          texts.cancel,
+        ),
       ),
     );
   });

@@ -26,9 +26,15 @@ export default {
     welcome: (name) => `Willkommen, ${name}`,
     lead: "Mit persönlichen Zugriffstokens nutzen Ihre Programme die API in Ihrem Namen, ohne Ihr Passwort.",
     steps: [
-      ["Token erstellen", "Mit einem Namen, einer Laufzeit und nur den Berechtigungen, die das Programm braucht."],
+      [
+        "Token erstellen",
+        "Mit einem Namen, einer Laufzeit und nur den Berechtigungen, die das Programm braucht.",
+      ],
       ["Token mitsenden", "Im Authorization-Header jeder Anfrage."],
-      ["Token widerrufen", "Wenn es nicht mehr gebraucht wird oder bekannt geworden ist: Es wird sofort überall abgelehnt."],
+      [
+        "Token widerrufen",
+        "Wenn es nicht mehr gebraucht wird oder bekannt geworden ist: Es wird sofort überall abgelehnt.",
+      ],
     ],
     sample: "Beispiel einer Anfrage",
     yourToken: "Ihr-Token",
@@ -47,13 +53,11 @@ export default {
     id: "Benutzer-ID",
     organizations: "Organisationen",
     organizationsLead: "Anfragen nennen eine davon im Header X-Organization-ID.",
-    organization: "Organisation",
-    organizationId: "ID",
-    roles: "Rollen",
     session: "Sitzung",
     signedInAs: (email) => `Sie sind als ${email} angemeldet. Eine Sitzung endet nach 12 Stunden.`,
     signOut: "Abmelden",
-    signOutFailed: "Die Abmeldung ist fehlgeschlagen. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
+    signOutFailed:
+      "Die Abmeldung ist fehlgeschlagen. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
   },
 
   signIn: {
@@ -67,14 +71,18 @@ export default {
       otto: "Operator in Acme Manufacturing",
     },
     cancel: "Nicht jetzt",
-    switchedOff: "Die Anmeldung für die Entwicklung ist hier ausgeschaltet. Melden Sie sich über Ihre Plattform an.",
-    failed: "Die Anmeldung ist fehlgeschlagen. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
+    switchedOff:
+      "Die Anmeldung für die Entwicklung ist hier ausgeschaltet. Melden Sie sich über Ihre Plattform an.",
+    failed:
+      "Die Anmeldung ist fehlgeschlagen. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
   },
 
   problems: {
     unreachable: "Es kam keine Antwort. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
-    session: "Ihre Sitzung ist abgelaufen. Melden Sie sich erneut an und versuchen Sie es noch einmal.",
-    unknown: "Auf dem Server ist etwas schiefgegangen. Versuchen Sie es erneut und melden Sie es dem Betreiber, wenn es bleibt.",
+    session:
+      "Ihre Sitzung ist abgelaufen. Melden Sie sich erneut an und versuchen Sie es noch einmal.",
+    unknown:
+      "Auf dem Server ist etwas schiefgegangen. Versuchen Sie es erneut und melden Sie es dem Betreiber, wenn es bleibt.",
   },
 
   tokens: {
@@ -112,7 +120,6 @@ export default {
       return shown === all ? tokens : `${shown} von ${tokens}`;
     },
     loading: "Ihre Tokens werden geladen",
-    loaded: "Ihre Tokens sind geladen",
     emptyTitle: "Noch keine Tokens",
     empty:
       "Erstellen Sie eines für jedes Programm, das die API nutzt. So können Sie jedes einzeln beenden.",
@@ -121,7 +128,8 @@ export default {
     clear: "Alle Tokens zeigen",
     errorTitle: "Ihre Tokens konnten nicht geladen werden",
     retry: "Erneut versuchen",
-    unsupported: "Dieser Browser kann kein WebAssembly ausführen, das die Liste braucht. Aktualisieren Sie ihn oder nehmen Sie einen anderen.",
+    unsupported:
+      "Dieser Browser kann kein WebAssembly ausführen, das die Liste braucht. Aktualisieren Sie ihn oder nehmen Sie einen anderen.",
   },
 
   create: {
@@ -131,13 +139,13 @@ export default {
     namePlaceholder: "ERP-Datenabgleich",
     nameHint: "Wofür ist es?",
     count: (length, limit) => `${length} / ${limit}`,
-    left: (left) =>
-      left < 0 ? `${-left} Zeichen zu viel` : `noch ${left} Zeichen`,
+    left: (left) => (left < 0 ? `${-left} Zeichen zu viel` : `noch ${left} Zeichen`),
     expiry: "Laufzeit",
     choice: (days, date) => `${days === 365 ? "1 Jahr" : `${days} Tage`} (${date})`,
     expiresAt: (local, utc) => (local === utc ? `Bis ${utc} UTC.` : `Bis ${local} (${utc} UTC).`),
     organizations: "Organisationen",
-    organizationsHint: "Wo das Token gilt. Zur Wahl stehen die Berechtigungen, die Sie in allen haben.",
+    organizationsHint:
+      "Wo das Token gilt. Zur Wahl stehen die Berechtigungen, die Sie in allen haben.",
     permissions: "Berechtigungen",
     selected: (selected, total) => `${selected} von ${total} gewählt`,
     all: "Alle wählen",
@@ -145,16 +153,18 @@ export default {
     search: "Berechtigungen suchen",
     noMatch: "Keine Berechtigung passt zur Suche.",
     noneOffered: "Sie haben keine Berechtigung in allen diesen Organisationen. Wählen Sie andere.",
-    dropped: (names) => `Nicht in allen gewählten Organisationen vorhanden und darum entfernt: ${names}.`,
+    dropped: (names) =>
+      `Nicht in allen gewählten Organisationen vorhanden und darum entfernt: ${names}.`,
     rbacOff:
       "RBAC ist hier nicht eingeschaltet. Das Token wird ohne Einschränkung erstellt und hat den vollen Zugriff Ihres Kontos.",
     summary: "Was dieses Token darf",
     cancel: "Abbrechen",
     submit: "Token erstellen",
     busy: "Wird erstellt …",
-    signedInAgain: "Sie sind wieder angemeldet, und nichts ging verloren. Erstellen Sie das Token jetzt.",
+    signedInAgain:
+      "Sie sind wieder angemeldet, und nichts ging verloren. Erstellen Sie das Token jetzt.",
     unknownOutcome:
-      "Es kam keine Antwort; das Token kann erstellt worden sein oder nicht. Schließen Sie dieses Fenster, sehen Sie in die Liste und widerrufen Sie, was Sie nicht nutzen können, bevor Sie es erneut versuchen.",
+      "Der Server hat es nicht bestätigt; das Token kann erstellt worden sein oder nicht. Schließen Sie dieses Fenster, sehen Sie in die Liste und widerrufen Sie, was Sie nicht nutzen können, bevor Sie es erneut versuchen.",
     invalid: "Das Token kann noch nicht erstellt werden. Korrigieren Sie, was markiert ist.",
   },
 
@@ -169,13 +179,15 @@ export default {
     copied: "Kopiert",
     copyToken: "Token kopieren",
     tokenCopied: "Das Token ist kopiert.",
-    copyFailed: "Der Browser hat das Kopieren abgelehnt. Das Token ist markiert: Drücken Sie Strg+C oder ⌘C.",
+    copyFailed:
+      "Der Browser hat das Kopieren abgelehnt. Das Token ist markiert: Drücken Sie Strg+C oder ⌘C.",
     example: "Ausprobieren",
     copyExample: "Befehl kopieren",
     exampleCopied: "Der Befehl ist kopiert.",
     done: "Fertig",
     leaveTitle: "Ohne Kopieren schließen?",
-    leave: "Sie haben das Token nicht kopiert. Es kann nicht mehr gezeigt werden, und Sie müssten ein neues erstellen.",
+    leave:
+      "Sie haben das Token nicht kopiert. Es kann nicht mehr gezeigt werden, und Sie müssten ein neues erstellen.",
     back: "Zurück zum Token",
     leaveAnyway: "Ohne Kopieren schließen",
   },
@@ -184,7 +196,10 @@ export default {
     title: (name) => `„${name}“ widerrufen?`,
     consequences: [
       ["Sofort.", "Jedes Programm, das dieses Token nutzt, verliert augenblicklich den Zugriff."],
-      ["Endgültig.", "Ein widerrufenes Token kann nicht wieder aktiviert werden. Erstellen Sie bei Bedarf ein neues."],
+      [
+        "Endgültig.",
+        "Ein widerrufenes Token kann nicht wieder aktiviert werden. Erstellen Sie bei Bedarf ein neues.",
+      ],
       ["Bleibt in der Liste.", "Sie finden es dort mit dem Status „Widerrufen“."],
     ],
     lastUsed: (time) => `Zuletzt genutzt: ${time}.`,
@@ -199,14 +214,14 @@ export default {
     close: "Fertig",
     failed: "Das Token ist, soweit bekannt, nicht widerrufen.",
     gone: "Dieses Token gibt es in Ihrem Konto nicht. Laden Sie die Seite neu, um Ihre Tokens zu sehen.",
-    retry: "Erneut versuchen",
   },
 
   messages: {
     "name-missing": () => "Geben Sie einen Namen ein, der sagt, wofür das Token ist.",
     "name-too-long": ({ length, limit }) =>
       `Der Name hat ${length} Zeichen; kürzen Sie ihn auf höchstens ${limit}.`,
-    "name-unprintable": () => "Entfernen Sie Zeilenumbrüche und andere Steuerzeichen aus dem Namen.",
+    "name-unprintable": () =>
+      "Entfernen Sie Zeilenumbrüche und andere Steuerzeichen aus dem Namen.",
     "name-invalid": () => "Dieser Name ist nicht möglich: 1 bis 255 Zeichen, keine Steuerzeichen.",
     "expiry-invalid": () => "Wählen Sie 30, 90, 180 oder 365 Tage.",
     "organization-missing": () => "Wählen Sie mindestens eine Organisation.",
@@ -226,7 +241,8 @@ export default {
       scopes
         ? `Sie haben ${language.list(scopes)} nicht in jeder gewählten Organisation; entfernen Sie dies oder wählen Sie andere Organisationen.`
         : "Sie haben nicht jede Berechtigung in jeder gewählten Organisation; wählen Sie weniger.",
-    "scopes-unused": () => "RBAC ist ausgeschaltet: Das Token hat Ihren vollen Zugriff, es gibt nichts zu wählen.",
+    "scopes-unused": () =>
+      "RBAC ist ausgeschaltet: Das Token hat Ihren vollen Zugriff, es gibt nichts zu wählen.",
     "scopes-invalid": () => "Diese Auswahl von Berechtigungen ist nicht möglich.",
     "scope-unknown": ({ scope }) => `Die Berechtigung „${scope}“ gibt es nicht; entfernen Sie sie.`,
     "limit-reached": ({ limit }) =>
@@ -286,7 +302,8 @@ export default {
     "Change organizations": "Organisationen ändern",
     "Manage members": "Mitglieder verwalten",
 
-    "List pipelines and read their definitions.": "Pipelines auflisten und ihre Definitionen lesen.",
+    "List pipelines and read their definitions.":
+      "Pipelines auflisten und ihre Definitionen lesen.",
     "Create pipelines and change existing ones.": "Pipelines anlegen und bestehende ändern.",
     "Delete pipelines for good.": "Pipelines endgültig löschen.",
     "Start a pipeline run.": "Einen Lauf einer Pipeline starten.",
@@ -296,7 +313,8 @@ export default {
     "Delete data models for good.": "Datenmodelle endgültig löschen.",
     "List connectors and read their settings, without credentials.":
       "Konnektoren auflisten und ihre Einstellungen lesen, ohne Zugangsdaten.",
-    "Create connectors and change their settings.": "Konnektoren anlegen und ihre Einstellungen ändern.",
+    "Create connectors and change their settings.":
+      "Konnektoren anlegen und ihre Einstellungen ändern.",
     "Delete connectors for good.": "Konnektoren endgültig löschen.",
     "Open a test connection to the other system.": "Eine Testverbindung zum anderen System öffnen.",
     "List the topics of the Unified Namespace.": "Die Topics des Unified Namespace auflisten.",

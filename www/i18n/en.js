@@ -33,9 +33,15 @@ export default {
     welcome: (name) => `Welcome, ${name}`,
     lead: "Personal access tokens let your programs use the API in your name, without your password.",
     steps: [
-      ["Create a token", "Give it a name, a lifetime and only the permissions that the program needs."],
+      [
+        "Create a token",
+        "Give it a name, a lifetime and only the permissions that the program needs.",
+      ],
       ["Send it along", "Put it into the Authorization header of every request."],
-      ["Revoke it", "When it is no longer needed, or has leaked: it is refused everywhere at once."],
+      [
+        "Revoke it",
+        "When it is no longer needed, or has leaked: it is refused everywhere at once.",
+      ],
     ],
     sample: "Example of a request",
     yourToken: "your-token",
@@ -54,9 +60,6 @@ export default {
     id: "User ID",
     organizations: "Organizations",
     organizationsLead: "Requests name one of them in the X-Organization-ID header.",
-    organization: "Organization",
-    organizationId: "ID",
-    roles: "Roles",
     session: "Session",
     /** @param {string} email */
     signedInAs: (email) => `You are signed in as ${email}. A session ends after 12 hours.`,
@@ -112,7 +115,8 @@ export default {
     status: { active: "Active", expired: "Expired", revoked: "Revoked" },
     never: "Never",
     fullAccess: "Full access",
-    fullAccessDetail: "Made without scope restrictions: it inherits the full access of your account.",
+    fullAccessDetail:
+      "Made without scope restrictions: it inherits the full access of your account.",
     /** @param {number} count */
     moreScopes: (count) => `Show ${plural(count, "more scope", "more scopes")}`,
     fewerScopes: "Show fewer",
@@ -121,9 +125,10 @@ export default {
     revokeNamed: (name) => `Revoke ${name}`,
     /** @param {number} shown @param {number} all */
     shown: (shown, all) =>
-      shown === all ? plural(all, "token", "tokens") : `${shown} of ${plural(all, "token", "tokens")}`,
+      shown === all
+        ? plural(all, "token", "tokens")
+        : `${shown} of ${plural(all, "token", "tokens")}`,
     loading: "Your tokens are being loaded",
-    loaded: "Your tokens are loaded",
     emptyTitle: "No tokens yet",
     empty:
       "Create one for each program that uses the API, so that you can end each of them by itself.",
@@ -132,7 +137,8 @@ export default {
     clear: "Show all tokens",
     errorTitle: "Your tokens could not be loaded",
     retry: "Try again",
-    unsupported: "This browser cannot run WebAssembly, which the list needs. Update it, or use another.",
+    unsupported:
+      "This browser cannot run WebAssembly, which the list needs. Update it, or use another.",
   },
 
   create: {
@@ -152,9 +158,11 @@ export default {
     /** @param {number} days @param {string} date */
     choice: (days, date) => `${days === 365 ? "1 year" : `${days} days`} (${date})`,
     /** @param {string} local @param {string} utc */
-    expiresAt: (local, utc) => (local === utc ? `Until ${utc} UTC.` : `Until ${local} (${utc} UTC).`),
+    expiresAt: (local, utc) =>
+      local === utc ? `Until ${utc} UTC.` : `Until ${local} (${utc} UTC).`,
     organizations: "Organizations",
-    organizationsHint: "Where the token may act. Permissions are those that you hold in all of them.",
+    organizationsHint:
+      "Where the token may act. Permissions are those that you hold in all of them.",
     permissions: "Permissions",
     /** @param {number} selected @param {number} total */
     selected: (selected, total) => `${selected} of ${total} selected`,
@@ -172,9 +180,9 @@ export default {
     submit: "Create Token",
     busy: "Creating…",
     signedInAgain: "You are signed in again, and nothing was lost. Create the token now.",
-    /** No answer: the token may exist. */
+    /** No answer, or a bad one: the token may exist. */
     unknownOutcome:
-      "There was no answer, so the token may have been created or not. Close this, look at the list, and revoke what you cannot use before you try again.",
+      "The server did not confirm it, so the token may have been created or not. Close this, look at the list, and revoke what you cannot use before you try again.",
     invalid: "The token cannot be created yet. Correct what is marked.",
   },
 
@@ -196,7 +204,8 @@ export default {
     exampleCopied: "The command is copied.",
     done: "Done",
     leaveTitle: "Close without copying?",
-    leave: "You have not copied the token. It cannot be shown again, and you would have to create a new one.",
+    leave:
+      "You have not copied the token. It cannot be shown again, and you would have to create a new one.",
     back: "Go back to the token",
     leaveAnyway: "Close without copying",
   },
@@ -206,7 +215,10 @@ export default {
     title: (name) => `Revoke “${name}”?`,
     consequences: [
       ["Immediate.", "Every program that uses this token loses access right away."],
-      ["Permanent.", "A revoked token cannot be made active again. Create a new one if you need it."],
+      [
+        "Permanent.",
+        "A revoked token cannot be made active again. Create a new one if you need it.",
+      ],
       ["Stays listed.", "You find it in your list with the status Revoked."],
     ],
     /** @param {string} time */
@@ -225,7 +237,6 @@ export default {
     close: "Done",
     failed: "The token is not revoked as far as is known.",
     gone: "There is no such token in your account. Reload the page to see your tokens.",
-    retry: "Try again",
   },
 
   /** @type {Record<string, (values: Values, language: Language) => string>} */

@@ -50,7 +50,9 @@ export function scopeBadges(row, language) {
     for (const item of rest) item.hidden = !all;
     toggle.setAttribute("aria-expanded", String(all));
     toggle.textContent = all ? texts.tokens.fewerScopes : `+${rest.length}`;
-    const label = all ? `${texts.tokens.fewerScopes}: ${row.name}` : `+${rest.length}. ${texts.tokens.moreScopes(rest.length)}: ${row.name}`;
+    const label = all
+      ? `${texts.tokens.fewerScopes}: ${row.name}`
+      : `+${rest.length}. ${texts.tokens.moreScopes(rest.length)}: ${row.name}`;
     toggle.setAttribute("aria-label", label);
   };
   toggle.addEventListener("click", () => open(toggle.getAttribute("aria-expanded") !== "true"));

@@ -44,7 +44,9 @@ export class CreateDialog {
   #created = null;
   #clock = setInterval(() => this.#draw(this.#form.setNow(Date.now())), TICK);
   /** Asks before the tab is closed while the token is not copied. @param {Event} event */
-  #guard = (event) => event.preventDefault();
+  #guard = (event) => {
+    if (this.holdsUncopied) event.preventDefault();
+  };
 
   #banners = h("div", { class: "banners" });
   #name;
@@ -127,7 +129,11 @@ export class CreateDialog {
       selectNone: () => this.#draw(this.#form.selectNone()),
       search: (text) => this.#draw(this.#form.search(text)),
     });
-    this.#submit = button(texts.submit, { id: "create-submit", type: "submit", class: "button primary" });
+    this.#submit = button(texts.submit, {
+      id: "create-submit",
+      type: "submit",
+      class: "button primary",
+    });
   }
 
   /** Is a token on the screen that nobody has copied? */
@@ -157,7 +163,12 @@ export class CreateDialog {
           h("h2", { id: "create-title" }, texts.title),
           h(
             "button",
-            { type: "button", class: "button quiet square", "aria-label": texts.close, onclick: cancel },
+            {
+              type: "button",
+              class: "button quiet square",
+              "aria-label": texts.close,
+              onclick: cancel,
+            },
             icon("close"),
           ),
         ),
@@ -204,7 +215,11 @@ export class CreateDialog {
     const { several, choices } = this.#form.view().organizations;
     const names = choices.map(({ name }) => name).join(", ");
     const control = several
-      ? h("div", { class: "choices" }, choices.map((choice) => this.#organizationChoice(choice)))
+      ? h(
+          "div",
+          { class: "choices" },
+          choices.map((choice) => this.#organizationChoice(choice)),
+        )
       : h("p", {}, names);
     return new Field({
       label: texts.organizations,
@@ -228,7 +243,13 @@ export class CreateDialog {
     );
     this.#organizationBoxes.set(id, box);
     const role = language.list(roles.map((role) => language.policy(role)));
-    return h("label", { class: "choice" }, box, h("span", {}, name), h("span", { class: "muted" }, role));
+    return h(
+      "label",
+      { class: "choice" },
+      box,
+      h("span", {}, name),
+      h("span", { class: "muted" }, role),
+    );
   }
 
   /** @param {FormView} view */
@@ -273,7 +294,9 @@ export class CreateDialog {
     this.#expirySelect.value = String(expiry.days);
     const { expiresAt } = expiry;
     this.#expiry.hint =
-      expiresAt === null ? "" : texts.expiresAt(language.dateTime(expiresAt), language.utc(expiresAt));
+      expiresAt === null
+        ? ""
+        : texts.expiresAt(language.dateTime(expiresAt), language.utc(expiresAt));
     this.#expiry.draw(expiry.error && language.message(expiry.error));
   }
 
@@ -440,10 +463,20 @@ export class CreateDialog {
       h(
         "footer",
         { class: "dialog-foot" },
-        h("button", { id: "leave-anyway", type: "button", class: "button", onclick: leave }, texts.leaveAnyway),
         h(
           "button",
-          { id: "leave-back", type: "button", class: "button primary", autofocus: true, onclick: () => confirm.close() },
+          { id: "leave-anyway", type: "button", class: "button", onclick: leave },
+          texts.leaveAnyway,
+        ),
+        h(
+          "button",
+          {
+            id: "leave-back",
+            type: "button",
+            class: "button primary",
+            autofocus: true,
+            onclick: () => confirm.close(),
+          },
           texts.back,
         ),
       ),

@@ -85,12 +85,21 @@ export class CreatedView {
             "div",
             { class: "field-head" },
             h("h3", { id: "example-title" }, texts.example),
-            this.#copyButton("copy-example", "quiet small", texts.copyExample, () => this.#copyExample()),
+            this.#copyButton("copy-example", "quiet small", texts.copyExample, () =>
+              this.#copyExample(),
+            ),
           ),
           h(
             "pre",
             // It scrolls, so it has to be reached without a mouse.
-            { id: "example", class: "command", tabindex: "0", role: "region", "aria-labelledby": "example-title", oncopy: () => this.#noteCopied() },
+            {
+              id: "example",
+              class: "command",
+              tabindex: "0",
+              role: "region",
+              "aria-labelledby": "example-title",
+              oncopy: () => this.#noteCopied(),
+            },
             this.#example,
           ),
         ),
@@ -98,7 +107,11 @@ export class CreatedView {
       h(
         "footer",
         { class: "dialog-foot" },
-        h("button", { id: "created-done", type: "button", class: "button", onclick: onclose }, texts.done),
+        h(
+          "button",
+          { id: "created-done", type: "button", class: "button", onclick: onclose },
+          texts.done,
+        ),
       ),
     ];
   }

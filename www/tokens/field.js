@@ -1,8 +1,8 @@
 /**
  * A labelled field with one line below it: a hint, or in its place the error.
  *
- * The line is always there, so nothing moves when an error comes while the user is on the way
- * to the next control.
+ * A field with a hint has the line always, so nothing moves when an error comes while the user
+ * is on the way to the next control.
  */
 
 import { h, setAttribute, setText } from "../shared/dom.js";
@@ -52,7 +52,9 @@ export class Field {
 
   /** @param {string | null} error */
   draw(error) {
-    setText(this.#line, error ?? this.hint);
+    const line = error ?? this.hint;
+    setText(this.#line, line);
+    this.#line.hidden = line === "";
     setAttribute(this.#line, "data-error", error !== null);
     setAttribute(this.element, "data-invalid", error !== null);
     // On a group it would not be valid; there the description says it.

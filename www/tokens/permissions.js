@@ -57,7 +57,8 @@ export class Permissions {
         "aria-label": texts.search,
         oninput: () => events.search(this.#search.value),
         // Here Enter is the end of a search, not of the form.
-        onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && event.preventDefault(),
+        onkeydown: (/** @type {KeyboardEvent} */ event) =>
+          event.key === "Enter" && event.preventDefault(),
       })
     );
     this.#section = h(
@@ -78,8 +79,26 @@ export class Permissions {
         h(
           "div",
           { class: "both" },
-          h("button", { id: "scopes-all", type: "button", class: "button quiet small", onclick: events.selectAll }, texts.all),
-          h("button", { id: "scopes-none", type: "button", class: "button quiet small", onclick: events.selectNone }, texts.none),
+          h(
+            "button",
+            {
+              id: "scopes-all",
+              type: "button",
+              class: "button quiet small",
+              onclick: events.selectAll,
+            },
+            texts.all,
+          ),
+          h(
+            "button",
+            {
+              id: "scopes-none",
+              type: "button",
+              class: "button quiet small",
+              onclick: events.selectNone,
+            },
+            texts.none,
+          ),
         ),
       ),
       this.#error,
@@ -104,7 +123,9 @@ export class Permissions {
     const language = this.#language;
     const texts = language.texts.create;
 
-    const offered = scopes.groups.flatMap((group) => group.scopes.map(({ name }) => name)).join(" ");
+    const offered = scopes.groups
+      .flatMap((group) => group.scopes.map(({ name }) => name))
+      .join(" ");
     if (offered !== this.#offered) {
       this.#offered = offered;
       this.#groups = scopes.groups.map((group) => new Group(group, language, this.#events));
@@ -122,7 +143,10 @@ export class Permissions {
     this.#error.hidden = scopes.error === null;
     setAttribute(this.#section, "data-invalid", scopes.error !== null);
     this.#dropped.hidden = scopes.dropped.length === 0;
-    setText(this.#dropped, scopes.dropped.length ? texts.dropped(language.list(scopes.dropped)) : "");
+    setText(
+      this.#dropped,
+      scopes.dropped.length ? texts.dropped(language.list(scopes.dropped)) : "",
+    );
     this.#none.hidden = visible;
     setText(this.#none, scopes.groups.length === 0 ? texts.noneOffered : texts.noMatch);
   }
@@ -163,14 +187,24 @@ class Group {
     });
     this.element = h(
       "div",
-      { class: "group", role: "group", "aria-label": name, "data-group": group.name, "data-color": group.color },
+      {
+        class: "group",
+        role: "group",
+        "aria-label": name,
+        "data-group": group.name,
+        "data-color": group.color,
+      },
       h(
         "div",
         { class: "group-head" },
         h("label", {}, this.#box, h("span", { class: "dot" }), h("span", {}, name)),
         this.#count,
       ),
-      h("div", { class: "scopes" }, this.#scopes.map(({ element }) => element)),
+      h(
+        "div",
+        { class: "scopes" },
+        this.#scopes.map(({ element }) => element),
+      ),
     );
   }
 

@@ -77,11 +77,7 @@ export class RevokeDialog {
     const { row } = this.#options;
     const texts = this.#texts;
     this.#modal.show(
-      h(
-        "header",
-        { class: "dialog-head" },
-        h("h2", { id: "revoke-title" }, texts.title(row.name)),
-      ),
+      h("header", { class: "dialog-head" }, h("h2", { id: "revoke-title" }, texts.title(row.name))),
       h(
         "div",
         { class: "dialog-body" },
@@ -173,7 +169,11 @@ export class RevokeDialog {
             h(
               "p",
               { class: "numbers" },
-              h("strong", {}, h("time", { datetime: effectiveAt, title: language.exact(effectiveAt) }, done)),
+              h(
+                "strong",
+                {},
+                h("time", { datetime: effectiveAt, title: language.exact(effectiveAt) }, done),
+              ),
             ),
             h("p", { class: "muted numbers" }, took),
           ),

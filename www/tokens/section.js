@@ -61,7 +61,13 @@ export class Section {
     this.#title = h("h2", { id: "tokens-title", tabindex: "-1" }, texts.title);
     this.#create = h(
       "button",
-      { id: "create-token", type: "button", class: "button primary", "aria-haspopup": "dialog", onclick: events.create },
+      {
+        id: "create-token",
+        type: "button",
+        class: "button primary",
+        "aria-haspopup": "dialog",
+        onclick: events.create,
+      },
       icon("plus"),
       texts.create,
     );
@@ -152,7 +158,11 @@ export class Section {
   /** @param {string} why */
   showError(why) {
     const texts = this.#texts;
-    const retry = h("button", { id: "retry", type: "button", class: "button", onclick: this.#events.retry }, texts.retry);
+    const retry = h(
+      "button",
+      { id: "retry", type: "button", class: "button", onclick: this.#events.retry },
+      texts.retry,
+    );
     this.#enable(false);
     this.#state("error", notice("warning", texts.errorTitle, why, retry, "alert"));
     setText(this.#shown, "");
@@ -165,7 +175,10 @@ export class Section {
     setText(this.#active, texts.active(view.active, view.limit));
     const full = view.active >= view.limit;
     this.#limit.hidden = !full;
-    setText(this.#limit.querySelector("p") ?? this.#limit, full ? texts.limitReached(view.limit) : "");
+    setText(
+      this.#limit.querySelector("p") ?? this.#limit,
+      full ? texts.limitReached(view.limit) : "",
+    );
 
     // With nothing to filter, the tools would only be in the way.
     this.#tools.hidden = view.empty === "no-tokens";
@@ -178,12 +191,19 @@ export class Section {
     const direction = view.sort.descending ? "descending" : "ascending";
     setAttribute(this.#sortDirection, "data-direction", direction);
     setAttribute(this.#sortDirection, "aria-label", texts.direction[direction]);
-    setText(this.#shown, view.empty === "no-tokens" ? "" : texts.shown(view.shown, view.counts.all));
+    setText(
+      this.#shown,
+      view.empty === "no-tokens" ? "" : texts.shown(view.shown, view.counts.all),
+    );
 
     if (view.empty === "no-tokens") {
       this.#state("empty", notice("key", texts.emptyTitle, texts.empty));
     } else if (view.empty === "no-match") {
-      const clear = h("button", { id: "clear-filter", type: "button", class: "button", onclick: this.#events.clear }, texts.clear);
+      const clear = h(
+        "button",
+        { id: "clear-filter", type: "button", class: "button", onclick: this.#events.clear },
+        texts.clear,
+      );
       this.#state("no-match", notice("search", texts.noMatchTitle, texts.noMatch, clear));
     } else {
       this.#table.draw(view);
@@ -220,7 +240,12 @@ export class Section {
       this.#filters.set(filter, { input, count });
       return h("label", { class: "segment" }, input, h("span", {}, texts.filters[filter]), count);
     });
-    return h("fieldset", { class: "segments" }, h("legend", { class: "unseen" }, texts.filter), choices);
+    return h(
+      "fieldset",
+      { class: "segments" },
+      h("legend", { class: "unseen" }, texts.filter),
+      choices,
+    );
   }
 
   /** @param {boolean} enabled Is there a list to work with? */

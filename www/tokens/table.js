@@ -51,7 +51,11 @@ export class Table {
       return head;
     });
     heads.push(
-      h("th", { role: "columnheader", scope: "col" }, h("span", { class: "unseen" }, columns.action)),
+      h(
+        "th",
+        { role: "columnheader", scope: "col" },
+        h("span", { class: "unseen" }, columns.action),
+      ),
     );
     this.element = h(
       "table",
@@ -172,7 +176,10 @@ class TokenRow {
     date(this.#expires.first, row.expiresAt, language);
     setText(this.#status, tokens.status[row.status]);
     // A revoked token does not expire any more: what is told is how long it is revoked.
-    const [told, empty] = row.status === "revoked" ? [this.#ended, this.#expires.second] : [this.#expires.second, this.#ended];
+    const [told, empty] =
+      row.status === "revoked"
+        ? [this.#ended, this.#expires.second]
+        : [this.#expires.second, this.#ended];
     setText(told, language.message(row.expires));
     setAttribute(this.#ended, "title", row.revokedAt && language.exact(row.revokedAt));
     told.hidden = false;
