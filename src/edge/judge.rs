@@ -69,10 +69,11 @@ pub(crate) async fn judge(
     env: &Env,
     settings: &Settings,
 ) -> Result<Judgement> {
-    let route = POLICY
-        .route(asked.method, asked.path)
-        .map(|route| route.path);
     let deny = |denial, token| {
+        // For the log alone: an allowed request pays for the one look-up of the verdict.
+        let route = POLICY
+            .route(asked.method, asked.path)
+            .map(|route| route.path);
         Ok(Judgement::Deny(Refusal {
             denial,
             token,
