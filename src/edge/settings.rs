@@ -1,6 +1,6 @@
 //! The edge's settings, read once per isolate.
 
-use patrol_platform::{Installation, optional_setting};
+use patrol_platform::{Installation, once, optional_setting};
 use std::{sync::OnceLock, time::Duration};
 use worker::{Env, Error, Result};
 
@@ -24,11 +24,7 @@ impl Settings {
     /// The settings of this isolate. Wrong ones are an error on every request, which names the
     /// setting in the log.
     pub(crate) fn get(env: &Env) -> Result<&'static Self> {
-        if let Some(settings) = SETTINGS.get() {
-            return Ok(settings);
-        }
-        let settings = Self::from_env(env)?;
-        Ok(SETTINGS.get_or_init(|| settings))
+        once(&SETTINGS, || Self::from_env(env))
     }
 
     fn from_env(env: &Env) -> Result<Self> {

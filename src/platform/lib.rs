@@ -15,6 +15,7 @@ use patrol::{
     registry::{Call, Message, Reply, object_name},
     time::Timestamp,
 };
+use std::sync::OnceLock;
 use worker::{Date, Env, Error, Method, Request, RequestInit, Result};
 
 /// The binding of the Registry class.
@@ -43,6 +44,18 @@ pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
         .ok()
         .map(|value| value.to_string())
         .filter(|value| !value.is_empty())
+}
+
+/// What an isolate reads once, on its first request. An error is not kept: the next request
+/// tries again.
+///
+/// # Errors
+/// Those of `read`.
+pub fn once<T>(kept: &'static OnceLock<T>, read: impl FnOnce() -> Result<T>) -> Result<&'static T> {
+    match kept.get() {
+        Some(value) => Ok(value),
+        None => read().map(|value| kept.get_or_init(|| value)),
+    }
 }
 
 /// The settings that both Workers share.
