@@ -27,8 +27,10 @@ pub(crate) struct Args {
     filter: Option<String>,
 }
 
-/// The crates that only make sense as WebAssembly.
-const WASM_ONLY: [&str; 3] = ["patrol-edge", "patrol-origin", "patrol-form"];
+/// The crates that only compile for the runtime's target.
+const WORKERS: [&str; 2] = ["patrol-edge", "patrol-origin"];
+/// The browser's module: WebAssembly too, but its state machines are tested natively.
+const FORM: &str = "patrol-form";
 /// The tests that need the running system.
 const END_TO_END: &str = "patrol-e2e";
 
@@ -46,8 +48,11 @@ pub(crate) fn test(args: &Args) -> Result<()> {
 }
 
 fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
-    let exclude = WASM_ONLY.iter().flat_map(|name| ["--exclude", name]);
-    let only_wasm = WASM_ONLY.iter().flat_map(|name| ["--package", name]);
+    let exclude = WORKERS.iter().flat_map(|name| ["--exclude", name]);
+    let wasm = WORKERS
+        .iter()
+        .chain([&FORM])
+        .flat_map(|name| ["--package", name]);
     let filter: Vec<&str> = args.filter.as_deref().into_iter().collect();
     let deny = ["--", "-D", "warnings"];
 
@@ -60,7 +65,7 @@ fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
     })?;
     phases.run("lints, WebAssembly", || {
         let mut list = vec!["clippy", "--target", tools::WASM];
-        list.extend(only_wasm);
+        list.extend(wasm);
         list.extend(deny);
         cargo(&list)
     })?;
