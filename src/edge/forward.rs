@@ -86,6 +86,8 @@ pub(crate) async fn to_upstream(
 /// The request's headers without what is not the upstream's business, and with the identity.
 fn upstream_headers(request: &Request, identity: Option<&Identity>) -> Result<Headers> {
     let headers = Headers::new_with_headers(&request.headers())?;
+    // Some proxies before the Worker, as that of `wrangler dev`, take the header away and leave
+    // the headers that it names; the runtime by itself shows it.
     let connection = headers.get("Connection")?.unwrap_or_default();
     for name in connection
         .split(',')
