@@ -7,6 +7,7 @@ use crate::{
     account::{Account, Membership},
     identity::{OrganizationId, TokenId, UserId},
     policy::Policy,
+    revocation::Mode,
     scope::ScopeSet,
     time::Timestamp,
 };
@@ -172,8 +173,11 @@ pub struct TokenRecord {
     pub scopes: Option<Vec<String>>,
     /// RFC 3339 in UTC, as all times here.
     pub created_at: Timestamp,
-    /// Null: never.
+    /// Null: never. To the minute, and a few seconds late.
     pub last_used_at: Option<Timestamp>,
+    /// From where it was used then; null: never, or not known.
+    #[serde(default)]
+    pub last_used_address: Option<String>,
     /// First second in which it no longer works.
     pub expires_at: Timestamp,
     /// Null: not revoked.
@@ -229,13 +233,106 @@ pub struct CreatedToken {
 }
 
 /// `DELETE /api/v1/tokens/{id}`, the answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokedToken {
     /// What the list shows now.
     #[serde(flatten)]
     pub record: TokenRecord,
-    /// Every request that arrives at any edge from this second on is refused.
-    pub effective_at: Timestamp,
+    /// Since when it is refused.
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
+/// `POST /api/v1/tokens/revoke`, the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RevokedTokens {
+    /// What the list shows now.
+    pub tokens: Vec<TokenRecord>,
+    /// Ids that name no token of the caller.
+    pub unknown: Vec<TokenId>,
+    /// Since when all of them are refused.
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
+/// When revoked tokens are refused everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Effect {
+    /// They are, as of this answer (200).
+    Now {
+        /// Every request that arrives at any edge from this second on is refused.
+        effective_at: Timestamp,
+        /// How long the call waited until it could say so, in milliseconds.
+        waited_ms: u64,
+    },
+    /// They will be (202): the edges live on snapshots.
+    Later {
+        /// Every request that arrives at any edge from this second on is refused.
+        effective_by: Timestamp,
+    },
+}
+
+impl Effect {
+    /// The effect of a revocation that leaves no lease after `effective_ms` (milliseconds since
+    /// 1970) without it. Times of the API are whole seconds, so it is rounded up.
+    pub fn new(mode: Mode, effective_ms: u64, waited_ms: u64) -> Self {
+        let effective_at = Timestamp::from_millis(effective_ms.saturating_add(999));
+        match mode {
+            Mode::Lease => Self::Now {
+                effective_at,
+                waited_ms,
+            },
+            // A snapshot that does not have it was signed before, and is too old by then.
+            Mode::Kv { max_age } => Self::Later {
+                effective_by: effective_at.plus(max_age),
+            },
+        }
+    }
+
+    /// HTTP status.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Now { .. } => 200,
+            Self::Later { .. } => 202,
+        }
+    }
+}
+
+/// `POST /api/v1/tokens/revoke`, the request: `{"ids": […]}` or `{"all": true}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeTokens {
+    /// These.
+    #[serde(default)]
+    pub ids: Vec<TokenId>,
+    /// All that are active. Written out, so that nobody asks for it by leaving something away.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// Which tokens of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// These.
+    Ids(Vec<TokenId>),
+    /// All that are active.
+    Active,
+}
+
+impl RevokeTokens {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// Neither or both are given; the text says what to send.
+    pub fn which(self) -> Result<Which, &'static str> {
+        match (self.ids.is_empty(), self.all) {
+            (false, false) => Ok(Which::Ids(self.ids)),
+            (true, true) => Ok(Which::Active),
+            _ => Err("Send either `ids`, the ids of the tokens, or `all` with the value true."),
+        }
+    }
 }
 
 /// `POST /auth/dev`, the request.
@@ -255,6 +352,44 @@ pub fn owned(names: Vec<&'static str>) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::policy::POLICY;
+
+    #[test]
+    fn tokens_are_revoked_by_their_ids_or_all_of_them_in_so_many_words() {
+        let which =
+            |json: &str| serde_json::from_str::<RevokeTokens>(json).map(RevokeTokens::which);
+        let ids = vec!["a".parse().unwrap()];
+        assert_eq!(which(r#"{"ids":["a"]}"#).unwrap(), Ok(Which::Ids(ids)));
+        assert_eq!(which(r#"{"all":true}"#).unwrap(), Ok(Which::Active));
+        for wrong in [
+            "{}",
+            r#"{"ids":[]}"#,
+            r#"{"all":false}"#,
+            r#"{"ids":["a"],"all":true}"#,
+        ] {
+            assert!(which(wrong).unwrap().is_err(), "{wrong}");
+        }
+        for wrong in [r#"{"ids":"a"}"#, r#"{"ids":[""]}"#, r#"{"id":["a"]}"#] {
+            assert!(which(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_revocation_is_in_effect_since_a_second_that_is_not_too_early() {
+        let second = Timestamp::from_seconds;
+        for (millis, at) in [(5_000, 5), (5_001, 6), (5_999, 6)] {
+            assert_eq!(
+                Effect::new(Mode::Lease, millis, 3),
+                Effect::Now {
+                    effective_at: second(at),
+                    waited_ms: 3
+                }
+            );
+        }
+        let later = Effect::new(Mode::Kv { max_age: 120 }, 5_001, 0);
+        let effective_by = second(126);
+        assert_eq!(later, Effect::Later { effective_by });
+        assert_eq!(later.status(), 202);
+    }
 
     #[test]
     fn the_browser_judges_the_account_that_the_origin_has() {

@@ -34,7 +34,9 @@ pub enum ParseError {
 /// Why a JWS in the right form is not to be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerifyError {
-    /// The signature does not verify, or `kid` names no key of the set.
+    /// `kid` names no key of the set: a newer set may have it.
+    Key,
+    /// The signature does not verify.
     Signature,
     /// The payload is not the JSON object we expect, or has a name twice. Only someone with
     /// our key can cause this: the payload is not read before the signature is checked.
@@ -114,7 +116,7 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// [`VerifyError`].
     pub fn verify<T: DeserializeOwned>(&self, keys: &KeySet) -> Result<T, VerifyError> {
-        let key = keys.find(&self.kid).ok_or(VerifyError::Signature)?;
+        let key = keys.find(&self.kid).ok_or(VerifyError::Key)?;
         if !key.verify(self.message, &self.signature) {
             return Err(VerifyError::Signature);
         }

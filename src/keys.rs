@@ -197,6 +197,11 @@ impl KeySet {
         serde_json::to_string(&JwkSet { keys }).unwrap_or_default()
     }
 
+    /// The names of the keys.
+    pub fn ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.0.iter().map(VerifyingKey::id)
+    }
+
     /// The key of that name.
     pub fn find(&self, kid: &str) -> Option<&VerifyingKey> {
         self.0.iter().find(|key| key.id.as_str() == kid)

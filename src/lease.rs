@@ -13,7 +13,6 @@
 //!   granted a lease on everything.
 //!
 //! Arithmetic only: no clock, no I/O, no lists. What the lists contain is [`crate::revocation`].
-//! The Workers do not use it yet: today an edge asks the registry on every request.
 
 use std::collections::BTreeMap;
 
@@ -66,22 +65,34 @@ const fn renew_ahead(length: u64) -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grantor {
     floor: Instant,
+    longest: u64,
     until: BTreeMap<u32, Instant>,
 }
 
 impl Grantor {
-    /// A grantor that may have forgotten leases of up to `longest` milliseconds.
+    /// A grantor that may have forgotten leases of up to `longest` milliseconds: the length that
+    /// was last written down.
     pub fn restarted(now: Instant, longest: u64) -> Self {
         Self {
             floor: now.plus(longest),
+            longest,
             until: BTreeMap::new(),
         }
     }
 
     /// Grants a lease on a list. The answer must carry everything committed before this call.
-    pub fn grant(&mut self, list: u32, now: Instant, length: u64) {
+    ///
+    /// Gives a length that must be written down before the answer leaves, for the grantor's next
+    /// start: a longer one at once, a shorter one when no longer lease can be out any more.
+    pub fn grant(&mut self, list: u32, now: Instant, length: u64) -> Option<u64> {
         let until = self.until.entry(list).or_default();
         *until = (*until).max(now.plus(length));
+        let news = length > self.longest || length < self.longest && now >= self.floor;
+        if !news {
+            return None;
+        }
+        self.longest = length;
+        Some(length)
     }
 
     /// When every lease on the list that is out now will be over: a change that is committed is
@@ -92,7 +103,8 @@ impl Grantor {
             .map_or(self.floor, |until| self.floor.max(*until))
     }
 
-    /// When every lease that may have been forgotten is over.
+    /// When every lease that may have been forgotten is over. What an earlier start of the
+    /// grantor has reckoned does not hold before: it was by another clock.
     pub fn forgotten_until(&self) -> Instant {
         self.floor
     }
@@ -141,6 +153,11 @@ impl Holder {
             self.version = Some(version);
         }
         news
+    }
+
+    /// Forgets the lease, not the version.
+    pub fn forget_lease(&mut self) {
+        self.until = Instant::default();
     }
 
     /// May the list be judged by, at this reading of the holder's clock? `grace` milliseconds
@@ -232,6 +249,17 @@ mod tests {
             at(11_000),
             "a shorter lease shortens nothing"
         );
+    }
+
+    #[test]
+    fn the_longest_length_that_may_be_out_is_written_down() {
+        let mut grantor = Grantor::restarted(at(0), 0);
+        assert_eq!(grantor.grant(0, at(1), 500), Some(500), "the first");
+        assert_eq!(grantor.grant(0, at(2), 500), None);
+        let mut grantor = Grantor::restarted(at(10), 500);
+        assert_eq!(grantor.grant(0, at(11), 200), None, "500 may be out still");
+        assert_eq!(grantor.grant(0, at(510), 200), Some(200));
+        assert_eq!(grantor.grant(0, at(511), 900), Some(900));
     }
 
     #[test]

@@ -14,8 +14,9 @@
 //! 3. [`token::claims`] signs it with the first of the [`keys`], by way of [`jws`].
 //! 4. A program sends it with every request; [`bearer`] takes it out of the header,
 //!    [`token::verify`] checks it, and [`verdict`] decides whether the request may go on.
-//! 5. The owner revokes it; the registry says so, and no edge accepts it any more. [`lease`] and
-//!    [`revocation`] will spare the edge the question on every request.
+//! 5. The owner revokes it; the registry answers when no edge accepts it any more. [`lease`] says
+//!    when that is, [`revocation`] what an edge knows meanwhile, [`renewal`] when it asks, and
+//!    [`usage`] what it tells when it does.
 //!
 //! [`api`] and [`problem`] are what all of this looks like in JSON; [`session`] is how the
 //! origin knows its user; [`surface`] says which Worker answers what, and [`page`] which file of
@@ -32,6 +33,7 @@ pub mod page;
 pub mod policy;
 pub mod problem;
 pub mod registry;
+pub mod renewal;
 pub mod revocation;
 pub mod rules;
 pub mod scope;
@@ -40,4 +42,5 @@ pub mod status_list;
 pub mod surface;
 pub mod time;
 pub mod token;
+pub mod usage;
 pub mod verdict;

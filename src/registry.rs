@@ -5,7 +5,7 @@
 //! Both sides share these types: a call that one side does not know does not compile.
 
 use crate::{
-    api::TokenRecord,
+    api::{TokenRecord, Which},
     identity::{OrganizationId, TokenId, UserId},
     status_list::Status,
     time::{Timestamp, numeric},
@@ -13,6 +13,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 
 /// The number of the registry in which a user lives, of `count` (at least 1). The count can
 /// never change: users would lose sight of their tokens.
@@ -58,20 +59,29 @@ pub enum Call {
         /// Which.
         id: TokenId,
     },
-    /// End a token.
+    /// End tokens. The answer comes when no edge accepts them any more.
     Revoke {
         /// Whose.
         owner: UserId,
         /// Which.
-        id: TokenId,
+        which: Which,
     },
-    /// The status of one entry.
-    Status(StatusReference),
-    /// A whole list, signed now.
+    /// A lease on a list.
+    Lease(LeaseRequest),
+    /// Tokens were used, and no lease is wanted.
+    Used {
+        /// The list's number in this registry.
+        list: u32,
+        /// By whom.
+        usage: Vec<Usage>,
+    },
+    /// A whole list, signed a moment ago.
     SignedList {
         /// Its number in this registry.
         list: u32,
     },
+    /// The numbers of all lists.
+    Lists,
 }
 
 /// What an edge asks, and what it has to tell.
@@ -81,11 +91,11 @@ pub struct LeaseRequest {
     pub list: u32,
     /// The version that the edge knows; none: nothing.
     pub since: Option<u64>,
-    /// Who used their tokens since the edge last told.
+    /// Which tokens were used since the edge last told.
     pub usage: Vec<Usage>,
 }
 
-/// A token was used.
+/// A token was used; [`crate::usage`] says how often that is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Its place in the list.
@@ -94,7 +104,7 @@ pub struct Usage {
     #[serde(with = "numeric")]
     pub at: Timestamp,
     /// From which address, if the edge was told.
-    pub address: Option<String>,
+    pub address: Option<IpAddr>,
 }
 
 /// A lease on a list.
@@ -177,14 +187,36 @@ pub enum Reply {
     List(Vec<TokenRecord>),
     /// One token.
     Record(TokenRecord),
-    /// One token, ended: refused at every edge since this answer.
-    Revoked(TokenRecord),
+    /// Tokens, ended.
+    Revoked(Revoked),
     /// No such token of this user, or no such list.
     NotFound,
-    /// The status of one entry.
-    Status(Status),
+    /// A lease.
+    Lease(LeaseAnswer),
+    /// Written down.
+    Noted,
     /// A signed list.
-    SignedList(String),
+    SignedList {
+        /// The list as a JWT.
+        jwt: String,
+        /// Another one for every other text.
+        tag: String,
+    },
+    /// The numbers of all lists that somebody may still need.
+    Lists(Vec<u32>),
+}
+
+/// Tokens that have ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// As the list will show them, those that had ended before included.
+    pub records: Vec<TokenRecord>,
+    /// Which of the ids name no token of this user.
+    pub unknown: Vec<TokenId>,
+    /// Since when every edge refuses all of them, in milliseconds since 1970.
+    pub effective_ms: u64,
+    /// How long the call waited for that, in milliseconds.
+    pub waited_ms: u64,
 }
 
 #[cfg(test)]

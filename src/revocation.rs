@@ -7,11 +7,65 @@
 use crate::{
     lease::{Effect, Holder, Instant, Need},
     registry::{Content, LeaseAnswer},
-    status_list::{Bits, LIST_SIZE, Status, StatusList},
+    renewal::{Renewal, Step},
+    status_list::{Bits, Signed, Status, StatusList, StatusListId},
     time::Timestamp,
     token::Token,
+    usage::UsageLog,
     verdict::Revocation,
 };
+use std::{collections::HashMap, ops::RangeInclusive};
+
+/// How an edge knows of revocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// By leases: a revocation holds everywhere when its call returns.
+    Lease,
+    /// By signed snapshots in KV alone, of at most an age: a revocation holds everywhere when
+    /// that age has passed.
+    Kv {
+        /// In seconds; one of [`MAX_AGES`].
+        max_age: u64,
+    },
+}
+
+/// The ages that a snapshot may have, in seconds. KV may take 60 seconds and more to show a new
+/// value, so the lower ones refuse good tokens there.
+pub const MAX_AGES: RangeInclusive<u64> = 10..=900;
+
+/// The usual age, in seconds.
+pub const DEFAULT_MAX_AGE: u64 = 120;
+
+impl Mode {
+    /// Reads `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`; None: not set.
+    ///
+    /// # Errors
+    /// Which setting is wrong, and what it must be.
+    pub fn from_settings(mode: Option<&str>, max_age: Option<&str>) -> Result<Self, String> {
+        let max_age = match max_age {
+            None => DEFAULT_MAX_AGE,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|age| MAX_AGES.contains(age))
+                .ok_or_else(|| {
+                    let (least, most) = (MAX_AGES.start(), MAX_AGES.end());
+                    format!("KV_MAX_AGE_SECONDS must be a number from {least} to {most}")
+                })?,
+        };
+        match mode {
+            None | Some("lease") => Ok(Self::Lease),
+            Some("kv") => Ok(Self::Kv { max_age }),
+            Some(_) => Err("REVOCATION_MODE must be `lease` or `kv`".to_owned()),
+        }
+    }
+}
+
+/// How often a list is signed again where edges live on snapshots, in seconds: several times
+/// before one is too old, as KV is slow to show a new value.
+pub const fn heartbeat(max_age: u64) -> u64 {
+    max_age / 6
+}
 
 /// One list as an edge knows it.
 #[derive(Debug, Clone)]
@@ -40,6 +94,11 @@ impl Default for KnownList {
 pub struct Unusable;
 
 impl KnownList {
+    /// Forgets the lease: the clock that it was counted by cannot be trusted.
+    fn distrust(&mut self) {
+        self.holder.forget_lease();
+    }
+
     /// The version to ask the changes since.
     pub fn version(&self) -> Option<u64> {
         self.holder.version()
@@ -51,10 +110,10 @@ impl KnownList {
     }
 
     /// Takes a snapshot that was signed at a time. Snapshots bring no lease.
-    pub fn learn(&mut self, snapshot: &StatusList, version: u64, signed_at: Timestamp) {
-        self.signed_at = self.signed_at.max(signed_at);
-        let news = self.holder.learn(version);
-        self.merge(snapshot, news);
+    pub fn learn(&mut self, signed: &Signed) {
+        self.signed_at = self.signed_at.max(signed.signed_at);
+        let news = self.holder.learn(signed.snapshot.version);
+        self.bits.merge(&signed.snapshot.list, news);
     }
 
     /// Takes the answer to a request for a lease. `asked_at` is the reading of the clock from
@@ -64,7 +123,7 @@ impl KnownList {
     /// [`Unusable`]: it builds on what is not known, or its list cannot be read.
     pub fn receive(&mut self, asked_at: Instant, answer: &LeaseAnswer) -> Result<(), Unusable> {
         let whole = match &answer.content {
-            Content::Whole(lst) => Some(read(lst)?),
+            Content::Whole(lst) => Some(StatusList::decode_ours(Bits::Two, lst).ok_or(Unusable)?),
             Content::Changes { .. } => None,
         };
         let effect = self.holder.receive(
@@ -82,7 +141,7 @@ impl KnownList {
             }
             (Effect::Apply, Content::Whole(_)) => {
                 if let Some(list) = whole {
-                    self.merge(&list, true);
+                    self.bits.merge(&list, true);
                 }
             }
             (Effect::Known, _) => {}
@@ -102,6 +161,15 @@ impl KnownList {
         self.status(token.status.idx)
     }
 
+    /// What to do before judging by the newest snapshot alone.
+    pub fn need_of_snapshot(&self, now: Timestamp, max_age: u64) -> Need {
+        match now.since(self.signed_at) {
+            age if age >= max_age => Need::RenewFirst,
+            age if age >= 2 * heartbeat(max_age) => Need::RenewSoon,
+            _ => Need::Nothing,
+        }
+    }
+
     /// The status of a token by the newest snapshot alone, which must be at most `max_age`
     /// seconds old: what is left where no registry is asked.
     pub fn judge_by_snapshot(&self, token: &Token, now: Timestamp, max_age: u64) -> Revocation {
@@ -118,17 +186,6 @@ impl KnownList {
             .map_or(Revocation::Unavailable, Revocation::Known)
     }
 
-    /// Takes over a list: all of it if it is newer, else only what it revokes.
-    fn merge(&mut self, list: &StatusList, newer: bool) {
-        for idx in 0..LIST_SIZE {
-            match list.get(idx) {
-                Some(Status::Invalid) => self.set(idx, Status::Invalid),
-                Some(status) if newer => self.set(idx, status),
-                _ => {}
-            }
-        }
-    }
-
     fn set(&mut self, idx: u32, status: Status) {
         // Revoked is for good (Token Status List, section 7.1).
         if self.bits.get(idx) != Some(Status::Invalid) {
@@ -137,14 +194,91 @@ impl KnownList {
     }
 }
 
-/// A list of our shape: another one would say nothing about some of our tokens.
-fn read(packed: &str) -> Result<StatusList, Unusable> {
-    let size = StatusList::ours().len();
-    let list = StatusList::decode(Bits::Two, packed, size).map_err(|_| Unusable)?;
-    if list.len() == size {
-        Ok(list)
-    } else {
-        Err(Unusable)
+/// What an edge is content with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    /// Leases or snapshots.
+    pub mode: Mode,
+    /// For how many milliseconds after its end a lease still counts: 0 where the promise is kept.
+    pub stale_grace_ms: u64,
+}
+
+/// One list in the memory of an edge, with all that belongs to it.
+#[derive(Debug, Clone, Default)]
+pub struct Entry {
+    /// What it says, and until when.
+    pub known: KnownList,
+    /// Who asks for more.
+    pub renewal: Renewal,
+    /// Whose uses are to be told.
+    pub usage: UsageLog,
+    /// Number of the last use among all.
+    used: u64,
+}
+
+impl Entry {
+    /// What a request does before it is judged by the list.
+    pub fn step(&self, freshness: Freshness, now: Instant) -> Step {
+        match freshness.mode {
+            Mode::Lease => self.renewal.step(self.known.need(now), now, 0),
+            Mode::Kv { max_age } => {
+                let need = self.known.need_of_snapshot(second(now), max_age);
+                // KV rarely has something newer at once.
+                self.renewal.step(need, now, heartbeat(max_age) * 250)
+            }
+        }
+    }
+
+    /// The status of a token, by what is known.
+    pub fn judge(&self, token: &Token, freshness: Freshness, now: Instant) -> Revocation {
+        match freshness.mode {
+            Mode::Lease => self.known.judge(token, now, freshness.stale_grace_ms),
+            Mode::Kv { max_age } => self.known.judge_by_snapshot(token, second(now), max_age),
+        }
+    }
+}
+
+/// An edge's clock shows the time of day: in whole seconds it is what signed lists are dated by.
+fn second(now: Instant) -> Timestamp {
+    Timestamp::from_millis(now.millis())
+}
+
+/// The most lists that an edge keeps: 16 MiB.
+pub const MAX_LISTS: usize = 512;
+
+/// Readings of one clock may be out of order by this, in milliseconds, as each request of an
+/// isolate sees the time of its own last I/O. It has room in every [`margin`](crate::lease::margin).
+const DISORDER: u64 = 5;
+
+/// All lists that an edge has seen; those that were not used for the longest time are forgotten.
+#[derive(Debug, Clone, Default)]
+pub struct Lists {
+    entries: HashMap<StatusListId, Entry>,
+    latest: Instant,
+    uses: u64,
+}
+
+impl Lists {
+    /// A list, known or not, and the one place to get at it. A clock that was set back would
+    /// lengthen every lease, so all leases end then.
+    pub fn entry(&mut self, id: StatusListId, now: Instant) -> &mut Entry {
+        if now.plus(DISORDER) < self.latest {
+            self.entries
+                .values_mut()
+                .for_each(|entry| entry.known.distrust());
+            self.latest = now;
+        }
+        self.latest = self.latest.max(now);
+        self.uses += 1;
+        if self.entries.len() >= MAX_LISTS && !self.entries.contains_key(&id) {
+            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
+            if let Some(oldest) = oldest.map(|(id, _)| *id) {
+                self.entries.remove(&oldest);
+            }
+        }
+        let entry = self.entries.entry(id).or_default();
+        entry.used = self.uses;
+        entry
     }
 }
 
@@ -153,7 +287,7 @@ mod tests {
     use super::*;
     use crate::{
         policy::POLICY,
-        status_list::StatusListId,
+        status_list::{Snapshot, StatusListId},
         token::{Grant, StatusReference},
     };
 
@@ -205,6 +339,13 @@ mod tests {
         answer(version, Content::Whole(list.encode()))
     }
 
+    fn signed(list: StatusList, version: u64, signed_at: Timestamp) -> Signed {
+        Signed {
+            snapshot: Snapshot { list, version },
+            signed_at,
+        }
+    }
+
     const NOW: Instant = Instant::from_millis(5_000);
     const VALID: Revocation = Revocation::Known(Status::Valid);
     const REVOKED: Revocation = Revocation::Known(Status::Invalid);
@@ -237,7 +378,7 @@ mod tests {
         list.receive(NOW, &whole(2, &[7])).unwrap();
         list.receive(NOW, &changes(3, 4, &[(1, Status::Valid)]))
             .unwrap();
-        list.learn(&StatusList::ours(), 9, Timestamp::from_seconds(9));
+        list.learn(&signed(StatusList::ours(), 9, Timestamp::from_seconds(9)));
         for idx in [1, 7] {
             assert_eq!(list.judge(&token(idx), NOW, 0), REVOKED, "{idx}");
         }
@@ -290,21 +431,86 @@ mod tests {
         let mut list = KnownList::default();
         let mut bits = StatusList::ours();
         bits.set(1, Status::Invalid);
-        let signed = Timestamp::from_seconds(10_000);
-        list.learn(&bits, 2, signed);
-        list.learn(&StatusList::ours(), 1, Timestamp::from_seconds(9_000));
+        let at = Timestamp::from_seconds(10_000);
+        list.learn(&signed(bits, 2, at));
+        let older = Timestamp::from_seconds(9_000);
+        list.learn(&signed(StatusList::ours(), 1, older));
         for (age, expected) in [(0, REVOKED), (119, REVOKED), (120, Revocation::Unavailable)] {
             assert_eq!(
-                list.judge_by_snapshot(&token(1), signed.plus(age), 120),
+                list.judge_by_snapshot(&token(1), at.plus(age), 120),
                 expected,
                 "{age}"
             );
         }
-        assert_eq!(list.judge_by_snapshot(&token(2), signed, 120), VALID);
+        assert_eq!(list.judge_by_snapshot(&token(2), at, 120), VALID);
         let early = Timestamp::from_seconds(1_000);
         assert_eq!(
             list.judge_by_snapshot(&token(2), early, 120),
             Revocation::Unavailable
         );
+        for (age, expected) in [
+            (39, Need::Nothing),
+            (40, Need::RenewSoon),
+            (119, Need::RenewSoon),
+            (120, Need::RenewFirst),
+        ] {
+            assert_eq!(list.need_of_snapshot(at.plus(age), 120), expected, "{age}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_ends_every_lease() {
+        let list = |list| StatusListId { registry: 0, list };
+        let mut lists = Lists::default();
+        for id in [list(0), list(1)] {
+            let known = &mut lists.entry(id, NOW).known;
+            known.receive(NOW, &whole(1, &[])).unwrap();
+        }
+        let later = NOW.plus(500);
+        assert_eq!(lists.entry(list(0), later).known.need(later), Need::Nothing);
+        let disordered = NOW.plus(495);
+        let known = &lists.entry(list(0), disordered).known;
+        assert_eq!(known.need(disordered), Need::Nothing);
+        let back = NOW.plus(494);
+        for id in [list(0), list(1)] {
+            assert_eq!(lists.entry(id, back).known.need(back), Need::RenewFirst);
+        }
+    }
+
+    #[test]
+    fn an_edge_keeps_the_lists_that_it_uses_within_bounds() {
+        let mut lists = Lists::default();
+        let id = |list| StatusListId { registry: 0, list };
+        let most = u32::try_from(MAX_LISTS).unwrap();
+        for number in 0..most {
+            lists.entry(id(number), NOW).renewal.begin(NOW);
+        }
+        lists.entry(id(0), NOW);
+        lists.entry(id(most), NOW);
+        assert_eq!(lists.entries.len(), MAX_LISTS);
+        assert!(lists.entries.contains_key(&id(0)), "used a moment ago");
+        assert!(!lists.entries.contains_key(&id(1)), "the oldest");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (mode, max_age, expected) in [
+            (None, None, Ok(Mode::Lease)),
+            (Some("lease"), Some("10"), Ok(Mode::Lease)),
+            (Some("kv"), None, Ok(Mode::Kv { max_age: 120 })),
+            (Some("kv"), Some("900"), Ok(Mode::Kv { max_age: 900 })),
+            (Some("KV"), None, Err("REVOCATION_MODE")),
+            (Some("kv"), Some("9"), Err("KV_MAX_AGE_SECONDS")),
+            (None, Some("a minute"), Err("KV_MAX_AGE_SECONDS")),
+        ] {
+            let found = Mode::from_settings(mode, max_age);
+            match expected {
+                Ok(_) => assert_eq!(
+                    found.as_ref(),
+                    expected.as_ref().map_err(|_| unreachable!())
+                ),
+                Err(name) => assert!(found.unwrap_err().starts_with(name)),
+            }
+        }
     }
 }

@@ -173,6 +173,25 @@ impl StatusList {
         true
     }
 
+    /// Takes over what another list revokes and, if that list is `newer`, all else that it says:
+    /// what is revoked here stays revoked. Both are of the shape of [`Self::ours`], whose four
+    /// entries a byte are merged at once; of another shape nothing is taken.
+    pub fn merge(&mut self, other: &Self, newer: bool) {
+        if self.bits != Bits::Two || other.bits != Bits::Two {
+            return;
+        }
+        // Both bits of each entry that is 01.
+        let revoked = |byte: u8| {
+            let low = byte & !(byte >> 1) & 0b0101_0101;
+            low | low << 1
+        };
+        let all = if newer { u8::MAX } else { 0 };
+        for (ours, theirs) in self.bytes.iter_mut().zip(&other.bytes) {
+            let taken = (all | revoked(*theirs)) & !revoked(*ours);
+            *ours = *ours & !taken | *theirs & taken;
+        }
+    }
+
     /// The `lst` member: zlib, then base64url (section 4.2).
     pub fn encode(&self) -> String {
         Base64UrlUnpadded::encode_string(&compress_to_vec_zlib(&self.bytes, 9))
@@ -188,6 +207,14 @@ impl StatusList {
         let bytes =
             decompress_to_vec_zlib_with_limit(&packed, cap).map_err(|_| DecodeError::Zlib)?;
         Ok(Self { bits, bytes })
+    }
+
+    /// Reads a `lst` member of the shape of [`Self::ours`]; None for any other: it would say
+    /// nothing of some of our tokens.
+    pub fn decode_ours(bits: Bits, lst: &str) -> Option<Self> {
+        let cap = Self::ours().bytes.len();
+        let read = Self::decode(bits, lst, cap).ok()?;
+        (bits == Bits::Two && read.bytes.len() == cap).then_some(read)
     }
 }
 
@@ -259,6 +286,19 @@ pub struct Packed {
     pub bits: Bits,
     /// Compressed entries.
     pub lst: String,
+    /// Where the addresses of all lists are found (section 9.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation_uri: Option<String>,
+}
+
+/// The path of the list of all lists (section 9).
+pub const AGGREGATION: &str = "/status/aggregation";
+
+/// The list of all lists (section 9.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aggregation {
+    /// Their uris.
+    pub status_lists: Vec<String>,
 }
 
 /// How long a signed list may be used, and how soon a holder should ask again, in seconds.
@@ -279,19 +319,20 @@ pub struct Snapshot {
     pub version: u64,
 }
 
-/// Signs a list.
+/// Signs a list of an installation.
 ///
 /// # Errors
 /// None in practice: the claims are plain.
 pub fn sign(
     Snapshot { list, version }: &Snapshot,
-    uri: String,
+    id: StatusListId,
+    issuer: &str,
     now: Timestamp,
     validity: Validity,
     key: &SigningKey,
 ) -> Result<String, jwt_compact::CreationError> {
     let claims = ListClaims {
-        sub: uri,
+        sub: id.uri(issuer),
         iat: now,
         exp: now.plus(validity.lifetime),
         ttl: validity.ttl,
@@ -299,6 +340,7 @@ pub fn sign(
         status_list: Packed {
             bits: list.bits,
             lst: list.encode(),
+            aggregation_uri: Some(format!("{issuer}{AGGREGATION}")),
         },
     };
     jws::sign(key, TYPE, &claims)
@@ -309,37 +351,46 @@ pub fn sign(
 pub enum ListError {
     /// Not a signed list by one of our keys.
     Signature,
-    /// Another list than the one asked for (`sub`), or one whose time is over.
-    Claims,
+    /// Another list than the one asked for (`sub`).
+    Subject,
     /// The list itself cannot be read, or has another shape than ours.
     Shape,
 }
 
-/// Reads a signed list of ours, and says when it was signed.
+/// A list whose signature is right. How old it may be depends on what it is used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The list.
+    pub snapshot: Snapshot,
+    /// `iat`: everything that happened before that second is in it.
+    pub signed_at: Timestamp,
+}
+
+/// Reads a signed list of an installation. The times are left to the caller.
 ///
 /// # Errors
 /// [`ListError`].
 pub fn verify(
     text: &str,
-    uri: &str,
-    now: Timestamp,
+    id: StatusListId,
+    issuer: &str,
     keys: &KeySet,
-) -> Result<(Snapshot, Timestamp), ListError> {
+) -> Result<Signed, ListError> {
     let unverified =
         Unverified::parse(text, TYPE, MAX_SIGNED_LENGTH).map_err(|_| ListError::Signature)?;
     let claims: ListClaims = unverified.verify(keys).map_err(|_| ListError::Signature)?;
-    if claims.sub != uri || now >= claims.exp {
-        return Err(ListError::Claims);
+    if claims.sub != id.uri(issuer) {
+        return Err(ListError::Subject);
     }
-    let expected = StatusList::ours();
-    let cap = expected.bytes.len();
-    let list = StatusList::decode(claims.status_list.bits, &claims.status_list.lst, cap)
-        .map_err(|_| ListError::Shape)?;
-    if list.bits != expected.bits || list.bytes.len() != cap {
-        return Err(ListError::Shape);
-    }
-    let version = claims.version;
-    Ok((Snapshot { list, version }, claims.iat))
+    let packed = claims.status_list;
+    let list = StatusList::decode_ours(packed.bits, &packed.lst).ok_or(ListError::Shape)?;
+    Ok(Signed {
+        snapshot: Snapshot {
+            list,
+            version: claims.version,
+        },
+        signed_at: claims.iat,
+    })
 }
 
 /// The order in which a list's places are given out: every place once, in an order that
@@ -502,31 +553,78 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_list_is_believed_for_its_uri_its_time_and_its_key_only() {
+    fn a_signed_list_is_believed_for_its_uri_and_its_key_only() {
         let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[1; 32])).unwrap();
         let other = SigningKeys::from_jwks(&SigningKeys::generate(&[2; 32])).unwrap();
         let mut list = StatusList::ours();
         list.set(77, Status::Invalid);
-        let now = Timestamp::from_seconds(1_000);
+        let signed_at = Timestamp::from_seconds(1_000);
         let validity = Validity {
             lifetime: 60,
             ttl: 10,
         };
         let snapshot = Snapshot { list, version: 5 };
-        let text = sign(&snapshot, "u".to_owned(), now, validity, keys.first()).unwrap();
-        assert_eq!(verify(&text, "u", now, keys.public()), Ok((snapshot, now)));
+        let id = StatusListId {
+            registry: 1,
+            list: 2,
+        };
+        let next = StatusListId {
+            registry: 1,
+            list: 3,
+        };
+        let text = sign(&snapshot, id, "u", signed_at, validity, keys.first()).unwrap();
+        let signed = Signed {
+            snapshot,
+            signed_at,
+        };
+        assert_eq!(verify(&text, id, "u", keys.public()), Ok(signed));
+        for (id, issuer) in [(next, "u"), (id, "v")] {
+            assert_eq!(
+                verify(&text, id, issuer, keys.public()),
+                Err(ListError::Subject)
+            );
+        }
         assert_eq!(
-            verify(&text, "v", now, keys.public()),
-            Err(ListError::Claims)
-        );
-        assert_eq!(
-            verify(&text, "u", now.plus(60), keys.public()),
-            Err(ListError::Claims)
-        );
-        assert_eq!(
-            verify(&text, "u", now, other.public()),
+            verify(&text, id, "u", other.public()),
             Err(ListError::Signature)
         );
+        let small = Snapshot {
+            list: StatusList::new(Bits::Two, 8),
+            version: 5,
+        };
+        let text = sign(&small, id, "u", signed_at, validity, keys.first()).unwrap();
+        assert_eq!(verify(&text, id, "u", keys.public()), Err(ListError::Shape));
+    }
+
+    #[test]
+    fn lists_are_merged_entry_by_entry_and_revoked_stays_revoked() {
+        for ours in 0..=3 {
+            for theirs in 0..=3 {
+                for newer in [false, true] {
+                    // Every place of a byte, with neighbours that say something else.
+                    for idx in 0..4 {
+                        let mut list = StatusList::new(Bits::Two, 4);
+                        let mut other = StatusList::new(Bits::Two, 4);
+                        for place in 0..4 {
+                            list.set(place, Status::Suspended);
+                            other.set(place, Status::Suspended);
+                        }
+                        list.set(idx, Status::from(ours));
+                        other.set(idx, Status::from(theirs));
+                        list.merge(&other, newer);
+                        let expected = match (ours, theirs) {
+                            (1, _) | (_, 1) => 1,
+                            (_, theirs) if newer => theirs,
+                            (ours, _) => ours,
+                        };
+                        let case = (ours, theirs, newer, idx);
+                        assert_eq!(list.get(idx), Some(Status::from(expected)), "{case:?}");
+                        let neighbour = list.get((idx + 1) % 4);
+                        assert_eq!(neighbour, Some(Status::Suspended), "{case:?}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

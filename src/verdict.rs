@@ -103,7 +103,7 @@ impl From<BearerError> for Denial {
 impl From<TokenError> for Denial {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Signature => Self::SignatureInvalid,
+            TokenError::Key | TokenError::Signature => Self::SignatureInvalid,
             other => Self::TokenMalformed(Malformed::Token(other)),
         }
     }
@@ -213,6 +213,11 @@ impl Denial {
             Self::OrganizationRequired => 400,
             Self::RevocationUnavailable => 503,
         }
+    }
+
+    /// Was the token good, and only the request not one that it allows?
+    pub const fn is_authenticated(&self) -> bool {
+        matches!(self.status(), 400 | 403)
     }
 
     const fn title(&self) -> &'static str {
@@ -329,7 +334,7 @@ impl Malformed {
                 }
                 TokenError::Form(ParseError::Algorithm) => "Its algorithm is not EdDSA.",
                 TokenError::Form(ParseError::Type) => "It is a JWT, but no access token.",
-                TokenError::Signature => "Its signature is wrong.",
+                TokenError::Key | TokenError::Signature => "Its signature is wrong.",
                 TokenError::Claims => "Its claims are not those of an access token.",
                 TokenError::Issuer => "It was issued by another service.",
                 TokenError::Audience => "It was issued for another service.",

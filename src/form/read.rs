@@ -187,6 +187,7 @@ fn record(json: &Json) -> Result<TokenRecord, Unfit> {
         },
         created_at: json.parsed("created_at")?,
         last_used_at: json.optional_time("last_used_at")?,
+        last_used_address: json.optional_text("last_used_address"),
         expires_at: json.parsed("expires_at")?,
         revoked_at: json.optional_time("revoked_at")?,
         status: match json.get("status").as_text() {

@@ -19,7 +19,9 @@ use crate::{
 pub enum TokenError {
     /// The form is wrong; nothing in it was believed.
     Form(ParseError),
-    /// The signature is wrong, or by a key that we do not know.
+    /// Signed, if at all, by a key that we do not know.
+    Key,
+    /// The signature is wrong.
     Signature,
     /// Our signature, but not the claims of an access token.
     Claims,
@@ -62,6 +64,7 @@ impl Verifier {
         let jwt = text.strip_prefix(PREFIX).unwrap_or(text);
         let unverified = Unverified::parse(jwt, TYPE, MAX_LENGTH).map_err(TokenError::Form)?;
         let claims: Claims = unverified.verify(&self.keys).map_err(|error| match error {
+            VerifyError::Key => TokenError::Key,
             VerifyError::Signature => TokenError::Signature,
             VerifyError::Claims => TokenError::Claims,
         })?;
