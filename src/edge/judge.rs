@@ -1,6 +1,6 @@
 //! Gathers the facts about a request, asks for the verdict, keeps what is needed of it.
 
-use crate::{keys, revocation, settings::Settings};
+use crate::{keys, revocation, runtime::Event};
 use patrol::{
     bearer,
     identity::{OrganizationId, TokenId, UserId},
@@ -8,9 +8,9 @@ use patrol::{
     token::{Token, TokenError, Verifier},
     verdict::{self, Denial, Permit, Request as Asked, Revocation},
 };
-use std::rc::Rc;
+use std::{net::IpAddr, rc::Rc};
 use web_sys::{Headers, Request};
-use worker::{Env, Result, console_error};
+use worker::{Result, console_error};
 
 /// What becomes of a request.
 pub(crate) enum Judgement {
@@ -62,12 +62,32 @@ impl Identity {
     }
 }
 
+/// Where the client's address stands.
+#[derive(Clone, Copy)]
+pub(crate) enum Client {
+    /// It called this Worker: the platform names it.
+    Direct,
+    /// It called the proxy that asks: the proxy names it last (Forwarded, in its older form).
+    BehindProxy,
+}
+
+impl Client {
+    fn address(self, headers: &Headers) -> Option<IpAddr> {
+        let name = match self {
+            Self::Direct => "CF-Connecting-IP",
+            Self::BehindProxy => "X-Forwarded-For",
+        };
+        let value = headers.get(name).ok()??;
+        value.rsplit(',').next()?.trim().parse().ok()
+    }
+}
+
 /// Judges a request by the token that it carries.
 pub(crate) async fn judge(
     request: &Request,
     asked: &Asked<'_>,
-    env: &Env,
-    settings: &Settings,
+    client: Client,
+    event: Event<'_>,
 ) -> Result<Judgement> {
     let deny = |denial, token| {
         // For the log alone: an allowed request pays for the one look-up of the verdict.
@@ -89,26 +109,30 @@ pub(crate) async fn judge(
     };
 
     // 2. Form, signature, issuer, audience.
-    let verifier = match keys::verifier(env, settings).await {
+    let verifier = match keys::verifier(event.env, event.settings).await {
         Ok(verifier) => verifier,
         Err(error) => {
             console_error!("edge: keys: {error}");
             return deny(Denial::RevocationUnavailable, None);
         }
     };
-    let token = match verify(text, &verifier, env, settings).await {
+    let token = match verify(text, &verifier, event).await {
         Ok(token) => token,
         Err(error) => return deny(error.into(), None),
     };
 
     // 3. Its status; a token whose time is over needs none.
     let revocation = match verdict::check_times(&token, asked.now) {
-        Ok(()) => revocation::status(token.status, env, settings).await,
+        Ok(()) => revocation::status(&token, event).await,
         Err(_) => Revocation::Unavailable,
     };
 
     // 4. The verdict.
-    match verdict::authorize(asked, &token, revocation, &POLICY) {
+    let verdict = verdict::authorize(asked, &token, revocation, &POLICY);
+    if verdict.as_ref().err().is_none_or(Denial::is_authenticated) {
+        revocation::note_use(&token, event, || client.address(&request.headers()));
+    }
+    match verdict {
         Ok(permit) => Ok(Judgement::Allow(Identity::new(&permit))),
         Err(denial) => deny(denial, Some(token.id)),
     }
@@ -118,13 +142,12 @@ pub(crate) async fn judge(
 async fn verify(
     text: &str,
     verifier: &Rc<Verifier>,
-    env: &Env,
-    settings: &Settings,
+    event: Event<'_>,
 ) -> std::result::Result<Token, TokenError> {
     match verifier.verify(text) {
-        Err(TokenError::Signature) => match keys::newer(verifier, env, settings).await {
-            Ok(Some(newer)) => newer.verify(text),
-            Ok(None) | Err(_) => Err(TokenError::Signature),
+        Err(TokenError::Key) => match keys::newer(verifier, event.env, event.settings).await {
+            Some(newer) => newer.verify(text),
+            None => Err(TokenError::Key),
         },
         result => result,
     }

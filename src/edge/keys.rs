@@ -1,43 +1,91 @@
 //! The public keys, as this isolate knows them.
 //!
-//! They come from the origin and are kept for a moment. A token with an unknown key asks for
-//! them again, so that a new key works at once, but not more than once a second: anyone can
-//! send such a token.
+//! They come from the origin's key set. A key that was removed needs no question here: every
+//! lease names the keys in use, and the others are dead. A token with an unknown key asks for
+//! the set again, so that a new key works at once, but not more than once a second: anyone can
+//! send such a token. Where there are no leases, the set itself must be fresh.
 
-use crate::{runtime::Fetcher, settings::Settings};
-use patrol::{keys::KeySet, policy::POLICY, surface, time::Timestamp, token::Verifier};
-use patrol_platform::now;
-use std::{cell::RefCell, rc::Rc};
+use crate::{
+    runtime::{Fetcher, in_time, look_again_until},
+    settings::Settings,
+};
+use patrol::{
+    keys::KeySet,
+    lease::{Instant, Need},
+    policy::POLICY,
+    renewal::{PATIENCE, PAUSE, Renewal, Step},
+    revocation::Mode,
+    surface,
+    token::Verifier,
+};
+use patrol_platform::clock;
+use std::{cell::RefCell, rc::Rc, time::Duration};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Request;
-use worker::{Env, Error, Result};
+use worker::{Env, Error, Result, console_error};
 
-/// For how many seconds the keys are used without asking.
-const FRESH_SECONDS: u64 = 10;
+/// The age at which keys are asked for again behind a request, in milliseconds.
+const RENEW_AT: u64 = 10_000;
 
 struct Known {
     verifier: Rc<Verifier>,
-    since: Timestamp,
+    since: Instant,
+}
+
+#[derive(Default)]
+struct State {
+    known: Option<Known>,
+    renewal: Renewal,
 }
 
 thread_local! {
-    static KNOWN: RefCell<Option<Known>> = const { RefCell::new(None) };
+    static STATE: RefCell<State> = RefCell::default();
 }
 
-/// The verifier, if it is at most that many seconds old.
-fn known(max_age: u64) -> Option<Rc<Verifier>> {
-    KNOWN.with_borrow(|known| {
-        let known = known.as_ref()?;
-        (now().since(known.since) < max_age).then(|| known.verifier.clone())
-    })
-}
-
-/// A verifier with the keys as they were a moment ago.
-pub(crate) async fn verifier(env: &Env, settings: &Settings) -> Result<Rc<Verifier>> {
-    match known(FRESH_SECONDS) {
-        Some(verifier) => Ok(verifier),
-        None => load(env, settings).await,
+impl State {
+    /// What a request needs that is content with the keys as they are.
+    fn need(&self, mode: Mode, now: Instant) -> Need {
+        match (&self.known, mode) {
+            (None, _) => Need::RenewFirst,
+            (Some(_), Mode::Lease) => Need::Nothing,
+            (Some(known), Mode::Kv { max_age }) => match known.since.until(now) {
+                age if age >= max_age * 1_000 => Need::RenewFirst,
+                age if age >= RENEW_AT => Need::RenewSoon,
+                _ => Need::Nothing,
+            },
+        }
     }
+
+    fn verifier(&self) -> Option<Rc<Verifier>> {
+        self.known.as_ref().map(|known| known.verifier.clone())
+    }
+}
+
+/// A verifier with the keys in use.
+pub(crate) async fn verifier(env: &Env, settings: &Settings) -> Result<Rc<Verifier>> {
+    let mode = settings.installation.mode;
+    let (need, known) = STATE.with_borrow(|state| (state.need(mode, clock()), state.verifier()));
+    match (need, known) {
+        (Need::Nothing, Some(verifier)) => return Ok(verifier),
+        (Need::RenewSoon, Some(verifier)) => {
+            // One request waits for the newer set; the others go on.
+            if fetch_as_told(need, env, settings).await {
+                return STATE
+                    .with_borrow(State::verifier)
+                    .ok_or_else(|| Error::RustError("no keys".to_owned()));
+            }
+            return Ok(verifier);
+        }
+        _ => {
+            fetch_as_told(Need::RenewFirst, env, settings).await;
+        }
+    }
+    STATE
+        .with_borrow(|state| match state.need(mode, clock()) {
+            Need::RenewFirst => None,
+            _ => state.verifier(),
+        })
+        .ok_or_else(|| Error::RustError("the key set cannot be had".to_owned()))
 }
 
 /// A verifier with newer keys than `old`, if there can be any: for a token whose key is not
@@ -46,16 +94,56 @@ pub(crate) async fn newer(
     old: &Rc<Verifier>,
     env: &Env,
     settings: &Settings,
-) -> Result<Option<Rc<Verifier>>> {
-    let verifier = match known(1) {
-        Some(verifier) => verifier,
-        None => load(env, settings).await?,
-    };
-    Ok((verifier.keys() != old.keys()).then_some(verifier))
+) -> Option<Rc<Verifier>> {
+    let fresh = STATE.with_borrow(|state| {
+        let known = state.known.as_ref()?;
+        Some(known.since.until(clock()) < PAUSE)
+    });
+    if fresh != Some(true) {
+        fetch_as_told(Need::RenewFirst, env, settings).await;
+    }
+    let verifier = STATE.with_borrow(State::verifier)?;
+    (verifier.keys() != old.keys()).then_some(verifier)
 }
 
-async fn load(env: &Env, settings: &Settings) -> Result<Rc<Verifier>> {
-    let since = now();
+/// Asks for the key set, or waits for the answer to another request's question. Says whether a
+/// set came.
+async fn fetch_as_told(need: Need, env: &Env, settings: &Settings) -> bool {
+    let step = STATE.with_borrow_mut(|state| {
+        let step = state.renewal.step(need, clock(), PAUSE);
+        if matches!(step, Step::Ask | Step::JudgeAndAsk) {
+            state.renewal.begin(clock());
+        }
+        step
+    });
+    match step {
+        Step::Judge => return false,
+        Step::Wait => {
+            let ended = || STATE.with_borrow(|state| !state.renewal.is_asked(clock()));
+            look_again_until(ended).await;
+            return true;
+        }
+        Step::Ask | Step::JudgeAndAsk => {}
+    }
+    let since = clock();
+    let loaded = in_time(Duration::from_millis(PATIENCE), load(env, settings)).await;
+    STATE.with_borrow_mut(|state| {
+        state.renewal.end(clock(), loaded.is_ok());
+        match loaded {
+            Ok(verifier) => {
+                let verifier = Rc::new(verifier);
+                state.known = Some(Known { verifier, since });
+                true
+            }
+            Err(error) => {
+                console_error!("edge: keys: {error}");
+                false
+            }
+        }
+    })
+}
+
+async fn load(env: &Env, settings: &Settings) -> Result<Verifier> {
     let issuer = settings.installation.public_url.clone();
     let request = Request::new_with_str(&format!("{issuer}{}", surface::JWKS))?;
     let response = Fetcher::binding(env, "ORIGIN")?.send(&request).await?;
@@ -70,10 +158,5 @@ async fn load(env: &Env, settings: &Settings) -> Result<Rc<Verifier>> {
         .as_string()
         .unwrap_or_default();
     let keys = KeySet::from_jwks(&text).map_err(|error| Error::RustError(error.to_string()))?;
-    let verifier = Rc::new(Verifier::new(issuer, keys, &POLICY));
-    KNOWN.set(Some(Known {
-        verifier: verifier.clone(),
-        since,
-    }));
-    Ok(verifier)
+    Ok(Verifier::new(issuer, keys, &POLICY))
 }

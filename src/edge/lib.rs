@@ -21,12 +21,13 @@ mod revocation;
 mod runtime;
 mod settings;
 
-use judge::Judgement;
+use judge::{Client, Judgement};
 use patrol::{
     surface::{self, Surface},
     verdict::Request as Asked,
 };
 use patrol_platform::now;
+use runtime::Event;
 use settings::Settings;
 use web_sys::{Request, Response};
 use worker::{Context, Env, Result, console_error, event};
@@ -36,7 +37,7 @@ use worker::{Context, Env, Result, console_error, event};
 /// # Errors
 /// Only when the runtime cannot even make an answer.
 #[event(fetch)]
-pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let settings = match Settings::get(&env) {
         Ok(settings) => settings,
         Err(error) => {
@@ -44,12 +45,17 @@ pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Resp
             return refuse::misconfigured();
         }
     };
+    let event = Event {
+        env: &env,
+        context: &context,
+        settings,
+    };
     let url = request.url();
     let (path, query) = surface::split(&url);
     match surface::of(path) {
         Surface::Health => runtime::empty(200),
         Surface::Origin => forward::to_origin(&request, &env).await,
-        Surface::Authorize => authorize(&request, &env, settings).await,
+        Surface::Authorize => authorize(&request, event).await,
         Surface::Api if forward::is_preflight(&request)? => {
             // A preflight cannot carry a token; what it asks is the upstream's to answer.
             forward::to_upstream(&request, None, path, query, &env, settings).await
@@ -63,7 +69,7 @@ pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Resp
                 organization: organization.as_deref(),
                 now: now(),
             };
-            match judge::judge(&request, &asked, &env, settings).await? {
+            match judge::judge(&request, &asked, Client::Direct, event).await? {
                 Judgement::Allow(identity) => {
                     forward::to_upstream(&request, Some(&identity), path, query, &env, settings)
                         .await
@@ -78,7 +84,7 @@ pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Resp
 const ORGANIZATION: &str = "X-Organization-ID";
 
 /// Forward-auth: another proxy asks whether the request that it holds may go on.
-async fn authorize(request: &Request, env: &Env, settings: &Settings) -> Result<Response> {
+async fn authorize(request: &Request, event: Event<'_>) -> Result<Response> {
     let headers = request.headers();
     let (Some(method), Some(uri)) = (
         headers.get("X-Forwarded-Method")?,
@@ -94,7 +100,7 @@ async fn authorize(request: &Request, env: &Env, settings: &Settings) -> Result<
         organization: organization.as_deref(),
         now: now(),
     };
-    match judge::judge(request, &asked, env, settings).await? {
+    match judge::judge(request, &asked, Client::BehindProxy, event).await? {
         Judgement::Allow(identity) => {
             let response = runtime::empty(204)?;
             identity.set_on(&response.headers())?;

@@ -3,10 +3,51 @@
 //! Requests and responses stay objects of the runtime: their bodies stream past this Worker
 //! without passing through it.
 
+use crate::settings::Settings;
+use futures_util::future::{Either, select};
+use patrol::renewal::PATIENCE;
+use std::{pin::pin, time::Duration};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response, ResponseInit};
-use worker::{Env, Error, Result};
+use worker::{Context, Delay, Env, Error, Result};
+
+/// What a request can use of its surroundings.
+#[derive(Clone, Copy)]
+pub(crate) struct Event<'a> {
+    pub(crate) env: &'a Env,
+    /// For work behind the answer.
+    pub(crate) context: &'a Context,
+    pub(crate) settings: &'static Settings,
+}
+
+/// Waits for something for so long.
+pub(crate) async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match select(pin!(work), Delay::from(patience)).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => Err(Error::RustError(format!(
+            "no answer in {} ms",
+            patience.as_millis()
+        ))),
+    }
+}
+
+/// How soon a waiting request looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// Waits until something is so, for as long as an answer is waited for.
+pub(crate) async fn look_again_until(holds: impl Fn() -> bool) {
+    let looks = u128::from(PATIENCE) / LOOK_AGAIN.as_millis();
+    for _ in 0..looks {
+        if holds() {
+            return;
+        }
+        Delay::from(LOOK_AGAIN).await;
+    }
+}
 
 #[wasm_bindgen]
 extern "C" {

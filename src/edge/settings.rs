@@ -1,14 +1,17 @@
 //! The edge's settings, read once per isolate.
 
-use patrol_platform::{Installation, once, optional_setting};
+use patrol::revocation::Freshness;
+use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::{sync::OnceLock, time::Duration};
-use worker::{Env, Error, Result};
+use worker::{Env, Result};
 
 /// All that the edge is configured with.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// Shared with the origin.
     pub(crate) installation: Installation,
+    /// `STALE_GRACE_SECONDS`: how long an edge goes on without the registry after a lease is over.
+    stale_grace_ms: u64,
     /// `UPSTREAM_URL`: where allowed requests go, unless there is a binding `UPSTREAM`.
     pub(crate) upstream_url: Option<String>,
     /// `UPSTREAM_TIMEOUT_SECONDS`: how long the upstream may take to begin its answer.
@@ -17,6 +20,9 @@ pub(crate) struct Settings {
 
 /// As long as the platform's own proxies wait.
 const UPSTREAM_TIMEOUT_SECONDS: u64 = 100;
+
+/// A day: an edge that knows nothing for longer knows nothing.
+const MAX_STALE_GRACE_SECONDS: u64 = 24 * 60 * 60;
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
@@ -27,22 +33,28 @@ impl Settings {
         once(&SETTINGS, || Self::from_env(env))
     }
 
+    /// What the edge is content with.
+    pub(crate) fn freshness(&self) -> Freshness {
+        Freshness {
+            mode: self.installation.mode,
+            stale_grace_ms: self.stale_grace_ms,
+        }
+    }
+
     fn from_env(env: &Env) -> Result<Self> {
-        let seconds = match optional_setting(env, "UPSTREAM_TIMEOUT_SECONDS") {
-            None => UPSTREAM_TIMEOUT_SECONDS,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|s| (1..=3600).contains(s))
-                .ok_or_else(|| {
-                    Error::RustError("UPSTREAM_TIMEOUT_SECONDS must be 1 to 3600".to_owned())
-                })?,
-        };
+        let timeout = number_setting(
+            env,
+            "UPSTREAM_TIMEOUT_SECONDS",
+            1..=3600,
+            UPSTREAM_TIMEOUT_SECONDS,
+        )?;
         Ok(Self {
             installation: Installation::from_env(env)?,
+            stale_grace_ms: 1000
+                * number_setting(env, "STALE_GRACE_SECONDS", 0..=MAX_STALE_GRACE_SECONDS, 0)?,
             upstream_url: optional_setting(env, "UPSTREAM_URL")
                 .map(|url| url.trim_end_matches('/').to_owned()),
-            upstream_timeout: Duration::from_secs(seconds),
+            upstream_timeout: Duration::from_secs(timeout),
         })
     }
 }

@@ -15,14 +15,18 @@
 
 mod caller;
 mod directory;
-mod page;
 mod publish;
 mod registry;
 mod respond;
 mod settings;
 mod sign_in;
+mod static_files;
 mod tokens;
 
+use patrol::{
+    page::{self, File},
+    status_list, surface,
+};
 use respond::{Outcome, Refusal};
 use settings::Settings;
 use worker::{Context, Env, Method, Request, Response, Result, console_error, event};
@@ -44,6 +48,7 @@ pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Resp
         Ok(response) => Ok(response),
         Err(Refusal::Problem(problem)) => respond::problem(&problem),
         Err(Refusal::Denial(denial)) => respond::denial(&denial),
+        Err(Refusal::MethodNotAllowed { allow }) => respond::method_not_allowed(allow),
         Err(Refusal::Internal(error)) => {
             console_error!("origin: {error}");
             respond::internal()
@@ -51,38 +56,80 @@ pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Resp
     }
 }
 
+/// What a path stands for.
+enum Endpoint<'a> {
+    Me,
+    Scopes,
+    Tokens,
+    Revoke,
+    Current,
+    Token(&'a str),
+    KeySet,
+    AllLists,
+    List(&'a str),
+    DevSignIn,
+    SignOut,
+    Page(File<'a>),
+}
+
+impl<'a> Endpoint<'a> {
+    fn of(path: &'a str) -> Option<Self> {
+        Some(match path {
+            "/api/v1/me" => Self::Me,
+            "/api/v1/scopes" => Self::Scopes,
+            "/api/v1/tokens" => Self::Tokens,
+            "/api/v1/tokens/revoke" => Self::Revoke,
+            "/api/v1/tokens/current" => Self::Current,
+            surface::JWKS => Self::KeySet,
+            status_list::AGGREGATION => Self::AllLists,
+            "/auth/dev" => Self::DevSignIn,
+            "/auth/sign-out" => Self::SignOut,
+            _ if path.starts_with("/status/") => Self::List(path),
+            _ => match path.strip_prefix("/api/v1/tokens/") {
+                Some(id) => Self::Token(id),
+                None => Self::Page(page::file(path)?),
+            },
+        })
+    }
+
+    /// The header `Allow` (RFC 9110, section 10.2.1).
+    const fn methods(&self) -> &'static str {
+        match self {
+            Self::Tokens => "GET, HEAD, POST",
+            Self::Current | Self::Token(_) => "GET, HEAD, DELETE",
+            Self::Revoke | Self::DevSignIn | Self::SignOut => "POST",
+            Self::Me
+            | Self::Scopes
+            | Self::KeySet
+            | Self::AllLists
+            | Self::List(_)
+            | Self::Page(_) => "GET, HEAD",
+        }
+    }
+}
+
 async fn route(request: Request, env: &Env, settings: &'static Settings) -> Outcome {
     use Method::{Delete, Get, Head, Post};
     let path = request.path();
-    match (request.method(), path.as_str()) {
-        (Get | Head, "/api/v1/me") => tokens::me(&request, settings),
-        (Get | Head, "/api/v1/scopes") => tokens::scopes(&request, settings),
-        (Get | Head, "/api/v1/tokens") => tokens::list(&request, env, settings).await,
-        (Post, "/api/v1/tokens") => tokens::create(request, env, settings).await,
-        (Get | Head, "/api/v1/tokens/current") => tokens::current(&request, env, settings).await,
-        (Delete, "/api/v1/tokens/current") => tokens::revoke_current(&request, env, settings).await,
-        (method, path) if path.starts_with("/api/v1/tokens/") => {
-            let id = path.trim_start_matches("/api/v1/tokens/");
-            match method {
-                Get | Head => tokens::read(&request, id, env, settings).await,
-                Delete => tokens::revoke(&request, id, env, settings).await,
-                _ => Err(Refusal::method_not_allowed()),
-            }
-        }
-        (Get | Head, patrol::surface::JWKS) => publish::jwks(settings),
-        (Get | Head, path) if path.starts_with("/status/") => {
-            publish::status_list(path, env, settings).await
-        }
-        (Post, "/auth/dev") => sign_in::dev(request, settings).await,
-        (Post, "/auth/sign-out") => sign_in::sign_out(&request, settings),
-        (
-            _,
-            "/api/v1/me" | "/api/v1/scopes" | "/api/v1/tokens" | "/auth/dev" | "/auth/sign-out",
-        ) => Err(Refusal::method_not_allowed()),
-        (method, path) => match patrol::page::file(path) {
-            Some(file) if matches!(method, Get | Head) => page::answer(file, &request, env).await,
-            Some(_) => Err(Refusal::method_not_allowed()),
-            None => Err(Refusal::not_found()),
-        },
+    let endpoint = Endpoint::of(&path).ok_or_else(Refusal::not_found)?;
+    match (request.method(), &endpoint) {
+        (Get | Head, Endpoint::Me) => tokens::me(&request, settings),
+        (Get | Head, Endpoint::Scopes) => tokens::scopes(&request, settings),
+        (Get | Head, Endpoint::Tokens) => tokens::list(&request, env, settings).await,
+        (Post, Endpoint::Tokens) => tokens::create(request, env, settings).await,
+        (Post, Endpoint::Revoke) => tokens::revoke_many(request, env, settings).await,
+        (Get | Head, Endpoint::Current) => tokens::current(&request, env, settings).await,
+        (Delete, Endpoint::Current) => tokens::revoke_current(&request, env, settings).await,
+        (Get | Head, Endpoint::Token(id)) => tokens::read(&request, id, env, settings).await,
+        (Delete, Endpoint::Token(id)) => tokens::revoke(&request, id, env, settings).await,
+        (Get | Head, Endpoint::KeySet) => publish::jwks(settings),
+        (Get | Head, Endpoint::AllLists) => publish::all_lists(env, settings).await,
+        (Get | Head, Endpoint::List(path)) => publish::list(&request, path, env, settings).await,
+        (Post, Endpoint::DevSignIn) => sign_in::dev(request, settings).await,
+        (Post, Endpoint::SignOut) => sign_in::sign_out(&request, settings),
+        (Get | Head, Endpoint::Page(file)) => static_files::answer(file, &request, env).await,
+        (_, endpoint) => Err(Refusal::MethodNotAllowed {
+            allow: endpoint.methods(),
+        }),
     }
 }

@@ -15,6 +15,11 @@ pub(crate) enum Refusal {
     Problem(Problem),
     /// An access token is not good enough.
     Denial(Denial),
+    /// The address exists, but not for this method.
+    MethodNotAllowed {
+        /// The methods that it knows.
+        allow: &'static str,
+    },
     /// We have to mend it; the caller learns no more than that.
     Internal(Error),
 }
@@ -51,16 +56,6 @@ impl Refusal {
         .into()
     }
 
-    pub(crate) fn method_not_allowed() -> Self {
-        Problem::new(
-            "method-not-allowed",
-            405,
-            "This address does not know the method",
-            "docs/API.md lists the methods of every address.",
-        )
-        .into()
-    }
-
     /// The body is not what it should be, for a reason in words.
     pub(crate) fn body_invalid(detail: String) -> Self {
         Problem::new("body-invalid", 400, "The body cannot be read", detail).into()
@@ -81,9 +76,10 @@ pub(crate) fn json<T: Serialize>(status: u16, body: &T) -> Outcome {
     )
 }
 
-/// A public answer.
-pub(crate) fn public(media_type: &str, cache_control: &str, body: String) -> Outcome {
-    let response = with_type(200, media_type, cache_control, body)?;
+/// A public answer, for other sites' scripts too.
+pub(crate) fn public(media_type: &str, max_age: u64, body: String) -> Outcome {
+    let cache_control = format!("public, max-age={max_age}");
+    let response = with_type(200, media_type, &cache_control, body)?;
     response.headers().set("Access-Control-Allow-Origin", "*")?;
     Ok(response)
 }
@@ -103,6 +99,17 @@ pub(crate) fn problem(problem: &Problem) -> Result<Response> {
         Ok(response) => Ok(response),
         Err(_) => Response::error("", problem.status),
     }
+}
+
+pub(crate) fn method_not_allowed(allow: &str) -> Result<Response> {
+    let response = problem(&Problem::new(
+        "method-not-allowed",
+        405,
+        "This address does not know the method",
+        format!("Use one of: {allow}."),
+    ))?;
+    response.headers().set("Allow", allow)?;
+    Ok(response)
 }
 
 pub(crate) fn denial(denial: &Denial) -> Result<Response> {

@@ -1,7 +1,7 @@
 //! The origin's settings and keys, read once per isolate.
 
-use patrol::{keys::SigningKeys, policy::POLICY, token::Verifier};
-use patrol_platform::{Installation, once, optional_setting};
+use patrol::{keys::SigningKeys, lease, policy::POLICY, token::Verifier};
+use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::sync::OnceLock;
 use worker::{Env, Error, Result};
 
@@ -14,6 +14,9 @@ pub(crate) struct Settings {
     pub(crate) signing_keys: SigningKeys,
     /// `SESSION_KEYS`: they sign sessions, and nothing else.
     pub(crate) session_keys: SigningKeys,
+    /// `LEASE_MILLISECONDS`: how long an edge judges without asking, and the longest that a
+    /// revocation waits.
+    pub(crate) lease_length: u64,
     /// `DEV_SIGN_IN`: anyone on this machine may be a development user.
     pub(crate) dev_sign_in: bool,
     /// Checks tokens that come here themselves.
@@ -39,6 +42,12 @@ impl Settings {
         );
         Ok(Self {
             session_keys: keys(env, "SESSION_KEYS")?,
+            lease_length: number_setting(
+                env,
+                "LEASE_MILLISECONDS",
+                lease::LENGTHS,
+                lease::DEFAULT_LENGTH,
+            )?,
             dev_sign_in: optional_setting(env, "DEV_SIGN_IN").is_some(),
             installation,
             signing_keys,

@@ -8,14 +8,14 @@ use crate::{
 use patrol::{
     account::Account,
     api::{
-        Catalogue, CreateToken, CreatedToken, Me, RevokedToken, TokenList, TokenRecord,
-        TokenStatus, owned,
+        Catalogue, CreateToken, CreatedToken, Effect, Me, RevokeTokens, RevokedToken,
+        RevokedTokens, TokenList, TokenRecord, TokenStatus, Which, owned,
     },
     bearer,
     identity::{OrganizationId, TokenId, UserId},
     policy::POLICY,
     problem::Problem,
-    registry::{self, Call, Create, Reply},
+    registry::{self, Call, Create, Reply, Revoked},
     rules::{self, NewToken, Rejection},
     token::{Claims, Token, claims},
     verdict::{self, Denial},
@@ -155,6 +155,22 @@ pub(crate) async fn revoke(request: &Request, id: &str, env: &Env, settings: &Se
     end(owner, token_id(id)?, env, settings).await
 }
 
+/// `POST /api/v1/tokens/revoke`: many at once, in one wait.
+pub(crate) async fn revoke_many(request: Request, env: &Env, settings: &Settings) -> Outcome {
+    let owner = caller::account_for_change(&request, settings)?.id;
+    let wish: RevokeTokens = caller::body(request).await?;
+    let which = wish
+        .which()
+        .map_err(|fix| Refusal::body_invalid(fix.to_owned()))?;
+    let (revoked, effect) = end_all(owner, which, env, settings).await?;
+    let answer = RevokedTokens {
+        tokens: revoked.records,
+        unknown: revoked.unknown,
+        effect,
+    };
+    respond::json(effect.status(), &answer)
+}
+
 /// `GET /api/v1/tokens/current`: a token asks about itself.
 pub(crate) async fn current(request: &Request, env: &Env, settings: &Settings) -> Outcome {
     let (_, record) = presented(request, env, settings).await?;
@@ -199,21 +215,32 @@ async fn record(
     }
 }
 
+/// Ends one token.
 async fn end(owner: UserId, id: TokenId, env: &Env, settings: &Settings) -> Outcome<Response> {
-    match ask(env, settings, owner.clone(), Call::Revoke { owner, id }).await? {
-        Reply::Revoked(record) => {
-            let effective_at = record.revoked_at.unwrap_or_default();
-            respond::json(
-                200,
-                &RevokedToken {
-                    record,
-                    effective_at,
-                },
-            )
-        }
-        Reply::NotFound => Err(Refusal::not_found()),
-        _ => Err(Refusal::unexpected("reply to revoke")),
-    }
+    let (revoked, effect) = end_all(owner, Which::Ids(vec![id]), env, settings).await?;
+    let Some(record) = revoked.records.into_iter().next() else {
+        return Err(Refusal::not_found());
+    };
+    respond::json(effect.status(), &RevokedToken { record, effect })
+}
+
+/// Ends tokens; the answer comes when they are refused everywhere, or says when they will be.
+async fn end_all(
+    owner: UserId,
+    which: Which,
+    env: &Env,
+    settings: &Settings,
+) -> Outcome<(Revoked, Effect)> {
+    let call = Call::Revoke {
+        owner: owner.clone(),
+        which,
+    };
+    let Reply::Revoked(revoked) = ask(env, settings, owner, call).await? else {
+        return Err(Refusal::unexpected("reply to revoke"));
+    };
+    let mode = settings.installation.mode;
+    let effect = Effect::new(mode, revoked.effective_ms, revoked.waited_ms);
+    Ok((revoked, effect))
 }
 
 async fn ask(env: &Env, settings: &Settings, owner: UserId, call: Call) -> Outcome<Reply> {

@@ -12,10 +12,12 @@
 )]
 
 use patrol::{
+    lease::Instant,
     registry::{Call, Message, Reply, object_name},
+    revocation::Mode,
     time::Timestamp,
 };
-use std::sync::OnceLock;
+use std::{ops::RangeInclusive, sync::OnceLock};
 use worker::{Date, Env, Error, Method, Request, RequestInit, Result};
 
 /// The binding of the Registry class.
@@ -27,6 +29,11 @@ pub const STATUS: &str = "STATUS";
 /// The time now. In Workers the clock stands still between two I/O operations.
 pub fn now() -> Timestamp {
     Timestamp::from_millis(Date::now().as_millis())
+}
+
+/// The same clock, for leases.
+pub fn clock() -> Instant {
+    Instant::from_millis(Date::now().as_millis())
 }
 
 /// A setting that must be there.
@@ -44,6 +51,28 @@ pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
         .ok()
         .map(|value| value.to_string())
         .filter(|value| !value.is_empty())
+}
+
+/// A setting that is a number in a range; absent, it is the usual one.
+///
+/// # Errors
+/// One that names the setting and says what it must be.
+pub fn number_setting(
+    env: &Env,
+    name: &str,
+    range: RangeInclusive<u64>,
+    usual: u64,
+) -> Result<u64> {
+    let Some(text) = optional_setting(env, name) else {
+        return Ok(usual);
+    };
+    text.parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            Error::RustError(format!("{name} must be a number from {least} to {most}"))
+        })
 }
 
 /// What an isolate reads once, on its first request. An error is not kept: the next request
@@ -66,6 +95,8 @@ pub struct Installation {
     pub public_url: String,
     /// `REGISTRIES`: how many registries there are, for good.
     pub registries: u16,
+    /// `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`.
+    pub mode: Mode,
 }
 
 impl Installation {
@@ -89,9 +120,15 @@ impl Installation {
             .ok_or_else(|| {
                 Error::RustError("REGISTRIES must be a number from 1 to 65535".to_owned())
             })?;
+        let mode = Mode::from_settings(
+            optional_setting(env, "REVOCATION_MODE").as_deref(),
+            optional_setting(env, "KV_MAX_AGE_SECONDS").as_deref(),
+        )
+        .map_err(Error::RustError)?;
         Ok(Self {
             public_url,
             registries,
+            mode,
         })
     }
 }

@@ -2,24 +2,41 @@
 //!
 //! Each call is one synchronous step between two awaits, and the object runs one at a time, so
 //! each is a transaction: the limit of active tokens cannot be overrun by callers that come at
-//! once. The runtime holds every answer back until what was written is on disk. Signed lists go
-//! to KV from an alarm, which survives a crash: at most one write a second for each list.
+//! once, and a lease carries all that was committed before it. The runtime holds every answer
+//! back until what was written is on disk.
+//!
+//! A revocation is committed in its step and answered when the leases that were out then are
+//! over; other calls go on in the meantime. An alarm, which survives a crash, does what nobody
+//! waits for: it writes signed lists to KV and retires lists that nobody needs any more.
 
 mod schema;
 mod store;
 
 use crate::{publish, settings::Settings};
 use patrol::{
-    registry::{Call, Message, Reply},
+    lease::{Grantor, Instant},
+    registry::{Call, LeaseAnswer, LeaseRequest, Message, Reply, Revoked},
+    revocation::{self, Mode},
     status_list::{self, StatusListId},
+    time::Timestamp,
 };
-use patrol_platform::{STATUS, now};
-use std::time::Duration;
-use store::Store;
-use worker::{DurableObject, Env, Error, Request, Response, Result, State, durable_object};
+use patrol_platform::{STATUS, clock, now};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    time::Duration,
+};
+use store::{Published, Store};
+use worker::{
+    Delay, DurableObject, Env, Error, Request, Response, Result, State, console_error,
+    durable_object,
+};
 
-/// KV takes one write a second for each key.
-const PUBLISH_DELAY: Duration = Duration::from_secs(1);
+/// KV takes one write a second for each key; the last one is known to the second.
+const PUBLISH_DELAY: u64 = 2_000;
+
+/// How soon the alarm tries again when KV does not answer well, in milliseconds.
+const RETRY_DELAY: u64 = 5_000;
 
 /// The object.
 #[durable_object(alarm)]
@@ -28,21 +45,61 @@ pub struct Registry {
     state: State,
     env: Env,
     store: Result<Store>,
+    /// None until the first call.
+    grantor: RefCell<Option<Grantor>>,
+    /// When the alarm is due, as far as this start of the object has set it.
+    alarm_at: Cell<Option<Instant>>,
+    /// The number, once it is written down.
+    number: Cell<Option<u16>>,
+    /// Lists as they were last signed for the public.
+    signed: RefCell<BTreeMap<u32, Signed>>,
+}
+
+/// A list as it was signed.
+#[derive(Debug, Clone)]
+struct Signed {
+    version: u64,
+    at: Timestamp,
+    jwt: String,
 }
 
 impl DurableObject for Registry {
     fn new(state: State, env: Env) -> Self {
         let store = Store::open(state.storage().sql());
-        Self { state, env, store }
+        Self {
+            state,
+            env,
+            store,
+            grantor: RefCell::new(None),
+            alarm_at: Cell::new(None),
+            number: Cell::new(None),
+            signed: RefCell::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let message: Message = serde_json::from_str(&request.text().await?)?;
-        let store = self.store()?;
-        store.remember_number(message.registry)?;
-        let reply = self.handle(store, message)?;
-        if store.has_unpublished()? && self.state.storage().get_alarm().await?.is_none() {
-            self.state.storage().set_alarm(PUBLISH_DELAY).await?;
+        let settings = Settings::get(&self.env)?;
+        let arrived = clock();
+        let starts = self.number.get().is_none();
+        let changes = matches!(message.call, Call::Create(_) | Call::Revoke { .. });
+        let mut reply = self.handle(message, settings)?;
+        if starts || changes {
+            // No await since the writes: one transaction with them.
+            self.plan_alarm(settings, Instant::default()).await?;
+        }
+        if let Reply::Revoked(Revoked {
+            effective_ms,
+            waited_ms,
+            ..
+        }) = &mut reply
+            && settings.installation.mode == Mode::Lease
+        {
+            // A token that was revoked before this start has a time by another clock.
+            let forgotten =
+                self.with_grantor(self.store()?, |grantor| Ok(grantor.forgotten_until()))?;
+            wait_until(Instant::from_millis(*effective_ms).max(forgotten)).await;
+            *waited_ms = arrived.until(clock());
         }
         Response::ok(serde_json::to_string(&reply)?)
     }
@@ -53,18 +110,50 @@ impl DurableObject for Registry {
             return Response::empty();
         };
         let settings = Settings::get(&self.env)?;
-        let kv = self.env.kv(STATUS)?;
-        for (list, version) in store.unpublished()? {
-            let id = StatusListId { registry, list };
-            let signed = signed_list(store, id, settings)?;
-            kv.put(&id.path(), signed)?.execute().await?;
-            // What changed during the write has a newer version, and gets its own.
-            store.mark_published(list, version)?;
+        self.alarm_at.set(None);
+        let mut not_before = Instant::default();
+        for list in store.lists()? {
+            let id = StatusListId {
+                registry,
+                list: list.list,
+            };
+            let retired = list.retires_at().is_some_and(|at| at <= now());
+            if !retired
+                && publish_at(&list, settings).is_none_or(|at| Instant::from_millis(at) > clock())
+            {
+                continue;
+            }
+            // A failure must not end the alarm: the runtime repeats one a few times only.
+            if let Err(error) = self.publish(store, id, &list, retired, settings).await {
+                console_error!("registry {registry}: KV: {error}");
+                not_before = clock().plus(RETRY_DELAY);
+            }
         }
-        if store.has_unpublished()? {
-            self.state.storage().set_alarm(PUBLISH_DELAY).await?;
-        }
+        self.plan_alarm(settings, not_before).await?;
         Response::empty()
+    }
+}
+
+/// Waits until the clock shows that time.
+async fn wait_until(time: Instant) {
+    loop {
+        match clock().until(time) {
+            0 => return,
+            millis => Delay::from(Duration::from_millis(millis)).await,
+        }
+    }
+}
+
+/// When KV should get the list, in milliseconds; None: not before something changes.
+fn publish_at(list: &Published, settings: &Settings) -> Option<u64> {
+    if list.is_behind() {
+        return Some(list.in_kv_since.seconds() * 1_000 + PUBLISH_DELAY);
+    }
+    match settings.installation.mode {
+        Mode::Kv { max_age } if list.is_live(now()) => {
+            Some((list.in_kv_since.seconds() + revocation::heartbeat(max_age)) * 1_000)
+        }
+        _ => None,
     }
 }
 
@@ -76,8 +165,13 @@ impl Registry {
     }
 
     /// One call, from start to end without an await.
-    fn handle(&self, store: &Store, message: Message) -> Result<Reply> {
+    fn handle(&self, message: Message, settings: &Settings) -> Result<Reply> {
+        let store = self.store()?;
         let registry = message.registry;
+        if self.number.get() != Some(registry) {
+            store.remember_number(registry)?;
+            self.number.set(Some(registry));
+        }
         match message.call {
             Call::Create(create) => store.create(registry, &create),
             Call::List { owner } => store.list(&owner, now()).map(Reply::List),
@@ -85,29 +179,141 @@ impl Registry {
                 let found = store.read(&owner, &id, now())?;
                 Ok(found.map_or(Reply::NotFound, Reply::Record))
             }
-            Call::Revoke { owner, id } => {
-                let found = store.revoke(&owner, &id, now())?;
-                Ok(found.map_or(Reply::NotFound, Reply::Revoked))
+            Call::Revoke { owner, which } => {
+                let revoked = self.with_grantor(store, |grantor| {
+                    let now = clock().millis();
+                    store.revoke(&owner, which, now, |list| grantor.clear_at(list).millis())
+                })?;
+                Ok(Reply::Revoked(revoked))
             }
-            Call::Status(reference) => {
-                let status = store.status(reference.list.list, reference.idx)?;
-                Ok(status.map_or(Reply::NotFound, Reply::Status))
+            Call::Lease(request) => self.lease(store, &request, settings),
+            Call::Used { list, usage } => {
+                store.note(list, &usage, now())?;
+                Ok(Reply::Noted)
             }
             Call::SignedList { list } => {
                 let id = StatusListId { registry, list };
-                if !store.has_list(list)? {
-                    return Ok(Reply::NotFound);
-                }
-                signed_list(store, id, Settings::get(&self.env)?).map(Reply::SignedList)
+                let fresh = publish::VALIDITY.ttl / 2;
+                let kept = self.signed.borrow().get(&list).cloned();
+                let version = store.version(list)?;
+                let kept = kept
+                    .filter(|kept| Some(kept.version) == version && now().since(kept.at) < fresh);
+                let signed = match kept {
+                    Some(kept) => kept,
+                    None => match sign(store, id, settings)? {
+                        Some(signed) => signed,
+                        None => return Ok(Reply::NotFound),
+                    },
+                };
+                self.signed.borrow_mut().insert(list, signed.clone());
+                Ok(Reply::SignedList {
+                    tag: format!("{}-{}", signed.version, signed.at.seconds()),
+                    jwt: signed.jwt,
+                })
+            }
+            Call::Lists => {
+                let lists = store.lists()?;
+                Ok(Reply::Lists(lists.iter().map(|list| list.list).collect()))
             }
         }
     }
+
+    fn lease(&self, store: &Store, request: &LeaseRequest, settings: &Settings) -> Result<Reply> {
+        let list = request.list;
+        store.note(list, &request.usage, now())?;
+        let Some(version) = store.version(list)? else {
+            return Ok(Reply::NotFound);
+        };
+        let content = store.content(list, version, request.since)?;
+        let length = settings.lease_length;
+        self.with_grantor(store, |grantor| {
+            match grantor.grant(list, clock(), length) {
+                Some(longest) => store.set_longest_lease(longest),
+                None => Ok(()),
+            }
+        })?;
+        let kids = settings.signing_keys.public().ids();
+        Ok(Reply::Lease(LeaseAnswer {
+            version,
+            content,
+            length,
+            kids: kids.map(|kid| kid.as_str().to_owned()).collect(),
+        }))
+    }
+
+    /// The grantor of this start of the object, made when it is first needed: later is safer.
+    fn with_grantor<T>(
+        &self,
+        store: &Store,
+        act: impl FnOnce(&mut Grantor) -> Result<T>,
+    ) -> Result<T> {
+        let mut grantor = self.grantor.borrow_mut();
+        let grantor = match &mut *grantor {
+            Some(grantor) => grantor,
+            empty => empty.insert(Grantor::restarted(clock(), store.longest_lease()?)),
+        };
+        act(grantor)
+    }
+
+    /// Sets the alarm for what is due next.
+    async fn plan_alarm(&self, settings: &Settings, not_before: Instant) -> Result<()> {
+        let lists = self.store()?.lists()?;
+        let due = lists.iter().flat_map(|list| {
+            let retires = list.retires_at().map(|at| at.seconds() * 1_000);
+            [publish_at(list, settings), retires]
+        });
+        let Some(due) = due.flatten().min() else {
+            return Ok(());
+        };
+        let due = Instant::from_millis(due).max(not_before).max(clock());
+        if self.alarm_at.get().is_some_and(|at| at <= due) {
+            return Ok(());
+        }
+        self.alarm_at.set(Some(due));
+        let delay = Duration::from_millis(clock().until(due));
+        let set = self.state.storage().set_alarm(delay).await;
+        if set.is_err() {
+            self.alarm_at.set(None);
+        }
+        set
+    }
+
+    /// Brings a list in KV up to date: the list signed now or, once it is retired, nothing.
+    async fn publish(
+        &self,
+        store: &Store,
+        id: StatusListId,
+        list: &Published,
+        retired: bool,
+        settings: &Settings,
+    ) -> Result<()> {
+        let kv = self.env.kv(STATUS)?;
+        if retired {
+            kv.delete(&id.path()).await?;
+            return store.retire(id.list, now());
+        }
+        let Some(signed) = sign(store, id, settings)? else {
+            return Ok(());
+        };
+        kv.put(&id.path(), signed.jwt)?.execute().await?;
+        // What changed during the write has a newer version, and gets its own.
+        store.mark_published(list.list, signed.version, signed.at)
+    }
 }
 
-fn signed_list(store: &Store, id: StatusListId, settings: &Settings) -> Result<String> {
-    let snapshot = store.snapshot(id.list)?;
-    let uri = id.uri(&settings.installation.public_url);
+/// Signs a list as it is now; None: there is no such list.
+fn sign(store: &Store, id: StatusListId, settings: &Settings) -> Result<Option<Signed>> {
+    let Some(snapshot) = store.snapshot(id.list)? else {
+        return Ok(None);
+    };
+    let at = now();
+    let issuer = &settings.installation.public_url;
     let key = settings.signing_keys.first();
-    status_list::sign(&snapshot, uri, now(), publish::VALIDITY, key)
-        .map_err(|error| Error::RustError(error.to_string()))
+    let jwt = status_list::sign(&snapshot, id, issuer, at, publish::VALIDITY, key)
+        .map_err(|error| Error::RustError(error.to_string()))?;
+    Ok(Some(Signed {
+        version: snapshot.version,
+        at,
+        jwt,
+    }))
 }

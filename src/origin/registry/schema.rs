@@ -4,7 +4,9 @@ use serde::Deserialize;
 use worker::{Result, SqlStorage};
 
 /// One step each, never changed once released; a new one goes to the end.
-const MIGRATIONS: &[&[&str]] = &[&[
+const MIGRATIONS: &[&[&str]] = &[TOKENS, LEASES];
+
+const TOKENS: &[&str] = &[
     // The registry's own number; the one row is written by the first call.
     "CREATE TABLE registry (number INTEGER NOT NULL) STRICT",
     // `order_key` is the secret of the list's order of places; `given` of them are taken.
@@ -41,7 +43,24 @@ const MIGRATIONS: &[&[&str]] = &[&[
     "CREATE INDEX tokens_unrevoked ON tokens (owner, expires_at) WHERE revoked_at IS NULL",
     // A list's changes since a version.
     "CREATE INDEX tokens_changed ON tokens (list, changed) WHERE changed IS NOT NULL",
-]];
+];
+
+const LEASES: &[&str] = &[
+    // The longest lease that may be out, in milliseconds.
+    "ALTER TABLE registry ADD longest_lease INTEGER NOT NULL DEFAULT 0",
+    // `published_at`: when KV got the list. `last_expiry`: when the last of its tokens expires.
+    // A retired list has only expired tokens, gets no more, and its number is not used again.
+    "ALTER TABLE lists ADD published_at INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE lists ADD last_expiry INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE lists ADD retired_at INTEGER",
+    "UPDATE lists SET last_expiry =
+        coalesce((SELECT max(expires_at) FROM tokens WHERE tokens.list = lists.list), 0)",
+    // The address of the last use.
+    "ALTER TABLE tokens ADD last_used_address TEXT",
+    // From when on every edge refuses the token, in milliseconds.
+    "ALTER TABLE tokens ADD effective_ms INTEGER",
+    "UPDATE tokens SET effective_ms = revoked_at * 1000 WHERE revoked_at IS NOT NULL",
+];
 
 #[derive(Deserialize)]
 struct Version {

@@ -5,15 +5,16 @@
 
 use super::schema;
 use patrol::{
-    api::{TokenRecord, TokenStatus},
+    api::{TokenRecord, TokenStatus, Which},
     identity::{TokenId, UserId},
-    registry::{Create, Reply},
+    registry::{Content, Create, MAX_CHANGES, Reply, Revoked, Usage},
     rules,
     status_list::{Places, Snapshot, Status, StatusList, StatusListId},
     time::{Timestamp, numeric},
     token::StatusReference,
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
 use worker::{Error, Result, SqlStorage, SqlStorageValue as Value};
 
 /// A registry's database.
@@ -23,8 +24,7 @@ pub(super) struct Store {
 }
 
 /// The columns that a [`TokenRecord`] is made of.
-const RECORD: &str =
-    "id, name, organizations, scopes, created_at, expires_at, revoked_at, last_used_at";
+const RECORD: &str = "id, name, organizations, scopes, created_at, expires_at, revoked_at, last_used_at, last_used_address";
 
 #[derive(Deserialize)]
 struct Row {
@@ -38,6 +38,7 @@ struct Row {
     expires_at: Timestamp,
     revoked_at: Option<u64>,
     last_used_at: Option<u64>,
+    last_used_address: Option<String>,
 }
 
 impl Row {
@@ -53,6 +54,7 @@ impl Row {
                 .transpose()?,
             created_at: self.created_at,
             last_used_at: self.last_used_at.map(Timestamp::from_seconds),
+            last_used_address: self.last_used_address,
             expires_at: self.expires_at,
             revoked_at,
             status: TokenStatus::at(now, self.expires_at, revoked_at),
@@ -73,14 +75,54 @@ struct ListRow {
 }
 
 #[derive(Deserialize)]
-struct Unpublished {
-    list: u32,
-    version: u64,
+struct Place {
+    idx: u32,
 }
 
 #[derive(Deserialize)]
-struct Revoked {
-    idx: u32,
+struct Id {
+    id: TokenId,
+}
+
+/// What a revocation has to know of a token.
+#[derive(Deserialize)]
+struct Mark {
+    list: u32,
+    effective_ms: Option<u64>,
+}
+
+/// What the alarm has to know of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Published {
+    pub(super) list: u32,
+    pub(super) version: u64,
+    /// The version that KV has.
+    #[serde(rename = "published")]
+    pub(super) in_kv: Option<u64>,
+    #[serde(rename = "published_at", with = "numeric")]
+    pub(super) in_kv_since: Timestamp,
+    /// When the last of its tokens expires.
+    #[serde(with = "numeric")]
+    pub(super) last_expiry: Timestamp,
+    /// 0: it is the newest, and may get more tokens.
+    newer: u32,
+}
+
+impl Published {
+    /// Has KV an older version, or none?
+    pub(super) fn is_behind(&self) -> bool {
+        self.in_kv.is_none_or(|version| version < self.version)
+    }
+
+    /// Has somebody a token of it that is not expired?
+    pub(super) fn is_live(&self, now: Timestamp) -> bool {
+        now < self.last_expiry
+    }
+
+    /// When nobody needs the list any more: it gets no more tokens, and the last has expired.
+    pub(super) fn retires_at(&self) -> Option<Timestamp> {
+        (self.newer > 0).then_some(self.last_expiry)
+    }
 }
 
 impl Store {
@@ -94,7 +136,7 @@ impl Store {
     pub(super) fn remember_number(&self, number: u16) -> Result<()> {
         match self.number()? {
             None => self.run(
-                "INSERT INTO registry VALUES (?)",
+                "INSERT INTO registry (number) VALUES (?)",
                 vec![i32::from(number).into()],
             ),
             Some(known) if known == number => Ok(()),
@@ -120,7 +162,7 @@ impl Store {
         if !rules::may_create(active) {
             return Ok(Reply::LimitReached);
         }
-        let (list, idx) = self.next_place()?;
+        let (list, idx) = self.next_place(create.expires_at)?;
         let organizations = serde_json::to_string(&create.organizations)?;
         let scopes = create
             .scopes
@@ -152,8 +194,9 @@ impl Store {
         Ok(Reply::Created { record, status })
     }
 
-    /// The next free place: in the newest list, or in a new one when that is full.
-    fn next_place(&self) -> Result<(u32, u32)> {
+    /// The next free place, for a token that expires then: in the newest list, or in a new one
+    /// when that is full.
+    fn next_place(&self, expires_at: Timestamp) -> Result<(u32, u32)> {
         let newest: Option<ListRow> = self.first(
             "SELECT list, order_key, given FROM lists ORDER BY list DESC LIMIT 1",
             vec![],
@@ -168,8 +211,8 @@ impl Store {
                 .map_err(|error| Error::RustError(error.to_string()))?;
             if let Some(idx) = Places::new(key).nth(*given) {
                 self.run(
-                    "UPDATE lists SET given = given + 1 WHERE list = ?",
-                    vec![i64::from(*list).into()],
+                    "UPDATE lists SET given = given + 1, last_expiry = max(last_expiry, ?) WHERE list = ?",
+                    vec![seconds(expires_at)?, i64::from(*list).into()],
                 )?;
                 return Ok((*list, idx));
             }
@@ -179,8 +222,12 @@ impl Store {
         getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
         let key = u128::from_be_bytes(random);
         self.run(
-            "INSERT INTO lists (list, order_key, given, version) VALUES (?, ?, 1, 0)",
-            vec![i64::from(list).into(), format!("{key:032x}").into()],
+            "INSERT INTO lists (list, order_key, given, version, last_expiry) VALUES (?, ?, 1, 0, ?)",
+            vec![
+                i64::from(list).into(),
+                format!("{key:032x}").into(),
+                seconds(expires_at)?,
+            ],
         )?;
         let idx = Places::new(key).nth(0);
         idx.map(|idx| (list, idx))
@@ -212,98 +259,203 @@ impl Store {
         row.map(|row| row.into_record(now)).transpose()
     }
 
-    /// Ends a token, once: a second time changes nothing.
+    /// Ends tokens, each once: a second time changes nothing. `clear_at` says when the leases on
+    /// a list that are out now are over, in milliseconds since 1970.
     pub(super) fn revoke(
         &self,
         owner: &UserId,
-        id: &TokenId,
-        now: Timestamp,
-    ) -> Result<Option<TokenRecord>> {
-        let Some(record) = self.read(owner, id, now)? else {
-            return Ok(None);
+        which: Which,
+        now_ms: u64,
+        clear_at: impl Fn(u32) -> u64,
+    ) -> Result<Revoked> {
+        let now = Timestamp::from_millis(now_ms);
+        let ids = match which {
+            Which::Ids(ids) => ids,
+            Which::Active => self.active(owner, now)?,
         };
-        if record.revoked_at.is_some() {
-            return Ok(Some(record));
+        let mut revoked = Revoked {
+            records: Vec::new(),
+            unknown: Vec::new(),
+            effective_ms: 0,
+            waited_ms: 0,
+        };
+        // One new version for each list, however many of its tokens end.
+        let mut versions = BTreeMap::new();
+        for id in ids {
+            let mark: Option<Mark> = self.first(
+                "SELECT list, effective_ms FROM tokens WHERE id = ? AND owner = ?",
+                vec![id.as_str().into(), owner.as_str().into()],
+            )?;
+            let effective_ms = match mark {
+                None => {
+                    revoked.unknown.push(id);
+                    continue;
+                }
+                Some(Mark {
+                    effective_ms: Some(since),
+                    ..
+                }) => since,
+                Some(Mark { list, .. }) => {
+                    let version = match versions.get(&list) {
+                        Some(version) => *version,
+                        None => *versions.entry(list).or_insert(self.next_version(list)?),
+                    };
+                    let effective_ms = clear_at(list).max(now_ms);
+                    self.run(
+                        "UPDATE tokens SET revoked_at = ?, changed = ?, effective_ms = ? WHERE id = ?",
+                        vec![
+                            seconds(now)?,
+                            integer(version)?,
+                            integer(effective_ms)?,
+                            id.as_str().into(),
+                        ],
+                    )?;
+                    effective_ms
+                }
+            };
+            revoked.effective_ms = revoked.effective_ms.max(effective_ms);
+            revoked.records.extend(self.read(owner, &id, now)?);
         }
-        self.run(
-            "UPDATE lists SET version = version + 1 WHERE list = (SELECT list FROM tokens WHERE id = ?)",
-            vec![id.as_str().into()],
-        )?;
-        self.run(
-            "UPDATE tokens SET revoked_at = ?,
-                changed = (SELECT version FROM lists WHERE lists.list = tokens.list)
-             WHERE id = ?",
-            vec![seconds(now)?, id.as_str().into()],
-        )?;
-        self.read(owner, id, now)
+        if revoked.records.is_empty() {
+            revoked.effective_ms = now_ms;
+        }
+        Ok(revoked)
     }
 
-    /// The status of a place; None where no token is.
-    pub(super) fn status(&self, list: u32, idx: u32) -> Result<Option<Status>> {
-        let found: Option<Number> = self.first(
-            "SELECT revoked_at IS NOT NULL AS number FROM tokens WHERE list = ? AND idx = ?",
-            vec![i64::from(list).into(), i64::from(idx).into()],
+    /// The active tokens of a user.
+    fn active(&self, owner: &UserId, now: Timestamp) -> Result<Vec<TokenId>> {
+        let rows: Vec<Id> = self.all(
+            "SELECT id FROM tokens WHERE owner = ? AND revoked_at IS NULL AND expires_at > ?",
+            vec![owner.as_str().into(), seconds(now)?],
         )?;
-        Ok(found.map(|row| {
-            if row.number == 0 {
-                Status::Valid
-            } else {
-                Status::Invalid
-            }
-        }))
+        Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
-    pub(super) fn has_list(&self, list: u32) -> Result<bool> {
-        let found: Option<Number> = self.first(
-            "SELECT 1 AS number FROM lists WHERE list = ?",
+    fn next_version(&self, list: u32) -> Result<u64> {
+        self.run(
+            "UPDATE lists SET version = version + 1 WHERE list = ?",
             vec![i64::from(list).into()],
         )?;
-        Ok(found.is_some())
+        self.version(list)?
+            .ok_or_else(|| Error::RustError("a token is in no list".to_owned()))
     }
 
-    /// The list as it is now; one that is not there is version 0 of an empty one.
-    pub(super) fn snapshot(&self, list: u32) -> Result<Snapshot> {
-        let list_number = Value::from(i64::from(list));
-        let version: Option<Number> = self.first(
-            "SELECT version AS number FROM lists WHERE list = ?",
-            vec![list_number.clone()],
+    /// The version of a list; None: there is none of that number, or it is retired.
+    pub(super) fn version(&self, list: u32) -> Result<Option<u64>> {
+        let found: Option<Number> = self.first(
+            "SELECT version AS number FROM lists WHERE list = ? AND retired_at IS NULL",
+            vec![i64::from(list).into()],
         )?;
-        let revoked: Vec<Revoked> = self.all(
-            "SELECT idx FROM tokens WHERE list = ? AND changed IS NOT NULL",
-            vec![list_number],
-        )?;
-        let mut list = StatusList::ours();
-        for Revoked { idx } in revoked {
-            list.set(idx, Status::Invalid);
+        Ok(found.map(|row| row.number))
+    }
+
+    /// What somebody lacks of a list who knows the version `since` of it.
+    pub(super) fn content(&self, list: u32, version: u64, since: Option<u64>) -> Result<Content> {
+        match since {
+            Some(since) if since == version => Ok(Content::Changes {
+                since,
+                changes: Vec::new(),
+            }),
+            // A version that is not ours yet: the storage is older than what was told of it.
+            Some(since) if since < version => {
+                let limit = i64::try_from(MAX_CHANGES).unwrap_or_default() + 1;
+                let rows: Vec<Place> = self.all(
+                    "SELECT idx FROM tokens WHERE list = ? AND changed > ? LIMIT ?",
+                    vec![
+                        i64::from(list).into(),
+                        integer(since)?,
+                        Value::try_from_i64(limit)?,
+                    ],
+                )?;
+                if rows.len() > MAX_CHANGES {
+                    return Ok(Content::Whole(self.bits(list)?.encode()));
+                }
+                let changes = rows.into_iter().map(|row| (row.idx, Status::Invalid));
+                Ok(Content::Changes {
+                    since,
+                    changes: changes.collect(),
+                })
+            }
+            _ => Ok(Content::Whole(self.bits(list)?.encode())),
         }
-        Ok(Snapshot {
-            list,
-            version: version.map_or(0, |row| row.number),
-        })
     }
 
-    /// Lists that KV does not have as they are now, with their versions.
-    pub(super) fn unpublished(&self) -> Result<Vec<(u32, u64)>> {
-        let rows: Vec<Unpublished> = self.all(
-            "SELECT list, version FROM lists WHERE published IS NULL OR published < version",
-            vec![],
+    /// The list as it is now; None as with [`Self::version`].
+    pub(super) fn snapshot(&self, list: u32) -> Result<Option<Snapshot>> {
+        let Some(version) = self.version(list)? else {
+            return Ok(None);
+        };
+        let list = self.bits(list)?;
+        Ok(Some(Snapshot { list, version }))
+    }
+
+    fn bits(&self, list: u32) -> Result<StatusList> {
+        let revoked: Vec<Place> = self.all(
+            "SELECT idx FROM tokens WHERE list = ? AND changed IS NOT NULL",
+            vec![i64::from(list).into()],
         )?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (row.list, row.version))
-            .collect())
+        let mut bits = StatusList::ours();
+        for Place { idx } in revoked {
+            bits.set(idx, Status::Invalid);
+        }
+        Ok(bits)
     }
 
-    pub(super) fn has_unpublished(&self) -> Result<bool> {
-        self.unpublished().map(|lists| !lists.is_empty())
+    /// Writes down who used their tokens. Forward only, and not beyond now: edges have clocks of
+    /// their own, and what they tell may come late.
+    pub(super) fn note(&self, list: u32, usage: &[Usage], now: Timestamp) -> Result<()> {
+        for Usage { idx, at, address } in usage {
+            let at = seconds(now.min(*at))?;
+            self.run(
+                "UPDATE tokens SET last_used_at = ?, last_used_address = ?
+                 WHERE list = ? AND idx = ? AND coalesce(last_used_at, -1) < ?",
+                vec![
+                    at.clone(),
+                    address.map(|address| address.to_string()).into(),
+                    i64::from(list).into(),
+                    i64::from(*idx).into(),
+                    at,
+                ],
+            )?;
+        }
+        Ok(())
     }
 
-    pub(super) fn mark_published(&self, list: u32, version: u64) -> Result<()> {
-        let version =
-            i64::try_from(version).map_err(|error| Error::RustError(error.to_string()))?;
+    /// The longest lease that may be out, in milliseconds.
+    pub(super) fn longest_lease(&self) -> Result<u64> {
+        let found: Option<Number> =
+            self.first("SELECT longest_lease AS number FROM registry", vec![])?;
+        Ok(found.map_or(0, |row| row.number))
+    }
+
+    pub(super) fn set_longest_lease(&self, length: u64) -> Result<()> {
         self.run(
-            "UPDATE lists SET published = ? WHERE list = ?",
-            vec![Value::try_from_i64(version)?, i64::from(list).into()],
+            "UPDATE registry SET longest_lease = ?",
+            vec![integer(length)?],
+        )
+    }
+
+    /// The lists that somebody may still need.
+    pub(super) fn lists(&self) -> Result<Vec<Published>> {
+        self.all(
+            "SELECT list, version, published, published_at, last_expiry,
+                (SELECT count(*) FROM lists AS other WHERE other.list > lists.list) AS newer
+             FROM lists WHERE retired_at IS NULL ORDER BY list",
+            vec![],
+        )
+    }
+
+    pub(super) fn mark_published(&self, list: u32, version: u64, now: Timestamp) -> Result<()> {
+        self.run(
+            "UPDATE lists SET published = ?, published_at = ? WHERE list = ?",
+            vec![integer(version)?, seconds(now)?, i64::from(list).into()],
+        )
+    }
+
+    pub(super) fn retire(&self, list: u32, now: Timestamp) -> Result<()> {
+        self.run(
+            "UPDATE lists SET retired_at = ? WHERE list = ?",
+            vec![seconds(now)?, i64::from(list).into()],
         )
     }
 
@@ -322,7 +474,10 @@ impl Store {
 }
 
 fn seconds(time: Timestamp) -> Result<Value> {
-    let seconds =
-        i64::try_from(time.seconds()).map_err(|error| Error::RustError(error.to_string()))?;
-    Value::try_from_i64(seconds)
+    integer(time.seconds())
+}
+
+fn integer(value: u64) -> Result<Value> {
+    let value = i64::try_from(value).map_err(|error| Error::RustError(error.to_string()))?;
+    Value::try_from_i64(value)
 }

@@ -2,10 +2,9 @@
 
 use patrol::{
     keys::KeySet,
-    status_list::{self, Status},
-    time::Timestamp,
+    status_list::{self, Status, StatusListId},
 };
-use patrol_e2e::{Answer, User, call, client::client, now, shared, until};
+use patrol_e2e::{Answer, User, call, client::client, shared, until};
 use reqwest::Method;
 use serde_json::Value;
 use std::{
@@ -95,15 +94,15 @@ async fn the_status_list_in_kv_is_the_one_that_is_served() {
     assert_eq!(ada.revoke(&made.id).await.status, 200);
     let jwks = client().get(format!("{}/.well-known/jwks.json", system.base));
     let keys = KeySet::from_jwks(&Answer::to(jwks).await.body.to_string()).unwrap();
+    let id = StatusListId::from_uri(&system.base, uri).unwrap();
     // The local KV keeps each value in a file of its own.
     let kv = system.state().join("v3/kv");
     until("KV knows of the revocation", || async {
-        let now = Timestamp::from_seconds(now());
         files(&kv)
             .iter()
             .filter_map(|file| fs::read_to_string(file).ok())
-            .filter_map(|text| status_list::verify(&text, uri, now, &keys).ok())
-            .find(|(snapshot, _)| snapshot.list.get(idx) == Some(Status::Invalid))
+            .filter_map(|text| status_list::verify(&text, id, &system.base, &keys).ok())
+            .find(|signed| signed.snapshot.list.get(idx) == Some(Status::Invalid))
     })
     .await;
 }

@@ -13,7 +13,7 @@ const ASSETS: &str = "ASSETS";
 const KEPT: &[&str] = &["Content-Type", "ETag"];
 
 /// `GET` of a file of the page.
-pub(crate) async fn answer(file: File<'_>, request: &Request, env: &Env) -> Outcome {
+pub(crate) async fn answer(file: &File<'_>, request: &Request, env: &Env) -> Outcome {
     let asked = Headers::new();
     // Only a file that may be kept can still be there.
     if let Some(tag) = request.headers().get("If-None-Match")? {
