@@ -8,5 +8,5 @@ pub mod client;
 pub mod system;
 pub mod wire;
 
-pub use client::{Answer, Made, User, call, now};
+pub use client::{Answer, Made, User, call, now, read_claims};
 pub use system::{System, in_time, shared, until};

@@ -6,6 +6,8 @@ mod origin;
 mod promise;
 mod rbac_off;
 mod restart;
+mod revocation;
+mod status_list;
 mod streaming;
 mod traces;
 mod wire;
