@@ -13,7 +13,8 @@
 //! 2. A [`registry`] keeps the record and gives the token a place in a [`status_list`].
 //! 3. [`token::claims`] signs it with the first of the [`keys`], by way of [`jws`].
 //! 4. A program sends it with every request; [`bearer`] takes it out of the header,
-//!    [`token::verify`] checks it, and [`verdict`] decides whether the request may go on.
+//!    [`token::verify`] checks it, and [`verdict`] decides whether the request may go on;
+//!    [`memory`] is how an edge does all of that without asking anyone.
 //! 5. The owner revokes it; the registry answers when no edge accepts it any more. [`lease`] says
 //!    when that is, [`revocation`] what an edge knows meanwhile, [`renewal`] when it asks, and
 //!    [`usage`] what it tells when it does.
@@ -29,6 +30,7 @@ pub mod identity;
 pub mod jws;
 pub mod keys;
 pub mod lease;
+pub mod memory;
 pub mod page;
 pub mod policy;
 pub mod problem;

@@ -55,6 +55,17 @@ impl UsageLog {
         self.waiting.len() == 1
     }
 
+    /// Would [`Self::note`] note something?
+    pub fn is_news(&self, idx: u32, at: Timestamp) -> bool {
+        let this_minute = at.seconds() / 60 == self.minute;
+        !(this_minute && self.noted.contains(&idx)) && self.waiting.len() < MAX_ENTRIES
+    }
+
+    /// Is there nothing to tell?
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Takes what is to be told.
     pub fn take(&mut self) -> Vec<Usage> {
         std::mem::take(&mut self.waiting)

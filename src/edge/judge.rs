@@ -1,16 +1,22 @@
-//! Gathers the facts about a request, asks for the verdict, keeps what is needed of it.
+//! Judges a request: asks memory for the verdict, and fetches what it lacks.
 
-use crate::{keys, revocation, runtime::Event};
-use patrol::{
-    bearer,
-    identity::{OrganizationId, TokenId, UserId},
-    policy::POLICY,
-    token::{Token, TokenError, Verifier},
-    verdict::{self, Denial, Permit, Request as Asked, Revocation},
+use crate::{
+    isolate::{Answers, with_memory},
+    refresh,
+    runtime::Event,
 };
+use patrol::{
+    identity::{OrganizationId, TokenId},
+    memory::{self, Asked, Verdict},
+    policy::POLICY,
+    token::{Grant, Token, cache::Verified},
+    verdict::{Denial, Request as AskedFor},
+};
+use patrol_platform::clock;
 use std::{net::IpAddr, rc::Rc};
+use wasm_bindgen::JsValue;
 use web_sys::{Headers, Request};
-use worker::{Result, console_error};
+use worker::Result;
 
 /// What becomes of a request.
 pub(crate) enum Judgement {
@@ -27,36 +33,55 @@ pub(crate) struct Refusal {
     pub(crate) route: Option<&'static str>,
 }
 
+impl Refusal {
+    pub(crate) fn new(
+        denial: Denial,
+        token: Option<&Verified<Answers>>,
+        asked: &AskedFor<'_>,
+    ) -> Self {
+        // For the log alone: an allowed request pays for the one look-up of the verdict.
+        let route = POLICY.route(asked.method, asked.path);
+        Self {
+            denial,
+            token: token.map(|verified| verified.token.id.clone()),
+            route: route.map(|route| route.path),
+        }
+    }
+}
+
 /// In whose name an allowed request goes on.
 pub(crate) struct Identity {
-    subject: UserId,
-    organization: Option<OrganizationId>,
-    scopes: Option<String>,
-    token: TokenId,
+    verified: Rc<Verified<Answers>>,
+    organization: Option<usize>,
 }
 
 /// Names that begin like this tell the upstream who calls; nobody else may send them.
 pub(crate) const IDENTITY_PREFIX: &str = "x-patrol-";
 
 impl Identity {
-    fn new(permit: &Permit<'_>) -> Self {
-        Self {
-            subject: permit.token.owner.clone(),
-            organization: permit.organization.cloned(),
-            scopes: permit.scopes().map(str::to_owned),
-            token: permit.token.id.clone(),
-        }
+    fn token(&self) -> &Token {
+        &self.verified.token
+    }
+
+    fn organization(&self) -> Option<&OrganizationId> {
+        self.token().organizations.get(self.organization?)
+    }
+
+    /// The answer that is kept for it; made when it is first needed.
+    pub(crate) fn answer(&self, make: impl FnOnce() -> Result<JsValue>) -> Result<JsValue> {
+        self.verified.extra.get_or_make(self.organization, make)
     }
 
     /// Writes the identity headers.
     pub(crate) fn set_on(&self, headers: &Headers) -> Result<()> {
-        headers.set("X-Patrol-Subject", self.subject.as_str())?;
-        headers.set("X-Patrol-Token-Id", self.token.as_str())?;
-        if let Some(organization) = &self.organization {
+        let token = self.token();
+        headers.set("X-Patrol-Subject", token.owner.as_str())?;
+        headers.set("X-Patrol-Token-Id", token.id.as_str())?;
+        if let Some(organization) = self.organization() {
             headers.set("X-Patrol-Organization", organization.as_str())?;
         }
-        if let Some(scopes) = &self.scopes {
-            headers.set("X-Patrol-Scopes", scopes)?;
+        if let Grant::Scopes { claim, .. } = &token.grant {
+            headers.set("X-Patrol-Scopes", claim)?;
         }
         Ok(())
     }
@@ -67,7 +92,7 @@ impl Identity {
 pub(crate) enum Client {
     /// It called this Worker: the platform names it.
     Direct,
-    /// It called the proxy that asks: the proxy names it last (Forwarded, in its older form).
+    /// It called the proxy that asks: the proxy names it last.
     BehindProxy,
 }
 
@@ -77,78 +102,62 @@ impl Client {
             Self::Direct => "CF-Connecting-IP",
             Self::BehindProxy => "X-Forwarded-For",
         };
-        let value = headers.get(name).ok()??;
-        value.rsplit(',').next()?.trim().parse().ok()
+        last_address(&headers.get(name).ok()??)
+    }
+}
+
+/// The last address in a header, which the nearest proxy wrote.
+pub(crate) fn last_address(header: &str) -> Option<IpAddr> {
+    header.rsplit(',').next()?.trim().parse().ok()
+}
+
+impl From<(Verdict<Answers>, &AskedFor<'_>)> for Judgement {
+    fn from((verdict, asked): (Verdict<Answers>, &AskedFor<'_>)) -> Self {
+        match (verdict.result, verdict.token) {
+            (Ok(allowed), Some(verified)) => Self::Allow(Identity {
+                verified,
+                organization: allowed.organization,
+            }),
+            // Nobody is allowed anything without a token.
+            (Ok(_), None) => Self::Deny(Refusal::new(Denial::TokenMissing, None, asked)),
+            (Err(denial), token) => Self::Deny(Refusal::new(denial, token.as_deref(), asked)),
+        }
     }
 }
 
 /// Judges a request by the token that it carries.
 pub(crate) async fn judge(
     request: &Request,
-    asked: &Asked<'_>,
+    asked: &AskedFor<'_>,
     client: Client,
     event: Event<'_>,
 ) -> Result<Judgement> {
-    let deny = |denial, token| {
-        // For the log alone: an allowed request pays for the one look-up of the verdict.
-        let route = POLICY
-            .route(asked.method, asked.path)
-            .map(|route| route.path);
-        Ok(Judgement::Deny(Refusal {
-            denial,
-            token,
-            route,
-        }))
-    };
-
-    // 1. The header.
     let header = request.headers().get("Authorization")?;
-    let text = match bearer::parse(header.as_deref()) {
-        Ok(text) => text,
-        Err(error) => return deny(error.into(), None),
-    };
-
-    // 2. Form, signature, issuer, audience.
-    let verifier = match keys::verifier(event.env, event.settings).await {
-        Ok(verifier) => verifier,
-        Err(error) => {
-            console_error!("edge: keys: {error}");
-            return deny(Denial::RevocationUnavailable, None);
+    let mut progress = Asked::default();
+    loop {
+        let outcome =
+            with_memory(|memory| memory.judge(asked, header.as_deref(), clock(), &mut progress));
+        match outcome {
+            None => {
+                let denial = Denial::RevocationUnavailable;
+                return Ok(Judgement::Deny(Refusal::new(denial, None, asked)));
+            }
+            Some(memory::Judgement::Incomplete(missing, step)) => {
+                refresh::fetch(missing, step, event).await;
+            }
+            Some(memory::Judgement::Complete(verdict)) => {
+                if let Some(missing) = verdict.behind {
+                    refresh::fetch_behind(missing, event);
+                }
+                if let Some(used) = verdict.used {
+                    let address = || client.address(&request.headers());
+                    if with_memory(|memory| refresh::note_use(memory, used, address)) == Some(true)
+                    {
+                        refresh::tell_behind(used.list, event);
+                    }
+                }
+                return Ok((verdict, asked).into());
+            }
         }
-    };
-    let token = match verify(text, &verifier, event).await {
-        Ok(token) => token,
-        Err(error) => return deny(error.into(), None),
-    };
-
-    // 3. Its status; a token whose time is over needs none.
-    let revocation = match verdict::check_times(&token, asked.now) {
-        Ok(()) => revocation::status(&token, event).await,
-        Err(_) => Revocation::Unavailable,
-    };
-
-    // 4. The verdict.
-    let verdict = verdict::authorize(asked, &token, revocation, &POLICY);
-    if verdict.as_ref().err().is_none_or(Denial::is_authenticated) {
-        revocation::note_use(&token, event, || client.address(&request.headers()));
-    }
-    match verdict {
-        Ok(permit) => Ok(Judgement::Allow(Identity::new(&permit))),
-        Err(denial) => deny(denial, Some(token.id)),
-    }
-}
-
-/// Verifies the token, a second time with newer keys when the first ones do not fit.
-async fn verify(
-    text: &str,
-    verifier: &Rc<Verifier>,
-    event: Event<'_>,
-) -> std::result::Result<Token, TokenError> {
-    match verifier.verify(text) {
-        Err(TokenError::Key) => match keys::newer(verifier, event.env, event.settings).await {
-            Some(newer) => newer.verify(text),
-            None => Err(TokenError::Key),
-        },
-        result => result,
     }
 }

@@ -13,11 +13,14 @@
     clippy::indexing_slicing
 )]
 
+pub mod at_once;
 mod forward;
+mod isolate;
 mod judge;
 mod keys;
+mod lists;
+mod refresh;
 mod refuse;
-mod revocation;
 mod runtime;
 mod settings;
 
@@ -38,7 +41,11 @@ use worker::{Context, Env, Result, console_error, event};
 /// Only when the runtime cannot even make an answer.
 #[event(fetch)]
 pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    let settings = match Settings::get(&env) {
+    let prepared = Settings::get(&env).and_then(|settings| {
+        isolate::prepare(settings)?;
+        Ok(settings)
+    });
+    let settings = match prepared {
         Ok(settings) => settings,
         Err(error) => {
             console_error!("edge: {error}");

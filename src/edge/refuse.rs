@@ -4,30 +4,39 @@ use crate::judge::Refusal;
 use patrol::{
     policy::POLICY,
     problem::{MEDIA_TYPE, Problem},
+    verdict::Denial,
 };
 use web_sys::{Headers, Response, ResponseInit};
 use worker::{Result, console_log};
 
 /// Refuses a request for its token.
 pub(crate) fn denial(refusal: &Refusal) -> Result<Response> {
-    let denial = &refusal.denial;
+    log(refusal);
+    let (body, headers) = parts(&refusal.denial)?;
+    respond(&body, refusal.denial.status(), &headers)
+}
+
+/// Writes the one line.
+pub(crate) fn log(refusal: &Refusal) {
     let log = serde_json::json!({
         "event": "denied",
-        "code": denial.code(),
+        "code": refusal.denial.code(),
         "token": refusal.token,
         "route": refusal.route,
     });
     console_log!("{log}");
-    let response = problem(&denial.problem(&POLICY))?;
+}
+
+/// Body and headers of a refusal.
+pub(crate) fn parts(denial: &Denial) -> Result<(String, Headers)> {
+    let headers = headers()?;
     if let Some(challenge) = denial.challenge(&POLICY) {
-        response.headers().set("WWW-Authenticate", &challenge)?;
+        headers.set("WWW-Authenticate", &challenge)?;
     }
     if let Some(seconds) = denial.retry_after() {
-        response
-            .headers()
-            .set("Retry-After", &seconds.to_string())?;
+        headers.set("Retry-After", &seconds.to_string())?;
     }
-    Ok(response)
+    Ok((denial.problem(&POLICY).to_json(), headers))
 }
 
 /// Forward-auth was asked about nothing.
@@ -71,14 +80,19 @@ pub(crate) fn misconfigured() -> Result<Response> {
 }
 
 fn problem(problem: &Problem) -> Result<Response> {
+    respond(&problem.to_json(), problem.status, &headers()?)
+}
+
+fn headers() -> Result<Headers> {
     let headers = Headers::new()?;
     headers.set("Content-Type", MEDIA_TYPE)?;
     headers.set("Cache-Control", "no-store")?;
+    Ok(headers)
+}
+
+fn respond(body: &str, status: u16, headers: &Headers) -> Result<Response> {
     let init = ResponseInit::new();
-    init.set_status(problem.status);
-    init.set_headers(&headers);
-    Ok(Response::new_with_opt_str_and_init(
-        Some(&problem.to_json()),
-        &init,
-    )?)
+    init.set_status(status);
+    init.set_headers(headers);
+    Ok(Response::new_with_opt_str_and_init(Some(body), &init)?)
 }

@@ -5,6 +5,7 @@
 //! now, and for what, is decided per request by [`crate::verdict`], because times,
 //! revocation and scopes change their answer while the signature does not.
 
+pub mod cache;
 pub mod claims;
 pub mod verify;
 

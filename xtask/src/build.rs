@@ -192,12 +192,24 @@ pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
     say(format_args!("{worker}: building"));
     // A build that fails halfway must not look complete.
     let _ = fs::remove_file(&stamp);
+    match worker {
+        Worker::Edge => edge(plan, &folder)?,
+        Worker::Origin => origin(plan, &folder)?,
+    }
+    let entry = folder.join("index.js");
+    if !entry.exists() {
+        bail!("there is no {}", entry.display());
+    }
+    fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// The origin as worker-build makes it: Durable Objects need its entry.
+fn origin(plan: &Plan, folder: &Path) -> Result<()> {
     let mut command = child::command(cargo_tool("worker-build")?)?;
     command
         .current_dir(root()?)
-        .arg(Path::new("src").join(worker.name()))
-        .args(["--release", "--out-dir"])
-        .arg(&folder)
+        .args(["src/origin", "--release", "--out-dir"])
+        .arg(folder)
         .env("PATH", tools::search_path()?)
         .env("CARGO_TARGET_DIR", &plan.target)
         .env("WASM_BINDGEN_BIN", cargo_tool("wasm-bindgen")?)
@@ -206,18 +218,93 @@ pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
     if let Some(policy) = &plan.policy {
         command.env(POLICY, policy);
     }
-    child::run(&mut command, &format!("the build of the {worker} Worker"))?;
-    let entry = folder.join("index.js");
-    if !entry.exists() {
-        bail!("worker-build made no {}", entry.display());
+    child::run(&mut command, "the build of the origin Worker")
+}
+
+/// The edge with an entry of its own, `entry.js`: the one that worker-build generates costs a
+/// good part of what a request may take.
+fn edge(plan: &Plan, folder: &Path) -> Result<()> {
+    let parts = folder.join("parts");
+    // What an earlier build left could be bundled again.
+    let _ = fs::remove_dir_all(folder);
+    let built = compile("patrol-edge", "release", plan)?;
+    let mut bindgen = child::command(cargo_tool("wasm-bindgen")?)?;
+    bindgen
+        .args(["--target", "module", "--out-name", "index"])
+        .arg("--no-typescript")
+        // By these two a module that has crashed is started anew.
+        .arg("--experimental-reset-state-function")
+        .arg("--force-enable-abort-handler")
+        .arg("--out-dir")
+        .arg(&parts)
+        .arg(built);
+    child::run(&mut bindgen, "wasm-bindgen")?;
+    let module = folder.join("index_bg.wasm");
+    wasm_opt("-O3", &parts.join("index_bg.wasm"), &module)?;
+
+    // The runtime imports a module as it is, without the proposed `source`.
+    let glue = parts.join("index.js");
+    let made = fs::read_to_string(&glue).with_context(|| format!("no {}", glue.display()))?;
+    let text = made.replacen("import source wasmModule", "import wasmModule", 1);
+    if text == made {
+        bail!("wasm-bindgen's glue imports the module in a way that is not known here");
     }
-    fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
+    fs::write(&glue, text).with_context(|| format!("cannot write {}", glue.display()))?;
+    let entry = parts.join("entry.js");
+    fs::copy(root()?.join("src/edge/entry.js"), &entry).context("cannot copy the entry")?;
+
+    let mut esbuild = child::command(npm_tool("esbuild")?)?;
+    esbuild
+        .env("PATH", tools::search_path()?)
+        .arg(&entry)
+        .args([
+            "--bundle",
+            "--format=esm",
+            "--minify",
+            "--log-level=warning",
+        ])
+        .args(["--external:./index_bg.wasm", "--external:cloudflare:*"])
+        .arg(format!("--outfile={}", folder.join("index.js").display()));
+    child::run(&mut esbuild, "esbuild")?;
+    fs::remove_dir_all(&parts).with_context(|| format!("cannot remove {}", parts.display()))?;
+    let (raw, packed) = sizes(&[module, folder.join("index.js")])?;
+    say(format_args!("edge: {raw} KB, {packed} KB with gzip"));
+    Ok(())
+}
+
+/// Compiles a crate to WebAssembly and says where the module is.
+fn compile(package: &str, profile: &str, plan: &Plan) -> Result<PathBuf> {
+    let mut cargo = child::command("cargo")?;
+    cargo
+        .current_dir(root()?)
+        .args(["build", "--quiet", "--package", package])
+        .args(["--profile", profile, "--target", tools::WASM])
+        // Lets the futures of wasm-bindgen be those of js-sys, as worker-build does.
+        .env("WASM_BINDGEN_USE_JS_SYS", "1")
+        .env("CARGO_TARGET_DIR", &plan.target);
+    if let Some(policy) = &plan.policy {
+        cargo.env(POLICY, policy);
+    }
+    child::run(&mut cargo, &format!("the build of {package}"))?;
+    let name = format!("{}.wasm", package.replace('-', "_"));
+    Ok(plan.target.join(tools::WASM).join(profile).join(name))
+}
+
+fn wasm_opt(level: &str, from: &Path, to: &Path) -> Result<()> {
+    let mut opt = child::command(npm_tool("wasm-opt")?)?;
+    opt.env("PATH", tools::search_path()?)
+        .arg(level)
+        .args(FEATURES)
+        .arg("-o")
+        .args([to, from]);
+    child::run(&mut opt, "wasm-opt")
 }
 
 /// What the Rust compiler itself emits for the target, and so what wasm-opt may: it knows more
-/// than browsers do, as compact imports, which none of them loads without a flag.
-const BROWSER_FEATURES: [&str; 6] = [
+/// than browsers and workerd do, as compact imports, which none of them loads without a flag.
+const FEATURES: [&str; 7] = [
     "--enable-bulk-memory",
+    "--enable-exception-handling",
     "--enable-multivalue",
     "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int",
@@ -237,17 +324,7 @@ pub(crate) fn form(plan: &Plan) -> Result<()> {
     say("form: building");
     // A build that fails halfway must not look complete.
     let _ = fs::remove_file(&stamp);
-    let mut cargo = child::command("cargo")?;
-    cargo
-        .current_dir(root()?)
-        .args(["build", "--quiet", "--package", "patrol-form"])
-        .args(["--profile", "form", "--target", tools::WASM])
-        .env("CARGO_TARGET_DIR", &plan.target);
-    if let Some(policy) = &plan.policy {
-        cargo.env(POLICY, policy);
-    }
-    child::run(&mut cargo, "the build of the form")?;
-    let built = plan.target.join(tools::WASM).join("form/patrol_form.wasm");
+    let built = compile("patrol-form", "form", plan)?;
     let mut bindgen = child::command(cargo_tool("wasm-bindgen")?)?;
     bindgen
         .args(["--target", "web", "--out-name", "form", "--out-dir"])
@@ -255,13 +332,7 @@ pub(crate) fn form(plan: &Plan) -> Result<()> {
         .arg(built);
     child::run(&mut bindgen, "wasm-bindgen")?;
     let module = plan.form.join("form_bg.wasm");
-    let mut opt = child::command(npm_tool("wasm-opt")?)?;
-    opt.env("PATH", tools::search_path()?)
-        .arg("-Oz")
-        .args(BROWSER_FEATURES)
-        .arg("-o")
-        .args([&module, &module]);
-    child::run(&mut opt, "wasm-opt")?;
+    wasm_opt("-Oz", &module, &module)?;
     let (raw, packed) = sizes(&[module, plan.form.join("form.js")])?;
     say(format_args!(
         "form: {raw} KB, {packed} KB as a browser loads it (gzip)"

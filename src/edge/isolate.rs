@@ -1,0 +1,60 @@
+//! The memory of this isolate: made on its first request, shared by all of its requests.
+
+use crate::settings::Settings;
+use patrol::{memory::Memory, policy::POLICY, token::cache::CacheKey};
+use std::cell::RefCell;
+use wasm_bindgen::JsValue;
+use worker::{Error, Result};
+
+/// What is kept with each verified token: the answers that allowed it something, by the
+/// organization that the request named. There are as many as the token has organizations.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(RefCell<Vec<(Option<usize>, JsValue)>>);
+
+impl Answers {
+    /// The answer for an organization, made when it is first needed.
+    pub(crate) fn get_or_make(
+        &self,
+        organization: Option<usize>,
+        make: impl FnOnce() -> Result<JsValue>,
+    ) -> Result<JsValue> {
+        let mut answers = self.0.borrow_mut();
+        if let Some((_, answer)) = answers.iter().find(|(named, _)| *named == organization) {
+            return Ok(answer.clone());
+        }
+        let answer = make()?;
+        answers.push((organization, answer.clone()));
+        Ok(answer)
+    }
+}
+
+thread_local! {
+    static MEMORY: RefCell<Option<Memory<Answers>>> = const { RefCell::new(None) };
+}
+
+/// Makes the memory, if this is the first request. Not earlier: the runtime gives random
+/// numbers to requests only.
+///
+/// # Errors
+/// The runtime has no random numbers.
+pub(crate) fn prepare(settings: &Settings) -> Result<()> {
+    MEMORY.with_borrow_mut(|memory| {
+        if memory.is_none() {
+            let mut random = [0; 16];
+            getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
+            *memory = Some(Memory::new(
+                settings.installation.public_url.clone(),
+                settings.installation.registries,
+                settings.freshness(),
+                &POLICY,
+                CacheKey::new(random),
+            ));
+        }
+        Ok(())
+    })
+}
+
+/// Acts on the memory; None before [`prepare`].
+pub(crate) fn with_memory<R>(act: impl FnOnce(&mut Memory<Answers>) -> R) -> Option<R> {
+    MEMORY.with_borrow_mut(|memory| memory.as_mut().map(act))
+}

@@ -1,0 +1,68 @@
+//! The status lists: snapshots from KV, leases from the registries.
+
+use crate::{isolate::with_memory, refresh::logged, runtime::in_time, settings::Settings};
+use patrol::{
+    registry::{Call, LeaseRequest, Reply, Usage},
+    revocation::Entry,
+    status_list::{self, StatusListId},
+};
+use patrol_platform::{STATUS, call_registry, clock};
+use std::time::Duration;
+use worker::{Env, Error, Result};
+
+/// How long KV may take: a whole list from the registry is not much slower.
+const KV_PATIENCE: Duration = Duration::from_millis(500);
+
+/// The longest that KV's own cache near the edge may keep a value, in seconds: its least.
+const KV_CACHE_SECONDS: u64 = 30;
+
+fn with_entry<R>(id: StatusListId, act: impl FnOnce(&mut Entry) -> R) -> Result<R> {
+    with_memory(|memory| act(memory.lists.entry(id, clock())))
+        .ok_or_else(|| Error::RustError("there is no memory".to_owned()))
+}
+
+/// A lease from the registry; for a list that was never seen, KV is asked first, which is near.
+pub(crate) async fn lease(
+    id: StatusListId,
+    usage: Vec<Usage>,
+    env: &Env,
+    settings: &Settings,
+) -> Result<()> {
+    if with_entry(id, |entry| entry.known.version())?.is_none() {
+        // Without it the registry gives all of the list.
+        let snapshot = in_time(KV_PATIENCE, snapshot(id, env, settings)).await;
+        logged(&id.path(), &snapshot);
+    }
+    let call = Call::Lease(LeaseRequest {
+        list: id.list,
+        since: with_entry(id, |entry| entry.known.version())?,
+        usage,
+    });
+    // The lease counts from before the question.
+    let asked_at = clock();
+    match call_registry(env, id.registry, call).await? {
+        Reply::Lease(answer) => with_entry(id, |entry| entry.known.receive(asked_at, &answer))?
+            .map_err(|_| Error::RustError("the lease does not fit what is known".to_owned())),
+        Reply::NotFound => Err(Error::RustError("the registry has no such list".to_owned())),
+        _ => Err(Error::RustError("an unexpected reply to lease".to_owned())),
+    }
+}
+
+/// The snapshot in KV, if there is one.
+pub(crate) async fn snapshot(id: StatusListId, env: &Env, settings: &Settings) -> Result<()> {
+    let kv = env.kv(STATUS)?;
+    let value = kv.get(&id.path()).cache_ttl(KV_CACHE_SECONDS).text();
+    let Some(text) = value.await? else {
+        return Ok(());
+    };
+    let issuer = &settings.installation.public_url;
+    let signed = with_memory(|memory| {
+        let keys = memory.keys()?;
+        Some(status_list::verify(&text, id, issuer, keys))
+    });
+    let signed = signed
+        .flatten()
+        .ok_or_else(|| Error::RustError("there are no keys for the snapshot".to_owned()))?
+        .map_err(|error| Error::RustError(format!("the snapshot in KV: {error:?}")))?;
+    with_entry(id, |entry| entry.known.learn(&signed))
+}

@@ -1,0 +1,136 @@
+//! Fetches what memory lacks, and tells what it has noted.
+//!
+//! What to ask, when, and whom to make wait is core's ([`patrol::memory`], [`patrol::renewal`]);
+//! here the questions go out. What goes wrong leaves memory as it was: the requests that needed
+//! the answer are refused.
+//!
+//! Requests that wait look at memory again and again, each with a timer of its own: an answer
+//! belongs to the request that asked, and the runtime forbids one request to wake another.
+
+use crate::{
+    isolate::{Answers, with_memory},
+    keys, lists,
+    runtime::{Event, in_time, look_again_until},
+    settings::Settings,
+};
+use patrol::{
+    memory::{Memory, Missing},
+    registry::{Call, Usage},
+    renewal::{PATIENCE, Renewal, Step},
+    revocation::Mode,
+    status_list::StatusListId,
+    token::StatusReference,
+    usage,
+};
+use patrol_platform::{call_registry, clock, now};
+use std::{net::IpAddr, time::Duration};
+use worker::{Delay, Env, Result, console_error};
+
+/// Fetches something, or waits for the request that fetches it.
+pub(crate) async fn fetch(missing: Missing, step: Step, event: Event<'_>) {
+    match step {
+        Step::Judge => {}
+        Step::Wait => {
+            look_again_until(|| with_renewal(missing, |renewal| !renewal.is_asked(clock()))).await;
+        }
+        Step::Ask | Step::JudgeAndAsk => {
+            begin(missing);
+            ask(missing, event.env, event.settings).await;
+        }
+    }
+}
+
+/// Fetches something behind the answer to a request.
+pub(crate) fn fetch_behind(missing: Missing, event: Event<'_>) {
+    begin(missing);
+    let (env, settings) = (event.env.clone(), event.settings);
+    event
+        .context
+        .wait_until(async move { ask(missing, &env, settings).await });
+}
+
+fn begin(missing: Missing) {
+    with_renewal(missing, |renewal| renewal.begin(clock()));
+}
+
+fn with_renewal<R: Default>(missing: Missing, act: impl FnOnce(&mut Renewal) -> R) -> R {
+    with_memory(|memory| match missing {
+        Missing::Keys => act(&mut memory.keys_renewal),
+        Missing::List(id) => act(&mut memory.lists.entry(id, clock()).renewal),
+    })
+    .unwrap_or_default()
+}
+
+async fn ask(missing: Missing, env: &Env, settings: &'static Settings) {
+    let answered = match missing {
+        Missing::Keys => logged("keys", &patient(keys::fetch(env, settings)).await),
+        Missing::List(id) => match settings.installation.mode {
+            Mode::Lease => {
+                let usage = take_usage(id);
+                let lease = patient(lists::lease(id, usage.clone(), env, settings));
+                let answered = logged(&id.path(), &lease.await);
+                if !answered {
+                    put_back_usage(id, usage);
+                }
+                answered
+            }
+            Mode::Kv { .. } => {
+                let snapshot = patient(lists::snapshot(id, env, settings));
+                logged(&id.path(), &snapshot.await)
+            }
+        },
+    };
+    with_renewal(missing, |renewal| renewal.end(clock(), answered));
+}
+
+async fn patient<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    in_time(Duration::from_millis(PATIENCE), work).await
+}
+
+/// Says whether it went well, and the log why not.
+pub(crate) fn logged<T>(what: &str, result: &Result<T>) -> bool {
+    if let Err(error) = result {
+        console_error!("edge: {what}: {error}");
+    }
+    result.is_ok()
+}
+
+fn take_usage(id: StatusListId) -> Vec<Usage> {
+    with_memory(|memory| memory.lists.entry(id, clock()).usage.take()).unwrap_or_default()
+}
+
+fn put_back_usage(id: StatusListId, usage: Vec<Usage>) {
+    with_memory(|memory| memory.lists.entry(id, clock()).usage.put_back(usage));
+}
+
+/// Notes a use. True: it is the first that waits, so [`tell_behind`] is to be called.
+pub(crate) fn note_use(
+    memory: &mut Memory<Answers>,
+    used: StatusReference,
+    address: impl FnOnce() -> Option<IpAddr>,
+) -> bool {
+    let entry = memory.lists.entry(used.list, clock());
+    entry.usage.note(used.idx, now(), address)
+}
+
+/// Tells the uses of a list's tokens behind the answer to a request, in a while: unless a
+/// renewal takes them along before.
+pub(crate) fn tell_behind(id: StatusListId, event: Event<'_>) {
+    let env = event.env.clone();
+    let delay = Duration::from_millis(usage::tell_after(event.settings.installation.mode));
+    event.context.wait_until(async move {
+        Delay::from(delay).await;
+        let usage = take_usage(id);
+        if usage.is_empty() {
+            return;
+        }
+        let call = Call::Used {
+            list: id.list,
+            usage: usage.clone(),
+        };
+        let told = patient(call_registry(&env, id.registry, call)).await;
+        if !logged(&id.path(), &told) {
+            put_back_usage(id, usage);
+        }
+    });
+}
