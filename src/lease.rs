@@ -51,9 +51,14 @@ pub const DEFAULT_LENGTH: u64 = 1_000;
 pub const LENGTHS: std::ops::RangeInclusive<u64> = 100..=30_000;
 
 /// What a holder does not use of a lease: room for two clocks that differ by up to a tenth while
-/// they count one lease.
+/// they count one lease, and that show whole milliseconds only.
 pub const fn margin(length: u64) -> u64 {
-    length / 10 + 1
+    length.div_ceil(10) + 1
+}
+
+/// When a lease of that length is over for a holder whose clock showed `asked_at` before it asked.
+pub const fn lease_end(asked_at: Instant, length: u64) -> Instant {
+    asked_at.plus(length.saturating_sub(margin(length)))
 }
 
 /// How long before its end a holder with traffic renews a lease, so that no request waits.
@@ -65,8 +70,11 @@ const fn renew_ahead(length: u64) -> u64 {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grantor {
     floor: Instant,
-    longest: u64,
     until: BTreeMap<u32, Instant>,
+    /// What was last given to be written down.
+    longest: u64,
+    /// The lengths that may be out, on any list, and when the last of each is over.
+    lengths: BTreeMap<u64, Instant>,
 }
 
 impl Grantor {
@@ -75,24 +83,30 @@ impl Grantor {
     pub fn restarted(now: Instant, longest: u64) -> Self {
         Self {
             floor: now.plus(longest),
-            longest,
             until: BTreeMap::new(),
+            longest,
+            lengths: BTreeMap::from([(longest, now.plus(longest))]),
         }
     }
 
     /// Grants a lease on a list. The answer must carry everything committed before this call.
     ///
     /// Gives a length that must be written down before the answer leaves, for the grantor's next
-    /// start: a longer one at once, a shorter one when no longer lease can be out any more.
+    /// start: a longer one at once, a shorter one when no longer lease can be out any more. If it
+    /// cannot be written down, this grantor must not be used again: it believes that it was.
     pub fn grant(&mut self, list: u32, now: Instant, length: u64) -> Option<u64> {
+        let end = now.plus(length);
         let until = self.until.entry(list).or_default();
-        *until = (*until).max(now.plus(length));
-        let news = length > self.longest || length < self.longest && now >= self.floor;
-        if !news {
-            return None;
-        }
-        self.longest = length;
-        Some(length)
+        *until = (*until).max(end);
+        // Longer ones must be over, not only end within this length: a lease that is counted in
+        // two parts, by two starts, can be off by more than the margin covers.
+        self.lengths.retain(|_, until| *until > now);
+        let until = self.lengths.entry(length).or_default();
+        *until = (*until).max(end);
+        let longest = self.lengths.last_key_value().map_or(length, |last| *last.0);
+        let news = longest != self.longest;
+        self.longest = longest;
+        news.then_some(longest)
     }
 
     /// When every lease on the list that is out now will be over: a change that is committed is
@@ -103,10 +117,11 @@ impl Grantor {
             .map_or(self.floor, |until| self.floor.max(*until))
     }
 
-    /// When every lease that may have been forgotten is over. What an earlier start of the
-    /// grantor has reckoned does not hold before: it was by another clock.
-    pub fn forgotten_until(&self) -> Instant {
-        self.floor
+    /// When a change on the list that was committed before is known to every holder. `recorded`
+    /// is what [`Self::clear_at`] said then, perhaps before a restart and by another clock: it
+    /// counts only between what this clock vouches for.
+    pub fn clear_since(&self, list: u32, recorded: Instant) -> Instant {
+        recorded.clamp(self.floor, self.clear_at(list))
     }
 }
 
@@ -194,7 +209,7 @@ impl Holder {
         if !builds_on_known {
             return Effect::Refused;
         }
-        let until = asked_at.plus(length.saturating_sub(margin(length)));
+        let until = lease_end(asked_at, length);
         if until > self.until {
             self.until = until;
             self.length = length;
@@ -259,7 +274,36 @@ mod tests {
         let mut grantor = Grantor::restarted(at(10), 500);
         assert_eq!(grantor.grant(0, at(11), 200), None, "500 may be out still");
         assert_eq!(grantor.grant(0, at(510), 200), Some(200));
-        assert_eq!(grantor.grant(0, at(511), 900), Some(900));
+        assert_eq!(grantor.grant(7, at(511), 900), Some(900));
+        assert_eq!(grantor.grant(0, at(512), 200), None, "900 is out on list 7");
+        assert_eq!(grantor.grant(0, at(1_300), 500), None);
+        assert_eq!(grantor.grant(0, at(1_411), 200), Some(500));
+        assert_eq!(grantor.grant(0, at(1_800), 200), Some(200));
+    }
+
+    #[test]
+    fn the_margin_covers_a_tenth_and_whole_milliseconds() {
+        for length in LENGTHS {
+            // The grantor has counted `length` when more than one less has passed by its clock;
+            // a clock that is slower by a tenth has counted nine tenths of that.
+            let used = lease_end(at(0), length).millis();
+            assert!(10 * used <= 9 * (length - 1), "{length}");
+        }
+        assert_eq!(margin(DEFAULT_LENGTH), 101);
+    }
+
+    #[test]
+    fn a_time_of_another_clock_counts_only_as_far_as_this_clock_vouches_for_it() {
+        let mut grantor = Grantor::restarted(at(10_000), L);
+        grantor.grant(0, at(10_500), L);
+        for (recorded, expected, why) in [
+            (9_000, 11_000, "that clock was behind"),
+            (11_200, 11_200, "this clock"),
+            (99_000, 11_500, "that clock was ahead"),
+        ] {
+            let found = grantor.clear_since(0, at(recorded));
+            assert_eq!(found, at(expected), "{why}");
+        }
     }
 
     #[test]
