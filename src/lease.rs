@@ -170,6 +170,11 @@ impl Holder {
         news
     }
 
+    /// Is the lease that was asked for then the newest of those that were taken?
+    pub fn is_newest(&self, asked_at: Instant, length: u64) -> bool {
+        lease_end(asked_at, length) >= self.until
+    }
+
     /// Forgets the lease, not the version.
     pub fn forget_lease(&mut self) {
         self.until = Instant::default();

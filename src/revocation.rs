@@ -146,7 +146,10 @@ impl KnownList {
             }
             (Effect::Known, _) => {}
         }
-        self.kids.clone_from(&answer.kids);
+        // An answer that comes late does not bring a removed key back.
+        if self.holder.is_newest(asked_at, answer.length) {
+            self.kids.clone_from(&answer.kids);
+        }
         Ok(())
     }
 
@@ -409,6 +412,18 @@ mod tests {
         let mut next = changes(1, 1, &[]);
         next.kids = vec!["key-2".to_owned()];
         list.receive(NOW, &next).unwrap();
+        assert_eq!(list.judge(&token(1), NOW, 0), Revocation::KeyRetired);
+    }
+
+    #[test]
+    fn a_removed_key_does_not_come_back_with_an_older_answer() {
+        let mut list = KnownList::default();
+        list.receive(NOW, &whole(1, &[])).unwrap();
+        let late = changes(1, 1, &[]);
+        let mut next = changes(1, 1, &[]);
+        next.kids = vec!["key-2".to_owned()];
+        list.receive(NOW.plus(200), &next).unwrap();
+        list.receive(NOW.plus(100), &late).unwrap();
         assert_eq!(list.judge(&token(1), NOW, 0), Revocation::KeyRetired);
     }
 

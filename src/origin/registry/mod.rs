@@ -83,22 +83,15 @@ impl DurableObject for Registry {
         let arrived = clock();
         let starts = self.number.get().is_none();
         let changes = matches!(message.call, Call::Create(_) | Call::Revoke { .. });
-        let mut reply = self.handle(message, settings)?;
+        let (mut reply, wait) = self.handle(message, settings)?;
         if starts || changes {
             // No await since the writes: one transaction with them.
             self.plan_alarm(settings, Instant::default()).await?;
         }
-        if let Reply::Revoked(Revoked {
-            effective_ms,
-            waited_ms,
-            ..
-        }) = &mut reply
+        if let Reply::Revoked(Revoked { waited_ms, .. }) = &mut reply
             && settings.installation.mode == Mode::Lease
         {
-            // A token that was revoked before this start has a time by another clock.
-            let forgotten =
-                self.with_grantor(self.store()?, |grantor| Ok(grantor.forgotten_until()))?;
-            wait_until(Instant::from_millis(*effective_ms).max(forgotten)).await;
+            wait_until(wait).await;
             *waited_ms = arrived.until(clock());
         }
         Response::ok(serde_json::to_string(&reply)?)
@@ -164,8 +157,19 @@ impl Registry {
             .map_err(|error| Error::RustError(format!("the registry's storage: {error}")))
     }
 
-    /// One call, from start to end without an await.
-    fn handle(&self, message: Message, settings: &Settings) -> Result<Reply> {
+    /// One call, from start to end without an await. Gives until when its answer has to wait.
+    fn handle(&self, message: Message, settings: &Settings) -> Result<(Reply, Instant)> {
+        let mut wait = Instant::default();
+        let reply = self.carry_out(message, settings, &mut wait)?;
+        Ok((reply, wait))
+    }
+
+    fn carry_out(
+        &self,
+        message: Message,
+        settings: &Settings,
+        wait: &mut Instant,
+    ) -> Result<Reply> {
         let store = self.store()?;
         let registry = message.registry;
         if self.number.get() != Some(registry) {
@@ -180,10 +184,10 @@ impl Registry {
                 Ok(found.map_or(Reply::NotFound, Reply::Record))
             }
             Call::Revoke { owner, which } => {
-                let revoked = self.with_grantor(store, |grantor| {
-                    let now = clock().millis();
-                    store.revoke(&owner, which, now, |list| grantor.clear_at(list).millis())
+                let (revoked, until) = self.with_grantor(store, |grantor| {
+                    store.revoke(&owner, which, clock(), grantor)
                 })?;
+                *wait = until;
                 Ok(Reply::Revoked(revoked))
             }
             Call::Lease(request) => self.lease(store, &request, settings),
@@ -247,12 +251,17 @@ impl Registry {
         store: &Store,
         act: impl FnOnce(&mut Grantor) -> Result<T>,
     ) -> Result<T> {
-        let mut grantor = self.grantor.borrow_mut();
-        let grantor = match &mut *grantor {
+        let mut kept = self.grantor.borrow_mut();
+        let grantor = match &mut *kept {
             Some(grantor) => grantor,
             empty => empty.insert(Grantor::restarted(clock(), store.longest_lease()?)),
         };
-        act(grantor)
+        let result = act(grantor);
+        if result.is_err() {
+            // It may believe that a length was written down which was not.
+            *kept = None;
+        }
+        result
     }
 
     /// Sets the alarm for what is due next.

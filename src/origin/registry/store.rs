@@ -7,6 +7,7 @@ use super::schema;
 use patrol::{
     api::{TokenRecord, TokenStatus, Which},
     identity::{TokenId, UserId},
+    lease::{Grantor, Instant},
     registry::{Content, Create, MAX_CHANGES, Reply, Revoked, Usage},
     rules,
     status_list::{Places, Snapshot, Status, StatusList, StatusListId},
@@ -89,6 +90,14 @@ struct Id {
 struct Mark {
     list: u32,
     effective_ms: Option<u64>,
+}
+
+impl Mark {
+    /// Until when to wait for a token that had ended before.
+    fn clear(&self, grantor: &Grantor) -> Instant {
+        let recorded = Instant::from_millis(self.effective_ms.unwrap_or_default());
+        grantor.clear_since(self.list, recorded)
+    }
 }
 
 /// What the alarm has to know of a list.
@@ -259,19 +268,26 @@ impl Store {
         row.map(|row| row.into_record(now)).transpose()
     }
 
-    /// Ends tokens, each once: a second time changes nothing. `clear_at` says when the leases on
-    /// a list that are out now are over, in milliseconds since 1970.
+    /// Ends tokens, each once: a second time changes nothing. Gives until when to wait, too: also
+    /// for those that had ended before, as their call may have been cut off while it waited.
     pub(super) fn revoke(
         &self,
         owner: &UserId,
         which: Which,
-        now_ms: u64,
-        clear_at: impl Fn(u32) -> u64,
-    ) -> Result<Revoked> {
+        now: Instant,
+        grantor: &Grantor,
+    ) -> Result<(Revoked, Instant)> {
+        let now_ms = now.millis();
         let now = Timestamp::from_millis(now_ms);
+        let mut wait_until = Instant::default();
         let ids = match which {
             Which::Ids(ids) => ids,
-            Which::Active => self.active(owner, now)?,
+            Which::Active => {
+                for mark in self.ended(owner, now)? {
+                    wait_until = wait_until.max(mark.clear(grantor));
+                }
+                self.active(owner, now)?
+            }
         };
         let mut revoked = Revoked {
             records: Vec::new(),
@@ -291,16 +307,23 @@ impl Store {
                     revoked.unknown.push(id);
                     continue;
                 }
-                Some(Mark {
-                    effective_ms: Some(since),
-                    ..
-                }) => since,
+                Some(
+                    mark @ Mark {
+                        effective_ms: Some(since),
+                        ..
+                    },
+                ) => {
+                    wait_until = wait_until.max(mark.clear(grantor));
+                    since
+                }
                 Some(Mark { list, .. }) => {
                     let version = match versions.get(&list) {
                         Some(version) => *version,
                         None => *versions.entry(list).or_insert(self.next_version(list)?),
                     };
-                    let effective_ms = clear_at(list).max(now_ms);
+                    let clear_at = grantor.clear_at(list);
+                    wait_until = wait_until.max(clear_at);
+                    let effective_ms = clear_at.millis().max(now_ms);
                     self.run(
                         "UPDATE tokens SET revoked_at = ?, changed = ?, effective_ms = ? WHERE id = ?",
                         vec![
@@ -319,7 +342,16 @@ impl Store {
         if revoked.records.is_empty() {
             revoked.effective_ms = now_ms;
         }
-        Ok(revoked)
+        Ok((revoked, wait_until))
+    }
+
+    /// Tokens of a user that have ended and would work otherwise.
+    fn ended(&self, owner: &UserId, now: Timestamp) -> Result<Vec<Mark>> {
+        self.all(
+            "SELECT list, effective_ms FROM tokens
+             WHERE owner = ? AND revoked_at IS NOT NULL AND expires_at > ?",
+            vec![owner.as_str().into(), seconds(now)?],
+        )
     }
 
     /// The active tokens of a user.
