@@ -242,6 +242,8 @@ pub(crate) fn form(plan: &Plan) -> Result<()> {
         .current_dir(root()?)
         .args(["build", "--quiet", "--package", "patrol-form"])
         .args(["--profile", "form", "--target", tools::WASM])
+        .arg("--config")
+        .arg(without_paths()?)
         .env("CARGO_TARGET_DIR", &plan.target);
     if let Some(policy) = &plan.policy {
         cargo.env(POLICY, policy);
@@ -254,19 +256,49 @@ pub(crate) fn form(plan: &Plan) -> Result<()> {
         .arg(&plan.form)
         .arg(built);
     child::run(&mut bindgen, "wasm-bindgen")?;
-    let module = plan.form.join("form_bg.wasm");
+    let (module, glue) = (plan.form.join("form_bg.wasm"), plan.form.join("form.js"));
     let mut opt = child::command(npm_tool("wasm-opt")?)?;
     opt.env("PATH", tools::search_path()?)
-        .arg("-Oz")
+        // What it is for is told by the features; the rest is about tools.
+        .args(["-Oz", "--strip-producers", "--strip-target-features"])
         .args(BROWSER_FEATURES)
         .arg("-o")
         .args([&module, &module]);
     child::run(&mut opt, "wasm-opt")?;
-    let (raw, packed) = sizes(&[module, plan.form.join("form.js")])?;
+    // The comments are in form.d.ts too, where they are read.
+    let mut esbuild = child::command(npm_tool("esbuild")?)?;
+    esbuild
+        .env("PATH", tools::search_path()?)
+        .arg(&glue)
+        .args(["--minify", "--format=esm", "--target=es2022"])
+        .args(["--log-level=warning", "--allow-overwrite"])
+        .arg(format!("--outfile={}", glue.display()));
+    child::run(&mut esbuild, "esbuild")?;
+    let (raw, packed) = sizes(&[module, glue])?;
     say(format_args!(
         "form: {raw} KB, {packed} KB as a browser loads it (gzip)"
     ));
     fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// A setting of cargo by which the module names no folder of this machine: panics tell where in
+/// the sources they come from. It is smaller, and the same wherever it is built.
+fn without_paths() -> Result<String> {
+    let mut folders = vec![root()?];
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let user = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
+    if let Some(cargo) = home.or(user) {
+        let registries = fs::read_dir(cargo.join("registry/src"))
+            .into_iter()
+            .flatten();
+        folders.extend(registries.flatten().map(|entry| entry.path()));
+    }
+    let flags: Vec<String> = folders
+        .iter()
+        .map(|folder| format!("--remap-path-prefix={}=.", folder.display()))
+        .collect();
+    // A list of strings is written alike in Rust and in TOML.
+    Ok(format!("target.{}.rustflags={flags:?}", tools::WASM))
 }
 
 /// The sizes of some files together, as they are and compressed, in KB (1000 bytes).

@@ -221,8 +221,6 @@ async fn at_twice_the_size_nothing_is_lost() {
                 .await,
             false
         );
-        page.click("#create-submit").await;
-        page.see("#created-token").await;
     })
     .await;
 }
