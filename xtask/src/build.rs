@@ -281,6 +281,19 @@ pub(crate) fn form(plan: &Plan) -> Result<()> {
     fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
+/// Fails when the form module is heavier than a page should have to load.
+pub(crate) fn check_form(plan: &Plan) -> Result<()> {
+    let files = ["form_bg.wasm", "form.js"].map(|name| plan.form.join(name));
+    let (_, packed) = weigh(&files)?;
+    if packed >= MAX_FORM {
+        bail!("the form module has {packed} bytes as a browser loads it; {MAX_FORM} is too many");
+    }
+    Ok(())
+}
+
+/// Compressed, in bytes.
+const MAX_FORM: usize = 60_000;
+
 /// A setting of cargo by which the module names no folder of this machine: panics tell where in
 /// the sources they come from. It is smaller, and the same wherever it is built.
 fn without_paths() -> Result<String> {
@@ -303,14 +316,20 @@ fn without_paths() -> Result<String> {
 
 /// The sizes of some files together, as they are and compressed, in KB (1000 bytes).
 fn sizes(files: &[PathBuf]) -> Result<(String, String)> {
+    let (raw, packed) = weigh(files)?;
+    let kilobytes = |bytes: usize| format!("{}.{}", bytes / 1000, bytes / 100 % 10);
+    Ok((kilobytes(raw), kilobytes(packed)))
+}
+
+/// The same in bytes.
+fn weigh(files: &[PathBuf]) -> Result<(usize, usize)> {
     let (mut raw, mut packed) = (0, 0);
     for file in files {
         let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         raw += bytes.len();
         packed += miniz_oxide::deflate::compress_to_vec(&bytes, 9).len() + GZIP_FRAME;
     }
-    let kilobytes = |bytes: usize| format!("{}.{}", bytes / 1000, bytes / 100 % 10);
-    Ok((kilobytes(raw), kilobytes(packed)))
+    Ok((raw, packed))
 }
 
 /// Bytes that gzip puts around the compressed data (RFC 1952, section 2.3).
