@@ -308,7 +308,11 @@ impl Model {
         match event {
             Event::Name(text) => text.clone_into(&mut self.name),
             Event::Expiry(days) => self.days = *days,
-            Event::Organization("hooli", _) => {}
+            // Not the user's.
+            Event::Organization("hooli", _)
+            | Event::Search(_)
+            | Event::Touch(_)
+            | Event::Submit => {}
             Event::Organization(id, true) => _ = self.organizations.insert(id),
             Event::Organization(id, false) => _ = self.organizations.remove(id),
             Event::Scope(name) => self.toggle(&[*name].into()),
@@ -323,7 +327,6 @@ impl Model {
             Event::All => self.wanted = self.offered(),
             Event::None => self.wanted.clear(),
             Event::Reset => *self = Self::new(),
-            Event::Search(_) | Event::Touch(_) | Event::Submit => {}
         }
     }
 }

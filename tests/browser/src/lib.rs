@@ -1,4 +1,4 @@
-//! Drives the page as its users do: in real Chromium, over WebDriver, on the whole system.
+//! Drives the page as its users do: in real Chromium, over `WebDriver`, on the whole system.
 //!
 //! A test gets a browser of its own, with an empty profile. Whatever the test is about, it
 //! fails when the page breaks its own security policy, writes an error to the console, or asks
@@ -13,5 +13,5 @@ pub mod driver;
 pub mod page;
 pub mod stage;
 
-pub use page::{Look, Page, visit};
+pub use page::{Look, Page, visit, visit_at};
 pub use patrol_e2e::until;

@@ -35,7 +35,7 @@ impl Default for Look {
     }
 }
 
-/// Keys that have no letter, as WebDriver writes them.
+/// Keys that have no letter, as `WebDriver` writes them.
 pub mod key {
     /// Tabulator.
     pub const TAB: char = '\u{e004}';
@@ -53,10 +53,11 @@ pub mod key {
     pub const DOWN: char = '\u{e015}';
 }
 
-/// A page of a system.
+/// A page in a browser.
 pub struct Page<'a> {
-    /// What serves it.
-    pub system: &'a System,
+    /// Where everything of it has to come from.
+    base: &'a str,
+    system: Option<&'a System>,
     client: Client,
     /// What the console may say: the browser calls every refusal of a server an error.
     expected: RefCell<Vec<String>>,
@@ -67,8 +68,21 @@ pub struct Page<'a> {
 /// # Panics
 /// When the test does, or the page has misbehaved.
 pub async fn visit(system: &System, look: Look, test: impl AsyncFnOnce(&Page<'_>)) {
+    run(&system.base, Some(system), look, test).await;
+}
+
+/// The same at an address that no system serves.
+///
+/// # Panics
+/// When the test does, or the page has misbehaved.
+pub async fn visit_at(base: &str, look: Look, test: impl AsyncFnOnce(&Page<'_>)) {
+    run(base, None, look, test).await;
+}
+
+async fn run(base: &str, system: Option<&System>, look: Look, test: impl AsyncFnOnce(&Page<'_>)) {
     let browser = Browser::start().await;
     let page = Page {
+        base,
         system,
         client: browser.client.clone(),
         expected: RefCell::default(),
@@ -111,6 +125,14 @@ impl Page<'_> {
         self.devtools("Emulation.setTimezoneOverride", zone).await;
     }
 
+    /// What serves the page.
+    ///
+    /// # Panics
+    /// When that is no system.
+    pub fn system(&self) -> &System {
+        self.system.expect("the page is one of a system")
+    }
+
     /// A command of the `DevTools` protocol.
     ///
     /// # Panics
@@ -126,7 +148,7 @@ impl Page<'_> {
     /// # Panics
     /// When there is no answer.
     pub async fn goto(&self, path: &str) {
-        let url = format!("{}{path}", self.system.base);
+        let url = format!("{}{path}", self.base);
         self.client.goto(&url).await.expect("the page is there");
     }
 
@@ -529,7 +551,7 @@ impl Page<'_> {
 
     /// The addresses of all requests that went elsewhere.
     async fn foreign_requests(&self) -> Vec<String> {
-        let own = format!("{}/", self.system.base);
+        let own = format!("{}/", self.base);
         // `chrome:` is what the browser shows before the first page.
         let local = [own.as_str(), "data:", "chrome:"];
         let requests: Vec<String> = self

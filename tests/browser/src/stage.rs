@@ -147,13 +147,13 @@ fn age(state: &Path) {
         .map(|exhibit| (exhibit.name.to_owned(), json!(exhibit.age)))
         .collect();
     // The Node that the lock file names has SQLite in it.
-    let aged = Command::new(root().join("node_modules/.bin/node"))
+    let moved = Command::new(root().join("node_modules/.bin/node"))
         .arg(root().join("tests/browser/age.mjs"))
         .arg(state)
         .arg(json!(ages).to_string())
         .status();
     assert!(
-        aged.is_ok_and(|status| status.success()),
+        moved.is_ok_and(|status| status.success()),
         "records can be moved into the past"
     );
 }

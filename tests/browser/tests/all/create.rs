@@ -229,7 +229,7 @@ async fn a_click_on_create_token_creates_it() {
         assert_eq!(page.text("#create-submit").await, "Create Token");
         page.click("#create-submit").await;
         page.see("#created-token").await;
-        let ada = User::sign_in(page.system, "ada").await;
+        let ada = User::sign_in(page.system(), "ada").await;
         let list = ada.get("/api/v1/tokens").await.body;
         let tokens = list["tokens"].as_array().expect("a list");
         let made = tokens
@@ -250,7 +250,7 @@ async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
         page.create("Copied", &["pipelines:read"]).await;
         let token = page.property("#created-token", "value").await;
         assert_eq!(page.property("#created-token", "readOnly").await, "true");
-        let answer = Answer::to(call(page.system, Method::GET, PIPELINES, &token)).await;
+        let answer = Answer::to(call(page.system(), Method::GET, PIPELINES, &token)).await;
         assert_eq!(answer.status, 200, "what is displayed works");
         assert!(page.has_focus("#copy-token").await, "it is one key away");
         page.press(&[key::ENTER]).await;
@@ -358,7 +358,7 @@ async fn once_the_dialog_is_closed_the_token_cannot_be_retrieved_again() {
         page.loaded().await;
         assert!(!holds().await, "nor do history and reloading bring it back");
         // Nor does the origin tell it.
-        let ada = User::sign_in(page.system, "ada").await;
+        let ada = User::sign_in(page.system(), "ada").await;
         assert!(
             !ada.get("/api/v1/tokens")
                 .await

@@ -47,7 +47,7 @@ async fn revocation_is_immediate() {
         let token = page
             .create_and_take("Ended at once", &["models:read"])
             .await;
-        let used = async || Answer::to(call(page.system, Method::GET, MODELS, &token)).await;
+        let used = async || Answer::to(call(page.system(), Method::GET, MODELS, &token)).await;
         assert_eq!(used().await.status, 200);
         page.revoke("Ended at once").await;
         // No wait: what the page says holds when it says it.
@@ -78,7 +78,7 @@ async fn revocation_is_permanent() {
         // There is nothing on its row that could bring it back.
         let actions = page.in_row("Ended for good", "button:not([hidden])").await;
         assert_eq!(page.count(&actions).await, 0);
-        let ada = User::sign_in(page.system, "ada").await;
+        let ada = User::sign_in(page.system(), "ada").await;
         let list = ada.get("/api/v1/tokens").await.body;
         let tokens = list["tokens"].as_array().expect("a list");
         let ended = tokens
@@ -91,7 +91,7 @@ async fn revocation_is_permanent() {
             let answer = Answer::to(ada.request(method, &path).json(&body)).await;
             assert_eq!(answer.status, 405);
         }
-        let used = Answer::to(call(page.system, Method::GET, MODELS, &token)).await;
+        let used = Answer::to(call(page.system(), Method::GET, MODELS, &token)).await;
         assert_eq!(used.outcome(), (401, "token-revoked"));
     })
     .await;
@@ -121,7 +121,7 @@ async fn a_token_that_somebody_else_ended_meanwhile_is_revoked_all_the_same() {
     visit(workshop(), Look::default(), async |page| {
         page.tokens_of("ada").await;
         page.create_and_take("Ended twice", &["models:read"]).await;
-        let ada = User::sign_in(page.system, "ada").await;
+        let ada = User::sign_in(page.system(), "ada").await;
         let row = page.in_row("Ended twice", "").await;
         let id = page.attributes(row.trim(), "data-id").await.remove(0);
         assert_eq!(ada.revoke(&id).await.status, 200);

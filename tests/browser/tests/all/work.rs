@@ -4,9 +4,9 @@ use patrol_browser::{
     Look, Page,
     page::key,
     stage::{gallery, workshop},
-    visit,
+    visit, visit_at,
 };
-use patrol_e2e::{Answer, User, call};
+use patrol_e2e::{Answer, User, call, system::root};
 use reqwest::Method;
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_session_that_ends_before_a_revocation_is_renewed_on_the_way() {
         page.click("#revoke-confirm").await;
         page.click("#sign-in-dialog [data-user=ada]").await;
         page.see("#revoke-done").await;
-        let used = Answer::to(call(page.system, Method::GET, "/api/v1/models", &token)).await;
+        let used = Answer::to(call(page.system(), Method::GET, "/api/v1/models", &token)).await;
         assert_eq!(used.outcome(), (401, "token-revoked"));
     })
     .await;
@@ -265,8 +265,44 @@ async fn what_the_user_may_is_asked_again_after_signing_in_as_somebody_else() {
 }
 
 async fn belongs_to(page: &Page<'_>, user: &str, name: &str) {
-    let user = User::sign_in(page.system, user).await;
+    let user = User::sign_in(page.system(), user).await;
     let list = user.get("/api/v1/tokens").await.body;
     let tokens = list["tokens"].as_array().expect("a list");
     assert!(tokens.iter().any(|token| token["name"] == name));
+}
+
+/// The example beside the page, which embeds only the form, on a server that knows nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_embeds_only_the_form() {
+    let file = |path: &str, kind: &'static str| {
+        let content = std::fs::read(root().join(path)).expect("it is in the checkout");
+        axum::routing::get(async move || ([("Content-Type", kind)], content))
+    };
+    let site = axum::Router::new()
+        .route("/form.html", file("www/examples/form.html", "text/html"))
+        .route("/pkg/form.js", file("www/pkg/form.js", "text/javascript"))
+        .route(
+            "/pkg/form_bg.wasm",
+            file("www/pkg/form_bg.wasm", "application/wasm"),
+        )
+        .route("/favicon.ico", axum::routing::get(async || ()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = tokio::spawn(async move { axum::serve(listener, site).await });
+    visit_at(&base, Look::default(), async |page| {
+        page.goto("/form.html").await;
+        page.says("[name=counter]", "0 of 11 selected").await;
+        page.click("[type=submit], form > button").await;
+        page.says("#name-error", "Enter a name").await;
+        page.type_into("[name=name]", "ERP Data Sync").await;
+        page.click("[value='uns:read']").await;
+        page.says("#summary", "UNS: Read values").await;
+        page.click("[type=submit], form > button").await;
+        page.says("#request", "\"name\": \"ERP Data Sync\"").await;
+        page.state("example").await;
+    })
+    .await;
+    server.abort();
 }
