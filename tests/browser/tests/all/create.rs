@@ -9,6 +9,10 @@ use patrol_browser::{
 };
 use patrol_e2e::{Answer, User, call, now};
 use reqwest::Method;
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 const PIPELINES: &str = "/api/v1/engine/pipelines";
 
@@ -274,18 +278,18 @@ async fn the_command_beside_the_token_is_ready_to_run() {
         page.tokens_of("ada").await;
         page.create("Tried", &["models:read"]).await;
         let command = page.text("#example").await;
-        // The very command, as its user runs it.
-        let output = std::process::Command::new("sh")
-            .args([
-                "-c",
-                &command.replacen("curl", "curl -s -o /dev/null -w '%{http_code}'", 1),
-            ])
-            .output();
-        if let Ok(output) = output
-            && output.status.code() != Some(127)
-        {
-            assert_eq!(String::from_utf8_lossy(&output.stdout), "200");
-        }
+        // The very command, as its user runs it; not as an argument, which others could read.
+        let quiet = command.replacen("curl", "curl -s -o /dev/null -w '%{http_code}'", 1);
+        let mut shell = Command::new("sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut input = shell.stdin.take().expect("a pipe");
+        input.write_all(quiet.as_bytes()).expect("it reads");
+        drop(input);
+        let output = shell.wait_with_output().expect("it ends");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "200", "with curl");
         assert!(command.contains("X-Organization-ID: acme"));
         assert!(command.ends_with("/api/v1/models"));
     })
