@@ -1,7 +1,8 @@
 //! chromedriver, one for all tests of a process, and the browsers that it starts.
 //!
 //! It ends with the test process, however that ends, as `xtask keep` watches a pipe that closes
-//! then; the browsers end with it.
+//! then. A browser is ended by its test, also by one that fails; left out is one whose test
+//! process was killed: Chromium puts itself out of the keeper's reach.
 
 use fantoccini::{
     Client, ClientBuilder,

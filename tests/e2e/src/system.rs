@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{OnceLock, mpsc},
@@ -180,6 +181,9 @@ pub fn keeper(program: impl AsRef<OsStr>) -> Command {
         .args(["keep", "--"])
         .arg(program)
         .current_dir(root())
+        // A Ctrl-C is for the tests. It would end the keeper before what it keeps, and leave that
+        // behind.
+        .process_group(0)
         // Cargo sets it to the folder of the tests; xtask would take that for its own.
         .env_remove("CARGO_MANIFEST_DIR");
     keeper
