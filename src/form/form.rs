@@ -211,6 +211,9 @@ impl Form {
     /// All or none of a set, of what is offered.
     fn toggle(&mut self, set: ScopeSet) {
         let set = set.intersection(self.offered());
+        if set.is_empty() {
+            return;
+        }
         let selected = self.selected();
         self.select(if set.is_subset_of(selected) {
             selected.difference(set)

@@ -43,6 +43,11 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("types.ts");
 
+/// A small one: a form has few values, and they come and go with each event.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// The form that creates a token. Every event gives the new view.
 #[wasm_bindgen]
 pub struct TokenForm {

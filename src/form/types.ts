@@ -19,6 +19,8 @@ export interface TokenRecord {
     scopes: string[] | null;
     created_at: string;
     last_used_at: string | null;
+    /** Not every server tells it. */
+    last_used_address?: string | null;
     expires_at: string;
     revoked_at: string | null;
     status: Status;

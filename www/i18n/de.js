@@ -108,6 +108,7 @@ export default {
     },
     status: { active: "Aktiv", expired: "Abgelaufen", revoked: "Widerrufen" },
     never: "Nie",
+    usedFrom: (address) => `Von ${address}`,
     fullAccess: "Voller Zugriff",
     fullAccessDetail: "Ohne Einschränkung erstellt: Es hat den vollen Zugriff Ihres Kontos.",
     moreScopes: (count) =>
@@ -210,6 +211,7 @@ export default {
     busy: "Es wird gewartet, bis jeder Edge-Server das Token ablehnt.",
     doneTitle: (name) => `„${name}“ ist widerrufen`,
     done: (time) => `Überall abgelehnt seit ${time}`,
+    doneBy: (time) => `Spätestens ab ${time} überall abgelehnt`,
     took: (seconds) => `Das dauerte ${seconds}.`,
     close: "Fertig",
     failed: "Das Token ist, soweit bekannt, nicht widerrufen.",

@@ -114,6 +114,8 @@ export default {
     },
     status: { active: "Active", expired: "Expired", revoked: "Revoked" },
     never: "Never",
+    /** @param {string} address */
+    usedFrom: (address) => `From ${address}`,
     fullAccess: "Full access",
     fullAccessDetail:
       "Made without scope restrictions: it inherits the full access of your account.",
@@ -232,6 +234,8 @@ export default {
     doneTitle: (name) => `“${name}” is revoked`,
     /** @param {string} time */
     done: (time) => `Refused everywhere since ${time}`,
+    /** @param {string} time */
+    doneBy: (time) => `Refused everywhere by ${time} at the latest`,
     /** @param {string} seconds */
     took: (seconds) => `It took ${seconds}.`,
     close: "Done",

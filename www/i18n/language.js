@@ -69,6 +69,7 @@ export class Language {
   #date;
   #dateTime;
   #utc;
+  #utcTime;
   #time;
   #exact;
   #list;
@@ -86,6 +87,7 @@ export class Language {
       timeStyle: "short",
       timeZone: "UTC",
     });
+    this.#utcTime = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: "UTC" });
     this.#time = new Intl.DateTimeFormat(locale, {
       hour: "2-digit",
       minute: "2-digit",
@@ -107,9 +109,11 @@ export class Language {
     return this.#dateTime.format(new Date(time));
   }
 
-  /** The same in UTC. @param {string} time */
+  /** The same in UTC; only the minute if the day is the user's own. @param {string} time */
   utc(time) {
-    return this.#utc.format(new Date(time));
+    const date = new Date(time);
+    const differs = date.getTimezoneOffset() !== 0 && date.getDate() === date.getUTCDate();
+    return (differs ? this.#utcTime : this.#utc).format(date);
   }
 
   /** The second of a day, as "14:03:22". @param {string} time */

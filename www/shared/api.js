@@ -12,7 +12,12 @@
 /** @typedef {import("../pkg/form.js").Problem} Problem */
 /** @typedef {{ tokens: TokenRecord[], active: number, limit: number }} TokenList */
 /** @typedef {TokenRecord & { token: string }} CreatedToken */
-/** @typedef {TokenRecord & { effective_at: string, waited_ms?: number }} RevokedToken */
+/**
+ * Refused everywhere since `effective_at`, or, where the edges are told through KV, from
+ * `effective_by` on at the latest.
+ *
+ * @typedef {TokenRecord & { effective_at?: string, effective_by?: string, waited_ms?: number }} RevokedToken
+ */
 
 /** How long an answer may take, in ms. A revocation waits for every edge. */
 const PATIENCE = 30_000;

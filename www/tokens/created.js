@@ -7,7 +7,7 @@
 
 import { banner } from "../shared/banner.js";
 import { copy } from "../shared/copy.js";
-import { h, setText } from "../shared/dom.js";
+import { h, setAttribute, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { exampleCommand } from "./example.js";
 
@@ -154,11 +154,13 @@ export class CreatedView {
         onclick: async () => {
           if (!(await onclick())) return;
           label.textContent = this.#texts.copied;
+          setAttribute(element, "aria-label", `${this.#texts.copied}. ${name}`);
           sign.replaceChildren(icon("check"));
           element.dataset.state = "copied";
           clearTimeout(feedback);
           feedback = setTimeout(() => {
             setText(label, this.#texts.copy);
+            setAttribute(element, "aria-label", name);
             sign.replaceChildren(icon("copy"));
             delete element.dataset.state;
           }, FEEDBACK);

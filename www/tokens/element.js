@@ -117,6 +117,7 @@ export class PatrolTokens extends HTMLElement {
       retry: () => this.#load(),
       revoke: (row) => this.#revoke(row),
       organization: (id) => this.#me?.organizations.find((one) => one.id === id)?.name ?? id,
+      usedFrom: (id) => this.#list?.tokens.find((one) => one.id === id)?.last_used_address ?? null,
     });
     this.#root.replaceChildren(this.#section.element);
     this.#draw(this.#table?.view());

@@ -114,7 +114,7 @@ export class RevokeDialog {
       const waited = record.waited_ms ?? performance.now() - start;
       this.#options.onrevoked(record);
       this.#setWaiting(false);
-      if (this.#modal.open) this.#show(record.effective_at, waited);
+      if (this.#modal.open) this.#show(record, waited);
     } catch (error) {
       this.#setWaiting(false);
       this.#fail(error);
@@ -137,14 +137,17 @@ export class RevokeDialog {
   }
 
   /**
-   * @param {string} effectiveAt
+   * @param {import("../shared/api.js").RevokedToken} record
    * @param {number} waited In ms.
    */
-  #show(effectiveAt, waited) {
+  #show({ effective_at, effective_by }, waited) {
     const { language, row, returnTo } = this.#options;
     const texts = this.#texts;
-    const done = texts.done(language.time(effectiveAt));
-    const took = texts.took(language.seconds(waited));
+    const effective = effective_at ?? effective_by ?? new Date().toISOString();
+    // What is still to come took no time yet.
+    const [done, took] = effective_at
+      ? [texts.done(language.time(effective)), texts.took(language.seconds(waited))]
+      : [texts.doneBy(language.time(effective)), ""];
     const close = h(
       "button",
       { id: "revoke-done", type: "button", class: "button", onclick: () => this.#modal.close() },
@@ -172,10 +175,10 @@ export class RevokeDialog {
               h(
                 "strong",
                 {},
-                h("time", { datetime: effectiveAt, title: language.exact(effectiveAt) }, done),
+                h("time", { datetime: effective, title: language.exact(effective) }, done),
               ),
             ),
-            h("p", { class: "muted numbers" }, took),
+            took && h("p", { class: "muted numbers" }, took),
           ),
         ),
       ),
@@ -185,7 +188,7 @@ export class RevokeDialog {
     const heading = returnTo();
     if (heading) this.#modal.returnTo = heading;
     close.focus();
-    this.#modal.announce(`${done}. ${took}`);
+    this.#modal.announce(`${done}. ${took}`.trim());
   }
 
   /** @param {unknown} error */

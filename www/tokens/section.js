@@ -24,6 +24,7 @@ import { COLUMNS, Table } from "./table.js";
  * @property {() => void} retry
  * @property {(row: Row) => void} revoke
  * @property {(id: string) => string} organization The name of an organization.
+ * @property {(id: string) => string | null} usedFrom The address that a token was last used from.
  */
 
 /** @type {Filter[]} */
@@ -123,6 +124,7 @@ export class Section {
       language,
       title: "tokens-title",
       organization: events.organization,
+      usedFrom: events.usedFrom,
       onsort: events.sort,
       onrevoke: events.revoke,
     });

@@ -23,6 +23,7 @@ export const COLUMNS = ["name", "scopes", "created", "last_used", "expires", "st
  * @property {Language} language
  * @property {string} title The id of the heading that names the table.
  * @property {(id: string) => string} organization The name of an organization.
+ * @property {(id: string) => string | null} usedFrom The address that a token was last used from.
  * @property {(column: Column) => void} onsort
  * @property {(row: Row) => void} onrevoke
  */
@@ -101,13 +102,15 @@ class TokenRow {
   #status = h("span", { class: "status" });
   #ended = h("span", { class: "second" });
   #revoke;
+  #usedFrom;
 
   /**
    * @param {Row} row
    * @param {Options} options
    */
-  constructor(row, { language, organization, onrevoke }) {
+  constructor(row, { language, organization, usedFrom, onrevoke }) {
     this.#language = language;
+    this.#usedFrom = usedFrom;
     this.#row = row;
     const { tokens } = language.texts;
     const organizations = row.organizations.map(organization).join(", ");
@@ -170,6 +173,8 @@ class TokenRow {
     } else {
       date(this.#lastUsed.first, row.lastUsedAt, language);
       setText(this.#lastUsed.second, language.message(row.lastUsed));
+      const address = this.#usedFrom(row.id);
+      setAttribute(this.#lastUsed.second, "title", address && tokens.usedFrom(address));
       this.#lastUsed.second.hidden = false;
     }
     setAttribute(this.#lastUsed.first, "class", row.lastUsedAt === null && "muted");

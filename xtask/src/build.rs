@@ -240,7 +240,9 @@ fn edge(plan: &Plan, folder: &Path) -> Result<()> {
         .arg(built);
     child::run(&mut bindgen, "wasm-bindgen")?;
     let module = folder.join("index_bg.wasm");
-    wasm_opt("-O3", &parts.join("index_bg.wasm"), &module)?;
+    // The means by which a crash is noticed.
+    let options = ["-O3", "--enable-exception-handling"];
+    wasm_opt(&options, &parts.join("index_bg.wasm"), &module)?;
 
     // The runtime imports a module as it is, without the proposed `source`.
     let glue = parts.join("index.js");
@@ -279,6 +281,8 @@ fn compile(package: &str, profile: &str, plan: &Plan) -> Result<PathBuf> {
         .current_dir(root()?)
         .args(["build", "--quiet", "--package", package])
         .args(["--profile", profile, "--target", tools::WASM])
+        .arg("--config")
+        .arg(without_paths()?)
         // Lets the futures of wasm-bindgen be those of js-sys, as worker-build does.
         .env("WASM_BINDGEN_USE_JS_SYS", "1")
         .env("CARGO_TARGET_DIR", &plan.target);
@@ -290,10 +294,10 @@ fn compile(package: &str, profile: &str, plan: &Plan) -> Result<PathBuf> {
     Ok(plan.target.join(tools::WASM).join(profile).join(name))
 }
 
-fn wasm_opt(level: &str, from: &Path, to: &Path) -> Result<()> {
+fn wasm_opt(options: &[&str], from: &Path, to: &Path) -> Result<()> {
     let mut opt = child::command(npm_tool("wasm-opt")?)?;
     opt.env("PATH", tools::search_path()?)
-        .arg(level)
+        .args(options)
         .args(FEATURES)
         .arg("-o")
         .args([to, from]);
@@ -302,9 +306,8 @@ fn wasm_opt(level: &str, from: &Path, to: &Path) -> Result<()> {
 
 /// What the Rust compiler itself emits for the target, and so what wasm-opt may: it knows more
 /// than browsers and workerd do, as compact imports, which none of them loads without a flag.
-const FEATURES: [&str; 7] = [
+const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
-    "--enable-exception-handling",
     "--enable-multivalue",
     "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int",
@@ -331,25 +334,75 @@ pub(crate) fn form(plan: &Plan) -> Result<()> {
         .arg(&plan.form)
         .arg(built);
     child::run(&mut bindgen, "wasm-bindgen")?;
-    let module = plan.form.join("form_bg.wasm");
-    wasm_opt("-Oz", &module, &module)?;
-    let (raw, packed) = sizes(&[module, plan.form.join("form.js")])?;
+    let (module, glue) = (plan.form.join("form_bg.wasm"), plan.form.join("form.js"));
+    // What it is for is told by the features; the rest is about tools.
+    let options = ["-Oz", "--strip-producers", "--strip-target-features"];
+    wasm_opt(&options, &module, &module)?;
+    // The comments are in form.d.ts too, where they are read.
+    let mut esbuild = child::command(npm_tool("esbuild")?)?;
+    esbuild
+        .env("PATH", tools::search_path()?)
+        .arg(&glue)
+        .args(["--minify", "--format=esm", "--target=es2022"])
+        .args(["--log-level=warning", "--allow-overwrite"])
+        .arg(format!("--outfile={}", glue.display()));
+    child::run(&mut esbuild, "esbuild")?;
+    let (raw, packed) = sizes(&[module, glue])?;
     say(format_args!(
         "form: {raw} KB, {packed} KB as a browser loads it (gzip)"
     ));
     fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
+/// Fails when the form module is heavier than a page should have to load.
+pub(crate) fn check_form(plan: &Plan) -> Result<()> {
+    let files = ["form_bg.wasm", "form.js"].map(|name| plan.form.join(name));
+    let (_, packed) = weigh(&files)?;
+    if packed >= MAX_FORM {
+        bail!("the form module has {packed} bytes as a browser loads it; {MAX_FORM} is too many");
+    }
+    Ok(())
+}
+
+/// Compressed, in bytes.
+const MAX_FORM: usize = 60_000;
+
+/// A setting of cargo by which the module names no folder of this machine: panics tell where in
+/// the sources they come from. It is smaller, and the same wherever it is built.
+fn without_paths() -> Result<String> {
+    let mut folders = vec![root()?];
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let user = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
+    if let Some(cargo) = home.or(user) {
+        let registries = fs::read_dir(cargo.join("registry/src"))
+            .into_iter()
+            .flatten();
+        folders.extend(registries.flatten().map(|entry| entry.path()));
+    }
+    let flags: Vec<String> = folders
+        .iter()
+        .map(|folder| format!("--remap-path-prefix={}=.", folder.display()))
+        .collect();
+    // A list of strings is written alike in Rust and in TOML.
+    Ok(format!("target.{}.rustflags={flags:?}", tools::WASM))
+}
+
 /// The sizes of some files together, as they are and compressed, in KB (1000 bytes).
 fn sizes(files: &[PathBuf]) -> Result<(String, String)> {
+    let (raw, packed) = weigh(files)?;
+    let kilobytes = |bytes: usize| format!("{}.{}", bytes / 1000, bytes / 100 % 10);
+    Ok((kilobytes(raw), kilobytes(packed)))
+}
+
+/// The same in bytes.
+fn weigh(files: &[PathBuf]) -> Result<(usize, usize)> {
     let (mut raw, mut packed) = (0, 0);
     for file in files {
         let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         raw += bytes.len();
         packed += miniz_oxide::deflate::compress_to_vec(&bytes, 9).len() + GZIP_FRAME;
     }
-    let kilobytes = |bytes: usize| format!("{}.{}", bytes / 1000, bytes / 100 % 10);
-    Ok((kilobytes(raw), kilobytes(packed)))
+    Ok((raw, packed))
 }
 
 /// Bytes that gzip puts around the compressed data (RFC 1952, section 2.3).

@@ -3,7 +3,8 @@
 //! This file is the command line only; each command has its own module. What a
 //! command needs (`tools`) is installed into the project's own `target/` and
 //! `node_modules/`, so nothing outside the checkout is changed, except for the
-//! compiler's wasm target. Deploying is left to `npx wrangler deploy`.
+//! compiler's wasm target and the browser that the tests drive. Deploying is left to
+//! `npx wrangler deploy`.
 
 mod build;
 mod child;

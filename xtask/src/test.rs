@@ -3,7 +3,8 @@
 //! The Workers are linted for the target that they run on. Their crates are left out
 //! of the native steps: they only compile for that target. The end-to-end tests start
 //! `cargo xtask dev` themselves; building the Workers before them keeps the time and
-//! the errors of the build out of the tests.
+//! the errors of the build out of the tests. The form is tested twice: its state machines
+//! natively, and how JavaScript reaches them in Chromium.
 
 use anyhow::Result;
 
@@ -14,12 +15,12 @@ use crate::report::{Phases, say};
 use crate::root;
 use crate::tools;
 
-/// Check everything: format, lints, native tests, end-to-end tests.
+/// Check everything: format, lints, native tests, end-to-end tests, browser tests.
 ///
 /// Stops at the first step that fails.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Leave out the tests that need the running system.
+    /// Leave out the tests that need the running system or a browser.
     #[arg(long)]
     quick: bool,
 
@@ -31,14 +32,23 @@ pub(crate) struct Args {
 const WORKERS: [&str; 2] = ["patrol-edge", "patrol-origin"];
 /// The browser's module: WebAssembly too, but its state machines are tested natively.
 const FORM: &str = "patrol-form";
+/// Its tests that are WebAssembly themselves.
+const BOUNDARY: &str = "boundary";
 /// The tests that need the running system.
 const END_TO_END: &str = "patrol-e2e";
+/// Those of the page in the browser, which need it too.
+const BROWSER: &str = "patrol-browser";
 
 /// The command.
 pub(crate) fn test(args: &Args) -> Result<()> {
     let mut phases = Phases::new();
     phases.quietly("tools", || {
-        tools::install().and_then(|()| tools::install_linters())
+        tools::install()?;
+        tools::install_linters()?;
+        if args.quick {
+            return Ok(());
+        }
+        tools::install_browser()
     })?;
     let done = steps(args, &mut phases);
     phases.summary();
@@ -67,10 +77,15 @@ fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
         let mut list = vec!["clippy", "--target", tools::WASM];
         list.extend(wasm);
         list.extend(deny);
+        cargo(&list)?;
+        let mut list = vec!["clippy", "--target", tools::WASM];
+        list.extend(["--package", FORM, "--test", BOUNDARY]);
+        list.extend(deny);
         cargo(&list)
     })?;
     phases.run("native tests", || {
         let mut list = vec!["test", "--workspace", "--exclude", END_TO_END];
+        list.extend(["--exclude", BROWSER]);
         list.extend(exclude);
         list.extend(&filter);
         cargo(&list)
@@ -83,8 +98,20 @@ fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
         phases.run(&format!("{worker} Worker"), || build::one(worker, &plan))?;
     }
     phases.run("page", || page::build(&plan))?;
+    phases.run("form in the browser", || {
+        build::check_form(&plan)?;
+        let mut list = vec!["test", "--target", tools::WASM];
+        list.extend(["--package", FORM, "--test", BOUNDARY]);
+        list.extend(&filter);
+        cargo(&list)
+    })?;
     phases.run("end-to-end tests", || {
         let mut list = vec!["test", "--package", END_TO_END];
+        list.extend(&filter);
+        cargo(&list)
+    })?;
+    phases.run("browser tests", || {
+        let mut list = vec!["test", "--package", BROWSER];
         list.extend(&filter);
         cargo(&list)
     })
@@ -96,6 +123,12 @@ fn cargo(arguments: &[&str]) -> Result<()> {
     cargo
         .args(arguments)
         .current_dir(root()?)
-        .env("PATH", tools::search_path()?);
+        .env("PATH", tools::search_path()?)
+        // WebAssembly runs in a browser; src/form/webdriver.json says how that starts.
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+            tools::cargo_tool("wasm-bindgen-test-runner")?,
+        )
+        .env("CHROMEDRIVER", tools::BROWSER_DRIVER);
     child::run(&mut cargo, &format!("`cargo {}`", arguments.join(" ")))
 }

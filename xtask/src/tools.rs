@@ -1,7 +1,8 @@
 //! What the other commands need on the machine, checked and installed.
 //!
-//! All of it goes into the checkout (`target/tools`, `node_modules`), at versions
-//! that the lock files fix, so that it disturbs nothing and is the same everywhere.
+//! All of it but the browser goes into the checkout (`target/tools`, `node_modules`), at
+//! versions that the lock files fix, so that it disturbs nothing and is the same everywhere.
+//! Chromium is the system's own: its packages bring libraries and security updates along.
 //! What is there already is recognised by asking it for its version, or by the
 //! contents of the lock file it was installed from; dates of files say nothing
 //! after a change of branch. A file lock makes concurrent commands wait in turn.
@@ -41,6 +42,64 @@ pub(crate) fn install_linters() -> Result<()> {
                 rustup(&["component", "add", component])
             })?;
         }
+    }
+    Ok(())
+}
+
+/// The program that starts and drives Chromium. Debian's finds its own browser.
+pub(crate) const BROWSER_DRIVER: &str = "chromedriver";
+
+/// What only the browser tests need: Chromium and its driver, from the system's packages.
+pub(crate) fn install_browser() -> Result<()> {
+    let version = |program: &str| first_line(Command::new(program).arg("--version"));
+    let missing = || {
+        let driver = version(BROWSER_DRIVER).is_none();
+        // Other systems call it otherwise, and their driver knows.
+        let browser = ["chromium", "google-chrome", "chromium-browser"];
+        driver || !browser.iter().any(|program| version(program).is_some())
+    };
+    if !missing() {
+        return Ok(());
+    }
+    let _turn = turn("browser")?;
+    let by_hand = "install Chromium and chromedriver of the same version \
+                   (Debian: `apt install chromium chromium-driver`), then try again";
+    if version("apt-get").is_none() {
+        bail!(
+            "the browser tests need Chromium, and there is no `apt-get` to get it with: {by_hand}"
+        );
+    }
+    // Root needs no sudo; anybody else may be asked for a password.
+    let root = first_line(Command::new("id").arg("-u")).as_deref() == Some("0");
+    if !root && version("sudo").is_none() {
+        bail!("the browser tests need Chromium, and only root can install it: {by_hand}");
+    }
+    let apt = |arguments: &[&str]| {
+        let mut apt = if root {
+            child::command("apt-get")?
+        } else {
+            let mut sudo = child::command("sudo")?;
+            sudo.arg("apt-get");
+            sudo
+        };
+        apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        child::run(&mut apt, &format!("`apt-get {}`", arguments.join(" ")))
+    };
+    let packages = "the system packages chromium and chromium-driver";
+    installing(packages, "the page is tested in a browser", || {
+        apt(&["update", "-qq"])?;
+        apt(&[
+            "install",
+            "-qq",
+            "-y",
+            "--no-install-recommends",
+            "chromium",
+            "chromium-driver",
+        ])
+        .context(by_hand)
+    })?;
+    if missing() {
+        bail!("Chromium was installed, but it or chromedriver does not run: {by_hand}");
     }
     Ok(())
 }

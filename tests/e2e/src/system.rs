@@ -1,9 +1,11 @@
 //! A running system, and how to end it politely or not.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{BufRead, BufReader},
     net::TcpListener,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{OnceLock, mpsc},
@@ -57,6 +59,14 @@ impl System {
     /// # Panics
     /// When it does not start.
     pub fn crash_and_restart(&mut self) {
+        self.crash_and_restart_after(|_| ());
+    }
+
+    /// The same, with something done to the state while nothing runs.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn crash_and_restart_after(&mut self, change: impl FnOnce(&Path)) {
         let processes = self.processes();
         assert!(processes.len() > 2, "the runtime runs");
         signal("KILL", &processes);
@@ -68,6 +78,7 @@ impl System {
         until_blocking("the port is free", || {
             TcpListener::bind(("127.0.0.1", self.port)).is_ok()
         });
+        change(&self.state);
         self.keeper = launch(self.port, &self.state, &self.arguments);
     }
 
@@ -162,17 +173,42 @@ fn xtask() -> &'static Path {
     })
 }
 
-fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
-    let xtask = xtask();
-    let mut keeper = Command::new(xtask)
+/// A program that ends when its standard input, which has to be a pipe, is closed: with this
+/// process at the latest.
+pub fn keeper(program: impl AsRef<OsStr>) -> Command {
+    let mut keeper = Command::new(xtask());
+    keeper
         .args(["keep", "--"])
-        .arg(xtask)
+        .arg(program)
+        .current_dir(root())
+        // A Ctrl-C is for the tests. It would end the keeper before what it keeps, and leave that
+        // behind.
+        .process_group(0)
+        // Cargo sets it to the folder of the tests; xtask would take that for its own.
+        .env_remove("CARGO_MANIFEST_DIR");
+    keeper
+}
+
+/// The policy of the checkout with RBAC switched off, in a file for `--policy`. It is always
+/// the same file, as its Workers are built once.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn policy_without_rbac() -> PathBuf {
+    let text = fs::read_to_string(root().join("policy.toml")).expect("the policy is there");
+    let off = text.replacen("enabled = true", "enabled = false", 1);
+    assert_ne!(text, off, "the policy has RBAC on");
+    let path = root().join("target/e2e/rbac-off.toml");
+    fs::create_dir_all(path.parent().unwrap_or(&path)).expect("a folder can be made");
+    fs::write(&path, off).expect("the policy can be written");
+    path
+}
+
+fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
+    let mut keeper = keeper(xtask())
         .args(["dev", "--port", &port.to_string(), "--state"])
         .arg(state)
         .args(arguments)
-        .current_dir(root())
-        // Cargo sets it to the folder of the tests; xtask would take that for its own.
-        .env_remove("CARGO_MANIFEST_DIR")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

@@ -1,18 +1,12 @@
 //! When RBAC is not enabled, tokens inherit the full access of the account.
 
-use patrol_e2e::{Answer, System, User, call, system::root};
+use patrol_e2e::{Answer, System, User, call, system::policy_without_rbac};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::fs;
 
 #[tokio::test]
 async fn without_rbac_tokens_carry_no_scopes_and_need_none() {
-    let text = fs::read_to_string(root().join("policy.toml")).unwrap();
-    let off = text.replacen("enabled = true", "enabled = false", 1);
-    assert_ne!(text, off);
-    let policy = root().join("target/e2e/rbac-off.toml");
-    fs::create_dir_all(policy.parent().unwrap()).unwrap();
-    fs::write(&policy, off).unwrap();
+    let policy = policy_without_rbac();
     let system = System::start("rbac-off", &["--policy", policy.to_str().unwrap()]);
     let vic = User::sign_in(&system, "vic").await;
     assert_eq!(vic.get("/api/v1/me").await.body["rbac"], false);

@@ -1,0 +1,306 @@
+//! The list as a state machine: what filter, search and order leave of any tokens.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+use patrol::{
+    api::{TokenRecord, TokenStatus},
+    policy::POLICY,
+    time::{DAY, Timestamp},
+};
+use patrol_form::table::{Column, Empty, Filter, Input, Table, View, WARNING};
+use proptest::{prelude::*, sample::select};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+const NOW: Timestamp = Timestamp::from_seconds(2_000_000_000);
+
+/// A record by what matters here; the rest is what the origin would write.
+fn record(
+    number: usize,
+    name: &str,
+    scopes: Option<&[&str]>,
+    times: (u64, Option<u64>, u64, Option<u64>),
+) -> TokenRecord {
+    let (created, used, expires, revoked) = times;
+    let time = |seconds: u64| Timestamp::from_seconds(seconds).to_string();
+    let status = TokenStatus::at(
+        NOW,
+        Timestamp::from_seconds(expires),
+        revoked.map(Timestamp::from_seconds),
+    );
+    let json = json!({
+        "id": format!("{number:022}"), "name": name, "organizations": ["acme"],
+        "scopes": scopes, "created_at": time(created), "last_used_at": used.map(time),
+        "expires_at": time(expires), "revoked_at": revoked.map(time), "status": status,
+    });
+    serde_json::from_value(json).unwrap()
+}
+
+fn input(tokens: Vec<TokenRecord>) -> Input {
+    let active = tokens
+        .iter()
+        .filter(|token| token.status == TokenStatus::Active);
+    Input {
+        active: active.count(),
+        tokens,
+        limit: 50,
+        now: NOW,
+    }
+}
+
+fn names(view: &View) -> Vec<&str> {
+    view.rows.iter().map(|row| row.name.as_str()).collect()
+}
+
+fn ids(view: &View) -> Vec<&str> {
+    view.rows.iter().map(|row| row.id.as_str()).collect()
+}
+
+#[test]
+fn without_tokens_the_list_says_that_there_are_none() {
+    let mut table = Table::new(input(Vec::new()));
+    assert_eq!(table.view().empty, Some(Empty::NoTokens));
+    table.set_search("x");
+    assert_eq!(table.view().empty, Some(Empty::NoTokens));
+}
+
+#[test]
+fn a_filter_that_leaves_nothing_is_no_empty_list() {
+    let now = NOW.seconds();
+    let mut table = Table::new(input(vec![record(
+        1,
+        "a",
+        None,
+        (now, None, now + 9, None),
+    )]));
+    table.set_filter(Filter::Revoked);
+    let view = table.view();
+    assert_eq!(view.empty, Some(Empty::NoMatch));
+    assert_eq!(view.counts.all, 1);
+}
+
+#[test]
+fn a_list_that_stays_open_shows_a_token_as_expired_in_the_second_in_which_it_is_refused() {
+    let now = NOW.seconds();
+    let mut table = Table::new(input(vec![record(
+        1,
+        "a",
+        None,
+        (now, None, now + 2, None),
+    )]));
+    for (later, status, active) in [
+        (0, TokenStatus::Active, 1),
+        (1, TokenStatus::Active, 1),
+        (2, TokenStatus::Expired, 0),
+    ] {
+        table.set_now(NOW.plus(later));
+        let view = table.view();
+        assert_eq!(view.rows.first().unwrap().status, status, "{later}");
+        assert_eq!(view.active, active, "{later}");
+    }
+}
+
+#[test]
+fn less_than_a_week_is_a_warning_for_an_active_token_only() {
+    let now = NOW.seconds();
+    let week = now + WARNING;
+    let table = Table::new(input(vec![
+        record(1, "a week", None, (now, None, week, None)),
+        record(2, "less", None, (now, None, week - 1, None)),
+        record(3, "revoked", None, (now, None, week - 1, Some(now))),
+    ]));
+    let warned: Vec<_> = table.view().rows.iter().map(|row| row.warning).collect();
+    assert_eq!(warned, [false, true, false]);
+}
+
+#[test]
+fn a_scope_that_the_policy_has_lost_is_still_shown() {
+    let now = NOW.seconds();
+    let scopes: &[&str] = &["gone:read", "uns:read"];
+    let table = Table::new(input(vec![record(
+        1,
+        "a",
+        Some(scopes),
+        (now, None, now + 9, None),
+    )]));
+    let view = table.view();
+    let badges = &view.rows.first().unwrap().badges;
+    let shown: Vec<_> = badges
+        .iter()
+        .map(|badge| (badge.name.as_str(), badge.color))
+        .collect();
+    assert_eq!(shown, [("uns:read", "green"), ("gone:read", "neutral")]);
+}
+
+#[test]
+fn words_are_looked_for_in_names_scopes_organizations_and_the_beginnings_of_ids() {
+    let now = NOW.seconds();
+    let scopes: &[&str] = &["uns:read"];
+    let mut table = Table::new(input(vec![
+        record(
+            12,
+            "ERP Data Sync",
+            Some(scopes),
+            (now, None, now + 9, None),
+        ),
+        record(34, "Grafana", None, (now, None, now + 9, None)),
+    ]));
+    for (search, found) in [
+        ("", 2),
+        ("erp sync", 1),
+        ("erp grafana", 0),
+        ("UNS:", 1),
+        ("acme", 2),
+        ("0000000000000000000034", 1),
+        ("34", 0),
+    ] {
+        table.set_search(search);
+        assert_eq!(table.view().shown, found, "{search}");
+    }
+}
+
+#[test]
+fn the_same_column_again_turns_the_order_round() {
+    let now = NOW.seconds();
+    let made = |number: usize, name: &str| record(number, name, None, (now, None, now + 9, None));
+    let mut table = Table::new(input(vec![made(1, "b"), made(2, "a10"), made(3, "A9")]));
+    assert_eq!(
+        names(&table.view()),
+        ["b", "a10", "A9"],
+        "as the origin gave them"
+    );
+    table.sort_by(Column::Name);
+    assert_eq!(names(&table.view()), ["A9", "a10", "b"]);
+    table.sort_by(Column::Name);
+    assert_eq!(names(&table.view()), ["b", "a10", "A9"]);
+}
+
+fn tokens() -> impl Strategy<Value = Vec<TokenRecord>> {
+    let scopes: Vec<_> = POLICY.scopes.iter().map(|scope| scope.name).collect();
+    let now = NOW.seconds();
+    let token = (
+        "[a-cA-C0-2 ]{1,5}",
+        prop::option::of(prop::collection::btree_set(select(scopes), 1..4)),
+        (
+            now - 400 * DAY..now,
+            prop::option::of(now - 30 * DAY..now),
+            now - 10 * DAY..now + 300 * DAY,
+            prop::option::weighted(0.3, now - 30 * DAY..now),
+        ),
+    );
+    prop::collection::vec(token, 0..12).prop_map(|tokens| {
+        let numbered = tokens.iter().enumerate();
+        numbered
+            .map(|(number, (name, scopes, times))| {
+                let scopes: Option<Vec<_>> =
+                    scopes.as_ref().map(|set| set.iter().copied().collect());
+                record(number, name, scopes.as_deref(), *times)
+            })
+            .collect()
+    })
+}
+
+const COLUMNS: [Column; 6] = [
+    Column::Name,
+    Column::Scopes,
+    Column::Created,
+    Column::LastUsed,
+    Column::Expires,
+    Column::Status,
+];
+const FILTERS: [Filter; 4] = [
+    Filter::All,
+    Filter::Active,
+    Filter::Expired,
+    Filter::Revoked,
+];
+
+/// By what a column orders, as a number or a text that compares.
+fn weight(column: Column, token: &TokenRecord) -> u64 {
+    let time = |time: Option<Timestamp>| time.map_or(0, Timestamp::seconds);
+    match column {
+        Column::Scopes => token
+            .scopes
+            .as_ref()
+            .map_or(u64::MAX, |scopes| scopes.len() as u64),
+        Column::Created => token.created_at.seconds(),
+        Column::LastUsed => time(token.last_used_at),
+        Column::Expires => token.expires_at.seconds(),
+        Column::Status => token.status as u64,
+        Column::Name => 0,
+    }
+}
+
+/// A failure is told with the events that lead to it; nothing is written beside the sources.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn every_token_is_shown_once_by_the_filter_of_its_status(tokens in tokens()) {
+        let mut table = Table::new(input(tokens.clone()));
+        let all = table.view();
+        prop_assert_eq!(all.shown, tokens.len());
+        let mut seen = BTreeSet::new();
+        for (filter, count) in FILTERS.into_iter().skip(1).zip([
+            all.counts.active, all.counts.expired, all.counts.revoked,
+        ]) {
+            table.set_filter(filter);
+            let view = table.view();
+            prop_assert_eq!(view.shown, count);
+            prop_assert_eq!(&view.counts, &all.counts, "counts are of all tokens");
+            for id in ids(&view) {
+                prop_assert!(seen.insert(id.to_owned()), "no token has two statuses");
+            }
+        }
+        prop_assert_eq!(seen.len(), tokens.len());
+        prop_assert_eq!(all.active, all.counts.active);
+    }
+
+    #[test]
+    fn rows_are_in_order_and_equal_ones_stay_as_the_origin_gave_them(
+        tokens in tokens(),
+        clicks in prop::collection::vec(select(COLUMNS.to_vec()), 1..5),
+    ) {
+        let mut table = Table::new(input(tokens.clone()));
+        for column in clicks {
+            table.sort_by(column);
+        }
+        let view = table.view();
+        let place = |id: &str| tokens.iter().position(|token| token.id.as_str() == id).unwrap();
+        for pair in ids(&view).windows(2) {
+            let (above, below) = (place(pair[0]), place(pair[1]));
+            let weigh = |index: usize| weight(view.sort.column, &tokens[index]);
+            let order = match view.sort.column {
+                Column::Name => {
+                    patrol_form::order::natural(&tokens[above].name, &tokens[below].name)
+                }
+                _ => weigh(above).cmp(&weigh(below)),
+            };
+            let order = if view.sort.descending { order.reverse() } else { order };
+            prop_assert!(order.is_le());
+            prop_assert!(order.is_lt() || above < below);
+        }
+    }
+
+    #[test]
+    fn another_list_keeps_filter_search_and_order(before in tokens(), after in tokens()) {
+        let mut table = Table::new(input(before));
+        table.set_filter(Filter::Active);
+        table.set_search("a");
+        table.sort_by(Column::Name);
+        table.update(input(after.clone()));
+        let updated = table.view();
+        let mut fresh = Table::new(input(after));
+        fresh.set_filter(Filter::Active);
+        fresh.set_search("a");
+        fresh.sort_by(Column::Name);
+        prop_assert_eq!(updated, fresh.view());
+    }
+}

@@ -1,0 +1,379 @@
+//! The section *Creating a Token* of the product's page: one test for each sentence.
+
+use patrol::{policy::POLICY, time::DAY};
+use patrol_browser::{
+    Look, Page,
+    page::key,
+    stage::{gallery, workshop},
+    until, visit,
+};
+use patrol_e2e::{Answer, User, call, now};
+use reqwest::Method;
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+const PIPELINES: &str = "/api/v1/engine/pipelines";
+
+/// The form of `ada`, with nothing filled in.
+async fn form(test: impl AsyncFnOnce(&Page<'_>)) {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.open_form().await;
+        test(page).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_create_token_button_is_in_the_section() {
+    visit(gallery().await, Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.click("section.tokens #create-token").await;
+        page.says("#create-title", "Create Personal Access Token")
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_name_has_at_most_255_characters() {
+    form(async |page| {
+        // Characters, as people count them: not bytes, and not halves of one.
+        let longest = "🔑".repeat(255);
+        page.click("#scopes-all").await;
+        page.paste("#token-name", &format!("{longest}!")).await;
+        assert_eq!(page.text("#token-name-count").await, "256 / 255");
+        page.click("#create-submit").await;
+        page.see("#token-name[aria-invalid=true]").await;
+        assert!(
+            page.has_focus("#token-name").await,
+            "the focus is where the error is"
+        );
+        page.says("#token-name-line", "255").await;
+        page.paste("#token-name", &longest).await;
+        assert_eq!(page.text("#token-name-count").await, "255 / 255");
+        page.click("#create-submit").await;
+        page.see("#created-token").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_has_a_name() {
+    form(async |page| {
+        page.click("#scopes-all").await;
+        page.type_into("#token-name", "   ").await;
+        page.click("#create-submit").await;
+        page.see("#token-name[aria-invalid=true]").await;
+        assert!(page.has_focus("#token-name").await);
+        let described = page
+            .property("#token-name", "ariaDescribedByElements")
+            .await;
+        assert!(!described.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_expiration_is_30_days_90_days_180_days_or_1_year_and_90_by_default() {
+    form(async |page| {
+        let choices = page
+            .js("[...$('#token-expiry').options].map((one) => one.textContent.split(' (')[0])")
+            .await;
+        assert_eq!(
+            choices,
+            serde_json::json!(["30 days", "90 days", "180 days", "1 year"])
+        );
+        assert_eq!(page.property("#token-expiry", "value").await, "90");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_expiration_says_which_date_it_gives() {
+    form(async |page| {
+        for days in [30, 90, 180, 365] {
+            page.choose("#token-expiry", &days.to_string()).await;
+            let date = page
+                .js_text(&format!(
+                    "new Intl.DateTimeFormat('en-US', {{ dateStyle: 'medium' }})\
+                     .format(new Date({}000))",
+                    now() + days * DAY
+                ))
+                .await;
+            page.says("#token-expiry-line", &date).await;
+            // In Berlin it is never the time of UTC.
+            page.says("#token-expiry-line", "UTC").await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn scopes_are_organized_by_group() {
+    form(async |page| {
+        let groups = page.attributes(".group", "data-group").await;
+        assert_eq!(
+            groups,
+            [
+                "Pipelines",
+                "Models",
+                "Connectors",
+                "UNS",
+                "Dashboards",
+                "Organizations"
+            ]
+        );
+        for (group, scopes) in POLICY.offered(all()) {
+            let inside = format!(".group[data-group='{}'] input[name=scope]", group.name);
+            let names: Vec<_> = scopes.iter().map(|(_, scope)| scope.name).collect();
+            assert_eq!(page.attributes(&inside, "value").await, names);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn individual_permissions_can_be_toggled() {
+    form(async |page| {
+        let scope = "input[name=scope][value='uns:read']";
+        for expected in [true, false, true] {
+            page.click(scope).await;
+            assert_eq!(page.property(scope, "checked").await, expected.to_string());
+        }
+        let group = ".group[data-group=UNS]";
+        assert_eq!(page.attributes(group, "data-state").await, ["some"]);
+        assert_eq!(
+            page.property(&format!("{group} input[name=group]"), "indeterminate")
+                .await,
+            "true"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_click_on_a_group_name_selects_all_scopes_in_that_group() {
+    form(async |page| {
+        let group = ".group[data-group=Connectors]";
+        let name = format!("{group} .group-head label");
+        let selected = format!("{group} input[name=scope]:checked");
+        page.click("input[name=scope][value='connectors:read']")
+            .await;
+        page.click(&name).await;
+        assert_eq!(
+            page.count(&selected).await,
+            4,
+            "all if not all were selected"
+        );
+        assert_eq!(
+            page.count("input[name=scope]:checked").await,
+            4,
+            "and no others"
+        );
+        page.click(&name).await;
+        assert_eq!(page.count(&selected).await, 0, "else none");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_counter_in_the_top_right_corner_shows_how_many_permissions_are_selected() {
+    form(async |page| {
+        assert_eq!(page.text("#scopes-counter").await, "0 of 23 selected");
+        page.click("input[name=scope][value='uns:read']").await;
+        assert_eq!(page.text("#scopes-counter").await, "1 of 23 selected");
+        page.click("#scopes-all").await;
+        assert_eq!(page.text("#scopes-counter").await, "23 of 23 selected");
+        page.click("#scopes-none").await;
+        assert_eq!(page.text("#scopes-counter").await, "0 of 23 selected");
+        let corner = "((box, counter) => box.right - counter.right < 32 && \
+                      counter.top - box.top < 32)($('#permissions').getBoundingClientRect(), \
+                      $('#scopes-counter').getBoundingClientRect())";
+        page.holds("the counter is in the corner", corner).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_search_hides_scopes_and_keeps_what_is_selected() {
+    form(async |page| {
+        page.click("input[name=scope][value='uns:read']").await;
+        page.type_into("#scopes-search", "dash").await;
+        page.gone("input[name=scope][value='uns:read']").await;
+        assert_eq!(page.texts(".group-head label").await, ["Dashboards"]);
+        page.press(&[key::ENTER]).await;
+        assert_eq!(page.text("#scopes-counter").await, "1 of 23 selected");
+        page.type_into("#scopes-search", "xyz").await;
+        page.says("#permissions", "No permission matches").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_permission_the_form_says_what_is_missing() {
+    form(async |page| {
+        page.type_into("#token-name", "Nothing allowed").await;
+        page.click("#create-submit").await;
+        page.see("#scopes-error").await;
+        page.focuses("#permissions input").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_click_on_create_token_creates_it() {
+    form(async |page| {
+        page.paste("#token-name", "Created by a click").await;
+        page.choose("#token-expiry", "180").await;
+        page.click("input[name=scope][value='pipelines:read']")
+            .await;
+        assert_eq!(page.text("#create-submit").await, "Create Token");
+        page.click("#create-submit").await;
+        page.see("#created-token").await;
+        let ada = User::sign_in(page.system(), "ada").await;
+        let list = ada.get("/api/v1/tokens").await.body;
+        let tokens = list["tokens"].as_array().expect("a list");
+        let made = tokens
+            .iter()
+            .find(|token| token["name"] == "Created by a click")
+            .expect("the origin has it");
+        assert_eq!(made["scopes"], serde_json::json!(["pipelines:read"]));
+        assert_eq!(made["organizations"], serde_json::json!(["acme"]));
+        page.cell("Created by a click", "status").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create("Copied", &["pipelines:read"]).await;
+        let token = page.property("#created-token", "value").await;
+        assert_eq!(page.property("#created-token", "readOnly").await, "true");
+        let answer = Answer::to(call(page.system(), Method::GET, PIPELINES, &token)).await;
+        assert_eq!(answer.status, 200, "what is displayed works");
+        assert!(page.has_focus("#copy-token").await, "it is one key away");
+        page.press(&[key::ENTER]).await;
+        page.says("#copy-token", "Copied").await;
+        page.click("#created-done").await;
+        page.gone("#create-dialog").await;
+        // What is in the clipboard is asked of the clipboard.
+        page.click("#token-search").await;
+        page.chord(&[key::CONTROL, 'v']).await;
+        until("the clipboard is pasted", || async {
+            (page.property("#token-search", "value").await == token).then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_command_beside_the_token_is_ready_to_run() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create("Tried", &["models:read"]).await;
+        let command = page.text("#example").await;
+        // The very command, as its user runs it; not as an argument, which others could read.
+        let quiet = command.replacen("curl", "curl -s -o /dev/null -w '%{http_code}'", 1);
+        let mut shell = Command::new("sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut input = shell.stdin.take().expect("a pipe");
+        input.write_all(quiet.as_bytes()).expect("it reads");
+        drop(input);
+        let output = shell.wait_with_output().expect("it ends");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "200", "with curl");
+        assert!(command.contains("X-Organization-ID: acme"));
+        assert!(command.ends_with("/api/v1/models"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_warning_says_that_the_token_is_displayed_only_once() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create("Seen once", &["models:read"]).await;
+        page.says("#created-once", "shown only once").await;
+        page.says("#created-once", "safe place").await;
+        page.says("#created-once", "create a new one").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closing_without_a_copy_asks_first() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create("Nearly lost", &["models:read"]).await;
+        page.press(&[key::ESCAPE]).await;
+        page.see("#leave-dialog").await;
+        page.state("leave").await;
+        page.focuses("#leave-back").await;
+        // A second Esc, which browsers take for a firm wish, loses nothing either.
+        page.press(&[key::ESCAPE]).await;
+        page.gone("#leave-dialog").await;
+        page.see("#created-token").await;
+        page.press(&[key::ESCAPE]).await;
+        page.click("#leave-anyway").await;
+        page.gone("#create-dialog").await;
+        page.focuses("#create-token").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn once_the_dialog_is_closed_the_token_cannot_be_retrieved_again() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        let token = page
+            .create_and_take("Gone for good", &["models:read"])
+            .await;
+        let secret = token.rsplit('.').next().expect("a signature");
+        let everywhere = "[...roots().map((root) => root === document ? \
+                document.documentElement.outerHTML : root.innerHTML), \
+            ...$$('input, textarea').map((one) => one.value + one.defaultValue), \
+            ...[localStorage, sessionStorage].map((one) => JSON.stringify({ ...one })), \
+            JSON.stringify(history.state), location.href, document.cookie, document.title, \
+            window.name].join()";
+        let holds = async || page.js_text(everywhere).await.contains(secret);
+        assert!(
+            !holds().await,
+            "neither the document nor the storage has it"
+        );
+        let databases = page
+            .js_async("indexedDB.databases().then(arguments[0])")
+            .await;
+        assert_eq!(databases, serde_json::json!([]));
+        let caches = page.js_async("caches.keys().then(arguments[0])").await;
+        assert_eq!(caches, serde_json::json!([]));
+        // Nor does the way back lead to it.
+        page.reload().await;
+        page.loaded().await;
+        page.back().await;
+        page.goto("/profile/security").await;
+        page.loaded().await;
+        assert!(!holds().await, "nor do history and reloading bring it back");
+        // Nor does the origin tell it.
+        let ada = User::sign_in(page.system(), "ada").await;
+        assert!(
+            !ada.get("/api/v1/tokens")
+                .await
+                .body
+                .to_string()
+                .contains(secret)
+        );
+    })
+    .await;
+}
+
+fn all() -> patrol::scope::ScopeSet {
+    POLICY.role("admin").expect("a role").scopes
+}

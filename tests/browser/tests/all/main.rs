@@ -1,0 +1,9 @@
+//! The page, in the browser, on the real runtime.
+
+mod create;
+mod limits;
+mod list;
+mod revoke;
+mod scopes;
+mod states;
+mod work;

@@ -1,0 +1,132 @@
+//! The section *Revoking a Token* of the product's page: one test for each sentence.
+
+use patrol_browser::{Look, page::key, stage::workshop, visit};
+use patrol_e2e::{Answer, User, call};
+use reqwest::Method;
+
+const MODELS: &str = "/api/v1/models";
+
+#[tokio::test]
+async fn a_token_is_revoked_by_the_action_on_its_row_and_a_confirmation() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create_and_take("Kept first", &["models:read"]).await;
+        let revoke = page.in_row("Kept first", ".revoke").await;
+        page.click(&revoke).await;
+        page.says("#revoke-dialog", "Kept first").await;
+        for word in ["Immediate.", "Permanent.", "Stays listed."] {
+            page.says("#revoke-dialog", word).await;
+        }
+        // A key pressed too soon, or Esc, keeps the token.
+        assert!(page.has_focus("#revoke-keep").await);
+        page.press(&[key::ENTER]).await;
+        page.gone("#revoke-dialog").await;
+        page.focuses(&revoke).await;
+        page.press(&[key::ENTER]).await;
+        page.see("#revoke-dialog").await;
+        page.press(&[key::ESCAPE]).await;
+        page.gone("#revoke-dialog").await;
+        assert_eq!(page.cell("Kept first", "status").await, "Active");
+
+        page.revoke("Kept first").await;
+        page.click("#revoke-done").await;
+        page.gone("#revoke-dialog").await;
+        assert!(
+            page.cell("Kept first", "status")
+                .await
+                .starts_with("Revoked")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn revocation_is_immediate() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        let token = page
+            .create_and_take("Ended at once", &["models:read"])
+            .await;
+        let used = async || Answer::to(call(page.system(), Method::GET, MODELS, &token)).await;
+        assert_eq!(used().await.status, 200);
+        page.revoke("Ended at once").await;
+        // No wait: what the page says holds when it says it.
+        assert_eq!(used().await.outcome(), (401, "token-revoked"));
+        let text = page.text("#revoke-text").await;
+        let (since, took) = text.split_once('\n').expect("two lines");
+        let time = since
+            .strip_prefix("Refused everywhere since ")
+            .expect("since when");
+        assert_eq!(time.len(), "14:03:22".len(), "{time}");
+        assert_eq!(time.matches(':').count(), 2, "{time}");
+        assert!(took.trim().starts_with("It took "), "{took}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn revocation_is_permanent() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        let token = page
+            .create_and_take("Ended for good", &["models:read"])
+            .await;
+        page.revoke("Ended for good").await;
+        page.click("#revoke-done").await;
+        page.reload().await;
+        page.loaded().await;
+        // There is nothing on its row that could bring it back.
+        let actions = page.in_row("Ended for good", "button:not([hidden])").await;
+        assert_eq!(page.count(&actions).await, 0);
+        let ada = User::sign_in(page.system(), "ada").await;
+        let list = ada.get("/api/v1/tokens").await.body;
+        let tokens = list["tokens"].as_array().expect("a list");
+        let ended = tokens
+            .iter()
+            .find(|token| token["name"] == "Ended for good");
+        let id = ended.expect("it is listed")["id"].as_str().expect("an id");
+        let path = format!("/api/v1/tokens/{id}");
+        for method in [Method::PUT, Method::PATCH, Method::POST] {
+            let body = serde_json::json!({ "status": "active", "revoked_at": null });
+            let answer = Answer::to(ada.request(method, &path).json(&body)).await;
+            assert_eq!(answer.status, 405);
+        }
+        let used = Answer::to(call(page.system(), Method::GET, MODELS, &token)).await;
+        assert_eq!(used.outcome(), (401, "token-revoked"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn revoked_tokens_remain_visible_with_a_revoked_badge() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create_and_take("Still listed", &["models:read"]).await;
+        page.revoke("Still listed").await;
+        page.click("#revoke-done").await;
+        let status = page.in_row("Still listed", ".status").await;
+        page.says(&status, "Revoked").await;
+        page.reload().await;
+        page.loaded().await;
+        let status = page.in_row("Still listed", ".status").await;
+        assert_eq!(page.text(&status).await, "Revoked");
+        page.click("input[name=filter][value=revoked] + span").await;
+        page.see(&status).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_somebody_else_ended_meanwhile_is_revoked_all_the_same() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create_and_take("Ended twice", &["models:read"]).await;
+        let ada = User::sign_in(page.system(), "ada").await;
+        let row = page.in_row("Ended twice", "").await;
+        let id = page.attributes(row.trim(), "data-id").await.remove(0);
+        assert_eq!(ada.revoke(&id).await.status, 200);
+        page.revoke("Ended twice").await;
+        page.says("#revoke-text", "Refused everywhere since").await;
+    })
+    .await;
+}
