@@ -73,16 +73,14 @@ pub enum Violation {
 /// Judges one request.
 pub fn judge(life: Life, request: &Request, faults: Faults) -> Option<Violation> {
     match request.outcome {
-        Outcome::Accepted if is_after(life, request) => Some(Violation::DeadAccepted),
-        Outcome::Accepted => None,
-        Outcome::Revoked if life.revoking.is_none_or(|at| request.end < at) => {
-            Some(Violation::LiveRefused)
+        Outcome::Accepted => is_after(life, request).then_some(Violation::DeadAccepted),
+        Outcome::Revoked => {
+            let too_early = life.revoking.is_none_or(|at| request.end < at);
+            too_early.then_some(Violation::LiveRefused)
         }
-        Outcome::Revoked => None,
-        Outcome::Unavailable | Outcome::Unanswered if faults == Faults::None => {
-            Some(Violation::Withheld)
+        Outcome::Unavailable | Outcome::Unanswered => {
+            (faults == Faults::None).then_some(Violation::Withheld)
         }
-        Outcome::Unavailable | Outcome::Unanswered => None,
         Outcome::Other(_) => Some(Violation::Wrong),
     }
 }
@@ -187,7 +185,13 @@ mod tests {
 
     #[test]
     fn a_dead_token_that_passes_is_found_however_short_ago_it_died() {
-        let passes = |start| judge(ENDED, &request(start, 9_000, Outcome::Accepted), Faults::Some);
+        let passes = |start| {
+            judge(
+                ENDED,
+                &request(start, 9_000, Outcome::Accepted),
+                Faults::Some,
+            )
+        };
         assert_eq!(passes(2_001), Some(Violation::DeadAccepted));
         assert_eq!(passes(8_000), Some(Violation::DeadAccepted));
         assert_eq!(passes(2_000), None, "at the same reading: not surely after");
@@ -201,15 +205,25 @@ mod tests {
         assert_eq!(refused(LIVE, 10), Some(Violation::LiveRefused));
         assert_eq!(refused(ENDED, 999), Some(Violation::LiveRefused));
         assert_eq!(refused(ENDED, 1_000), None, "the call may have arrived");
-        let called = Life { dead: None, ..ENDED };
-        assert_eq!(refused(called, 50_000), None, "nobody knows how the call ended");
+        let called = Life {
+            dead: None,
+            ..ENDED
+        };
+        assert_eq!(
+            refused(called, 50_000),
+            None,
+            "nobody knows how the call ended"
+        );
     }
 
     #[test]
     fn only_faults_excuse_an_edge_that_does_not_answer() {
         for outcome in [Outcome::Unavailable, Outcome::Unanswered] {
             let request = request(0, 1, outcome);
-            assert_eq!(judge(LIVE, &request, Faults::None), Some(Violation::Withheld));
+            assert_eq!(
+                judge(LIVE, &request, Faults::None),
+                Some(Violation::Withheld)
+            );
             assert_eq!(judge(LIVE, &request, Faults::Some), None);
         }
         for status in [200, 403, 500, 502] {
@@ -222,7 +236,11 @@ mod tests {
     fn one_violation_among_many_good_requests_is_found_and_kept() {
         let mut requests: Vec<_> = (0..10_000)
             .map(|at| {
-                let outcome = if at < 1_500 { Outcome::Accepted } else { Outcome::Revoked };
+                let outcome = if at < 1_500 {
+                    Outcome::Accepted
+                } else {
+                    Outcome::Revoked
+                };
                 request(at, at + 1, outcome)
             })
             .collect();

@@ -52,7 +52,12 @@ impl Config {
                 _ => "esModule",
             };
             let name = file.rsplit('/').next().unwrap_or_default();
-            let _ = write!(modules, "(name = {}, {kind} = embed {}), ", text(name), text(file));
+            let _ = write!(
+                modules,
+                "(name = {}, {kind} = embed {}), ",
+                text(name),
+                text(file)
+            );
         }
         let mut bindings = String::new();
         for (name, binding) in worker.bindings {
@@ -77,17 +82,26 @@ impl Config {
     /// Adds a server that is not of this process.
     pub fn external(&mut self, name: &str, address: SocketAddr) {
         let address = text(&address.to_string());
-        self.service(name, &format!("external = (address = {address}, http = ())"));
+        self.service(
+            name,
+            &format!("external = (address = {address}, http = ())"),
+        );
     }
 
     /// Adds a folder.
     pub fn disk(&mut self, name: &str, path: &str) {
-        self.service(name, &format!("disk = (path = {}, writable = true)", text(path)));
+        self.service(
+            name,
+            &format!("disk = (path = {}, writable = true)", text(path)),
+        );
     }
 
     /// Lets Workers reach this machine.
     pub fn network(&mut self) {
-        self.service("internet", r#"network = (allow = ["local", "private", "public"])"#);
+        self.service(
+            "internet",
+            r#"network = (allow = ["local", "private", "public"])"#,
+        );
     }
 
     /// Opens a port for a service; the socket has its name.

@@ -32,7 +32,12 @@ impl Runtime {
         let mut keeper = Command::new(patrol_e2e::xtask())
             .args(["keep", "--"])
             .arg(patrol_e2e::root().join("node_modules/.bin/workerd"))
-            .args(["serve", "--experimental", "--control-fd=1", "--import-path=/"])
+            .args([
+                "serve",
+                "--experimental",
+                "--control-fd=1",
+                "--import-path=/",
+            ])
             .arg(config)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

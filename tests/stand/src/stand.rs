@@ -189,8 +189,15 @@ impl Stand {
             ("REGISTRIES", Binding::Text(REGISTRIES)),
             ("DEV_SIGN_IN", Binding::Text("1")),
         ];
-        bindings.extend(keys.iter().map(|(name, value)| (name.as_str(), Binding::Text(value))));
-        bindings.extend(settings.iter().map(|&(name, value)| (name, Binding::Text(value))));
+        bindings.extend(
+            keys.iter()
+                .map(|(name, value)| (name.as_str(), Binding::Text(value))),
+        );
+        bindings.extend(
+            settings
+                .iter()
+                .map(|&(name, value)| (name, Binding::Text(value))),
+        );
         let mut config = Config::default();
         config.worker(&Worker {
             name: "origin",
@@ -220,7 +227,10 @@ impl Stand {
     async fn write_edges(&self, number: usize, plan: &Plan<'_>) -> Edges {
         let folder = self.folder.join(format!("edges-{number}"));
         copy_worker("edge", &folder);
-        write(&folder.join("namespace.js"), include_str!("workers/namespace.js"));
+        write(
+            &folder.join("namespace.js"),
+            include_str!("workers/namespace.js"),
+        );
         let management = self.management();
         let mut links = Vec::new();
         let mut config = Config::default();
@@ -233,8 +243,11 @@ impl Stand {
                 ("PUBLIC_URL", Binding::Text(&management)),
                 ("REGISTRIES", Binding::Text(REGISTRIES)),
             ];
-            bindings
-                .extend(plan.settings.iter().map(|&(name, value)| (name, Binding::Text(value))));
+            bindings.extend(
+                plan.settings
+                    .iter()
+                    .map(|&(name, value)| (name, Binding::Text(value))),
+            );
             config.worker(&Worker {
                 name: &name,
                 modules: &MODULES,
