@@ -2,9 +2,9 @@
 
 use crate::world::{Clock, Tokens};
 use futures_util::future::join_all;
-use patrol::time::Timestamp;
+use patrol::{surface, time::Timestamp};
 use patrol_e2e::User;
-use patrol_stand::check::{Micros, Outcome, Request};
+use patrol_stand::check::{Conditions, Micros, Outcome, Request};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::{
@@ -14,6 +14,13 @@ use std::{
     },
     time::Duration,
 };
+
+/// An answer that needs nothing but a moment of the processor has come by then: so long before
+/// its end is a lease renewed.
+const SLOW: Duration = Duration::from_millis(250);
+
+/// A machine that was too busy was so a little before and after too.
+const AROUND: Duration = Duration::from_secs(1);
 
 /// When a request counts as not answered.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -34,7 +41,9 @@ pub(crate) struct Load {
     management: String,
     creating: AtomicBool,
     asking: AtomicBool,
-    waits: Mutex<Vec<Micros>>,
+    /// How long each call that revokes took, and how long the Registry says that it waited.
+    waits: Mutex<Vec<(Micros, Option<Micros>)>>,
+    conditions: Mutex<Conditions>,
     requests: Mutex<Vec<Request>>,
     in_bulk: AtomicUsize,
     bulk_calls: AtomicUsize,
@@ -45,7 +54,10 @@ pub(crate) struct Load {
 /// What is left of it in the end.
 pub(crate) struct Record {
     pub(crate) requests: Vec<Request>,
-    pub(crate) waits: Vec<Micros>,
+    pub(crate) waits: Vec<(Micros, Option<Micros>)>,
+    pub(crate) conditions: Conditions,
+    /// Of the scenario.
+    pub(crate) end: Micros,
     /// Tokens that were ended together with others.
     pub(crate) in_bulk: usize,
     pub(crate) bulk_calls: usize,
@@ -62,6 +74,7 @@ impl Load {
             creating: AtomicBool::new(true),
             asking: AtomicBool::new(true),
             waits: Mutex::default(),
+            conditions: Mutex::default(),
             requests: Mutex::default(),
             in_bulk: AtomicUsize::default(),
             bulk_calls: AtomicUsize::default(),
@@ -81,6 +94,8 @@ impl Load {
         Record {
             requests: std::mem::take(&mut *lock(&self.requests)),
             waits: std::mem::take(&mut *lock(&self.waits)),
+            conditions: std::mem::take(&mut *lock(&self.conditions)),
+            end: self.clock.now(),
             in_bulk: self.in_bulk.load(Ordering::SeqCst),
             bulk_calls: self.bulk_calls.load(Ordering::SeqCst),
             failures: std::mem::take(&mut *lock(&self.failures)),
@@ -93,7 +108,13 @@ impl Load {
         let mut mine = Vec::new();
         while self.asking.load(Ordering::SeqCst) {
             match self.tokens.pick(self.clock.now()) {
-                Some((token, text)) => mine.push(self.ask(&client, edge, token, &text).await),
+                Some((token, text)) => {
+                    let request = self.ask(&client, edge, token, &text).await;
+                    mine.push(request);
+                    if request.outcome == Outcome::Unanswered {
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                }
                 None => tokio::time::sleep(AGAIN).await,
             }
         }
@@ -103,7 +124,7 @@ impl Load {
     async fn ask(&self, client: &Client, edge: usize, token: usize, text: &str) -> Request {
         let base = self.edges.get(edge).map(String::as_str).unwrap_or_default();
         let request = client
-            .get(format!("{base}{}", patrol::surface::AUTHORIZE))
+            .get(format!("{base}{}", surface::AUTHORIZE))
             .bearer_auth(text)
             .header("X-Forwarded-Method", "GET")
             .header("X-Forwarded-Uri", PATH)
@@ -226,7 +247,8 @@ impl Load {
                     let by = by.and_then(|text| text.parse::<Timestamp>().ok());
                     self.tokens
                         .revoked(tokens, by.map_or(answered, |by| self.clock.at(by)));
-                    lock(&self.waits).push(answered - asked);
+                    let waited = body["waited_ms"].as_u64().map(|waited| waited * 1_000);
+                    lock(&self.waits).push((answered - asked, waited));
                     if tokens.len() > 1 {
                         self.in_bulk.fetch_add(tokens.len(), Ordering::SeqCst);
                         self.bulk_calls.fetch_add(1, Ordering::SeqCst);
@@ -247,6 +269,43 @@ impl Load {
         lock(&self.failures).push(format!("{what}: {why}"));
     }
 
+    /// From now on, for that long: edges may be unable to know.
+    pub(crate) fn troubled_for(&self, time: Duration) {
+        let now = self.clock.now();
+        let end = now.saturating_add(micros(time));
+        lock(&self.conditions).troubled.push(now..end);
+    }
+
+    /// After that time, to the end: no edge can know.
+    pub(crate) fn blind_after(&self, time: Duration) {
+        self.troubled_for(Duration::MAX);
+        let start = self.clock.now() + micros(time);
+        lock(&self.conditions).blind.push(start..Micros::MAX);
+    }
+
+    /// Watches whether the machine has time for the processes: where it has not for longer than
+    /// an edge can do without a lease, edges are right to say that they cannot know.
+    pub(crate) async fn watch_the_machine(&self, gate: String) {
+        let client = client();
+        let places = self
+            .edges
+            .iter()
+            .map(|edge| format!("{edge}{}", surface::HEALTH));
+        let places: Vec<_> = places.chain([gate]).collect();
+        while self.asking.load(Ordering::SeqCst) {
+            let asked = self.clock.now();
+            let answers = places.iter().map(|place| client.get(place).send());
+            join_all(answers).await;
+            let answered = self.clock.now();
+            if answered - asked > micros(SLOW) {
+                let around = micros(AROUND);
+                let time = asked.saturating_sub(around)..answered + around;
+                lock(&self.conditions).troubled.push(time);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     /// Signs a user in.
     pub(crate) async fn user(&self, name: &str) -> User {
         User::sign_in_at(&self.management, name).await
@@ -264,6 +323,10 @@ struct Made {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn micros(time: Duration) -> Micros {
+    time.as_micros().try_into().unwrap_or(Micros::MAX)
 }
 
 fn client() -> Client {

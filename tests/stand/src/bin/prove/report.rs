@@ -9,8 +9,8 @@ pub(crate) struct Report {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) expected: Expected,
-    /// Nothing broke, so nothing may fail.
-    pub(crate) calm: bool,
+    /// Something is broken all the time.
+    pub(crate) is_trouble: bool,
     pub(crate) processes: usize,
     pub(crate) isolates: usize,
     pub(crate) lists: usize,
@@ -29,7 +29,7 @@ impl Report {
     pub(crate) fn is_good(&self) -> bool {
         let found = &self.findings;
         let enough = found.after > 0 && found.accepted > 0;
-        let undisturbed = !self.calm || self.record.failures.is_empty();
+        let undisturbed = self.is_trouble || self.record.failures.is_empty();
         let as_expected = match self.expected {
             Expected::Promise => found.total() == 0,
             Expected::DeadAccepted => found.violations.keys().eq([Violation::DeadAccepted].iter()),
@@ -62,14 +62,25 @@ impl Report {
             found.after,
             millis(found.soonest.unwrap_or_default())
         );
-        let mut waits = self.record.waits.clone();
-        waits.sort_unstable();
+        if let Some(closest) = found.closest {
+            println!(
+                "   the last one that passed began {:.1} ms before",
+                millis(closest)
+            );
+        }
+        let took = self.record.waits.iter().map(|(took, _)| *took);
+        println!("   the revoke call took: {}", quantiles(took.collect()));
+        let waited = self.record.waits.iter().filter_map(|(_, waited)| *waited);
         println!(
-            "   the revoke call took: p50 {:.0} ms, p99 {:.0} ms, max {:.0} ms",
-            millis(quantile(&waits, 50)),
-            millis(quantile(&waits, 99)),
-            millis(quantile(&waits, 100))
+            "   of that, the Registry waited: {}",
+            quantiles(waited.collect())
         );
+        if !self.is_trouble {
+            println!(
+                "   for {:.0} s of that a 503 was excused: KV too late, or this machine too busy",
+                millis(self.record.conditions.troubled_before(self.record.end)) / 1_000.0
+            );
+        }
         if let Some(calls) = &self.calls {
             let rate = calls.values().sum::<u64>() as f64 / seconds / self.isolates as f64;
             println!(
@@ -107,6 +118,17 @@ impl Report {
 #[expect(clippy::cast_precision_loss, reason = "for people")]
 fn millis(micros: Micros) -> f64 {
     micros as f64 / 1_000.0
+}
+
+fn quantiles(mut of: Vec<Micros>) -> String {
+    of.sort_unstable();
+    let at = |percent| millis(quantile(&of, percent));
+    format!(
+        "p50 {:.0} ms, p99 {:.0} ms, max {:.0} ms",
+        at(50),
+        at(99),
+        at(100)
+    )
 }
 
 /// The value below which that many percent of them are.

@@ -2,10 +2,7 @@
 
 use crate::{Size, load::Load, report::Report};
 use clap::ValueEnum;
-use patrol_stand::{
-    Mood, Plan, Stand, Weather,
-    check::{Faults, Findings},
-};
+use patrol_stand::{Mood, Plan, Stand, Weather, check::Findings};
 use std::{
     ops::Range,
     sync::{
@@ -27,6 +24,8 @@ pub(crate) enum Scenario {
     Cut,
     /// KV fails, is silent, empty or old, while edges start anew and need it.
     Kv,
+    /// Edges that live on snapshots, with a KV that is as late as it may be, and later.
+    KvMode,
     /// As `cut`, with edges that are allowed to go on with what they knew: must be seen.
     Grace,
 }
@@ -41,7 +40,14 @@ pub(crate) enum Expected {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 5] = [Self::Calm, Self::Kill, Self::Cut, Self::Kv, Self::Grace];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Calm,
+        Self::Kill,
+        Self::Cut,
+        Self::Kv,
+        Self::KvMode,
+        Self::Grace,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -49,6 +55,7 @@ impl Scenario {
             Self::Kill => "kill",
             Self::Cut => "cut",
             Self::Kv => "kv",
+            Self::KvMode => "kv-mode",
             Self::Grace => "grace",
         }
     }
@@ -59,22 +66,22 @@ impl Scenario {
             Self::Kill => "the origin's process is killed and started again",
             Self::Cut => "the edges are cut off from the origin",
             Self::Kv => "KV fails or is old, and edges start anew",
+            Self::KvMode => "edges live on snapshots of at most 10 s, KV is late",
             Self::Grace => "cut off, and allowed to go on for 5 s: the proof must see it",
         }
     }
 
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
+            Self::KvMode => &[("REVOCATION_MODE", "kv"), ("KV_MAX_AGE_SECONDS", "10")],
             Self::Grace => &[("STALE_GRACE_SECONDS", "5")],
             _ => &[],
         }
     }
 
-    fn faults(self) -> Faults {
-        match self {
-            Self::Calm => Faults::None,
-            _ => Faults::Some,
-        }
+    /// Is there trouble all the time, so that edges may be unable to know?
+    fn is_trouble(self) -> bool {
+        !matches!(self, Self::Calm | Self::KvMode)
     }
 
     fn expected(self) -> Expected {
@@ -95,6 +102,10 @@ impl Scenario {
         let edges = stand.edges();
         let isolates = edges.len();
         let load = Arc::new(Load::new(edges, stand.management()));
+        if self.is_trouble() {
+            load.troubled_for(Duration::MAX);
+        }
+        let gate = format!("http://{}/calls", stand.registry.address());
         let mut users = Vec::new();
         for name in USERS {
             users.push((name, Arc::new(load.user(name).await)));
@@ -105,6 +116,12 @@ impl Scenario {
             let load = load.clone();
             let edge = client % isolates;
             asking.push(tokio::spawn(async move { load.ask_on(edge).await }));
+        }
+        if !self.is_trouble() {
+            let load = load.clone();
+            asking.push(tokio::spawn(
+                async move { load.watch_the_machine(gate).await },
+            ));
         }
         let mut churning = Vec::new();
         for (name, user) in &users {
@@ -117,7 +134,7 @@ impl Scenario {
             }
         }
         let began = Instant::now();
-        let breaking = Breaking::start(self, stand);
+        let breaking = Breaking::start(self, stand, load.clone());
         while began.elapsed() < size.time || load.tokens.dead() < size.revocations {
             assert!(
                 began.elapsed() < size.time * 10 + Duration::from_mins(1),
@@ -134,6 +151,11 @@ impl Scenario {
         for (name, user) in &users {
             load.end_all(user, &format!("{name} all")).await;
         }
+        if self == Self::KvMode {
+            // All dead tokens, and then KV stops: no edge may go on for longer than it may.
+            stand.kv.set(Mood::Late(Duration::from_mins(5)));
+            load.blind_after(SNAPSHOT_AGE + TICK);
+        }
         while load.clock.now() <= load.tokens.all_dead_at() {
             tokio::time::sleep(LOOK).await;
         }
@@ -148,13 +170,13 @@ impl Scenario {
             title: self.title(),
             name: self.name(),
             expected: self.expected(),
-            calm: self == Self::Calm,
+            is_trouble: self.is_trouble(),
             processes: size.processes,
             isolates,
             lists: users.len(),
             time,
             revocations: load.tokens.dead(),
-            findings: Findings::of(&lives, &record.requests, self.faults()),
+            findings: Findings::of(&lives, &record.requests, &record.conditions),
             calls: (self == Self::Calm).then_some(calls),
             kv: stand.kv.counts(),
             record,
@@ -172,7 +194,20 @@ const LANES: [usize; 7] = [1, 1, 1, 1, 1, 4, 12];
 /// How often is looked whether there is enough.
 const LOOK: Duration = Duration::from_millis(20);
 
-const AFTERMATH: Duration = Duration::from_millis(500);
+const AFTERMATH: Duration = Duration::from_secs(1);
+
+/// What `kv-mode` sets.
+const SNAPSHOT_AGE: Duration = Duration::from_secs(10);
+
+/// Signed lists are dated by whole seconds.
+const TICK: Duration = Duration::from_secs(1);
+
+/// As late as KV may be without one live token being refused: the rest of a snapshot's age goes
+/// to the two seconds between two writes of a key, to whole seconds, and to reading.
+const LATE: Duration = Duration::from_secs(6);
+
+/// Later than that: some snapshots are too old when they are seen.
+const TOO_LATE: Duration = Duration::from_secs(9);
 
 async fn join(tasks: Vec<JoinHandle<()>>) {
     for task in tasks {
@@ -187,14 +222,14 @@ struct Breaking {
 }
 
 impl Breaking {
-    fn start(scenario: Scenario, mut stand: Stand) -> Self {
+    fn start(scenario: Scenario, mut stand: Stand, load: Arc<Load>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let mut round = 0;
             while !stopped.load(Ordering::SeqCst) {
                 round += 1;
-                once(scenario, &mut stand, round).await;
+                once(scenario, &mut stand, &load, round).await;
             }
             stand
         });
@@ -209,7 +244,7 @@ impl Breaking {
 }
 
 /// One spell of trouble, and the time until the next; the stand is whole in the end.
-async fn once(scenario: Scenario, stand: &mut Stand, round: usize) {
+async fn once(scenario: Scenario, stand: &mut Stand, load: &Load, round: usize) {
     match scenario {
         Scenario::Calm => spell(50..51).await,
         Scenario::Kill => {
@@ -246,6 +281,15 @@ async fn once(scenario: Scenario, stand: &mut Stand, round: usize) {
             stand.kill_edges(process);
             stand.start_edges(process).await;
             spell(1_000..1_500).await;
+        }
+        Scenario::KvMode => {
+            // Until the first snapshots of this lateness are seen, there are none, or older ones.
+            stand.kv.set(Mood::Late(LATE));
+            load.troubled_for(LATE + 3 * TICK);
+            spell(14_000..16_000).await;
+            stand.kv.set(Mood::Late(TOO_LATE));
+            load.troubled_for(Duration::from_secs(6));
+            spell(6_000..6_001).await;
         }
     }
 }
