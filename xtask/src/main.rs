@@ -11,6 +11,7 @@ mod config;
 mod dev;
 mod keygen;
 mod page;
+mod prove;
 mod report;
 mod stack;
 mod test;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Args),
     Build(build::Args),
     Keygen(keygen::Args),
+    #[command(name = "prove-revocation")]
+    Prove(prove::Args),
     /// Runs a program and ends all of it when standard input closes.
     #[command(hide = true, name = child::KEEP)]
     Keep {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Build(args) => build::build(&args),
         Command::Keygen(args) => keygen::keygen(&args),
+        Command::Prove(args) => prove::prove(&args),
         Command::Keep { command } => return child::keep(&command),
     };
     match done {

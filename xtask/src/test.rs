@@ -10,11 +10,12 @@ use anyhow::Result;
 use crate::build::{self, Plan, Worker};
 use crate::child;
 use crate::page;
+use crate::prove;
 use crate::report::{Phases, say};
 use crate::root;
 use crate::tools;
 
-/// Check everything: format, lints, native tests, end-to-end tests.
+/// Check everything: format, lints, native tests, end-to-end tests, the proof in short.
 ///
 /// Stops at the first step that fails.
 #[derive(clap::Args)]
@@ -87,7 +88,13 @@ fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
         let mut list = vec!["test", "--package", END_TO_END];
         list.extend(&filter);
         cargo(&list)
-    })
+    })?;
+    if args.filter.is_none() {
+        phases.run("proof of revocation, in short", || {
+            prove::run(&["--quick".into()])
+        })?;
+    }
+    Ok(())
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {

@@ -160,11 +160,12 @@ impl Stand {
         }
     }
 
-    /// How often each edge has asked a Registry object since the origin's process started.
+    /// How often each edge has called Registry objects since the origin's process started, and
+    /// for what.
     ///
     /// # Panics
     /// When the process does not answer.
-    pub async fn registry_calls(&self) -> BTreeMap<String, u64> {
+    pub async fn registry_calls(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
         let process = self.origin_process.as_ref().expect("a running origin");
         let url = format!("http://127.0.0.1:{}/calls", process.port("gate"));
         let answer = patrol_e2e::client().get(url).send().await;

@@ -19,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) findings: Findings,
     pub(crate) record: Record,
     /// Of each edge, where they could be counted from the beginning.
-    pub(crate) calls: Option<BTreeMap<String, u64>>,
+    pub(crate) calls: Option<BTreeMap<String, BTreeMap<String, u64>>>,
     /// Reads and writes.
     pub(crate) kv: (u64, u64),
 }
@@ -82,11 +82,21 @@ impl Report {
             );
         }
         if let Some(calls) = &self.calls {
-            let rate = calls.values().sum::<u64>() as f64 / seconds / self.isolates as f64;
+            let each = |count: u64| count as f64 / seconds / self.isolates as f64;
+            let mut kinds = BTreeMap::new();
+            for (kind, count) in calls.values().flatten() {
+                *kinds.entry(kind).or_insert(0) += count;
+            }
+            for (kind, count) in kinds {
+                println!(
+                    "   Registry calls \"{kind}\" a second and edge: {:.2}, for each list {:.2}",
+                    each(count),
+                    each(count) / self.lists as f64
+                );
+            }
             println!(
-                "   Registry calls a second and edge: {rate:.2}, {:.2} for each list; {:.0} requests a second and edge",
-                rate / self.lists as f64,
-                found.requests as f64 / seconds / self.isolates as f64
+                "   requests a second and edge: {:.0}",
+                each(found.requests as u64)
             );
         }
         println!("   KV: {} reads, {} writes", self.kv.0, self.kv.1);
