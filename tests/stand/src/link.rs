@@ -18,6 +18,9 @@ pub enum Weather {
     Fair,
     /// It does not arrive, and no one is told: connections are accepted and stay silent.
     Cut,
+    /// What is sent from the beginning arrives, answers do not: the other side does its work in
+    /// vain, or is heard much later.
+    Deaf,
     /// Connections are reset, old ones and new ones.
     Refused,
 }
@@ -81,7 +84,7 @@ async fn carry(
 ) {
     let mut feels = weather.clone();
     let done = async {
-        fair(&mut feels).await?;
+        passes(&mut feels, Way::There).await?;
         let port = target.borrow().ok_or(io::ErrorKind::NotConnected)?;
         let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
         client.set_nodelay(true)?;
@@ -89,8 +92,8 @@ async fn carry(
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         tokio::try_join!(
-            one_way(from_client, to_server, feels.clone()),
-            one_way(from_server, to_client, feels.clone()),
+            one_way(Way::There, from_client, to_server, feels.clone()),
+            one_way(Way::Back, from_server, to_client, feels.clone()),
         )?;
         io::Result::Ok(())
     };
@@ -104,7 +107,15 @@ async fn carry(
     }
 }
 
+/// From the beginning of a link, or back to it.
+#[derive(Clone, Copy)]
+enum Way {
+    There,
+    Back,
+}
+
 async fn one_way(
+    way: Way,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     mut weather: watch::Receiver<Weather>,
@@ -112,7 +123,7 @@ async fn one_way(
     let mut chunk = vec![0; 64 * 1024];
     loop {
         let count = from.read(&mut chunk).await?;
-        fair(&mut weather).await?;
+        passes(&mut weather, way).await?;
         if count == 0 {
             return to.shutdown().await;
         }
@@ -121,9 +132,78 @@ async fn one_way(
 }
 
 /// Waits until what was sent may arrive.
-async fn fair(weather: &mut watch::Receiver<Weather>) -> io::Result<()> {
-    let fair = |weather: &Weather| *weather == Weather::Fair;
+async fn passes(weather: &mut watch::Receiver<Weather>, way: Way) -> io::Result<()> {
+    let may_pass = |weather: &Weather| match weather {
+        Weather::Fair => true,
+        Weather::Deaf => matches!(way, Way::There),
+        Weather::Cut | Weather::Refused => false,
+    };
     // The link is gone, and this program with it.
     let gone = |_| io::Error::from(io::ErrorKind::NotConnected);
-    weather.wait_for(fair).await.map(|_| ()).map_err(gone)
+    weather.wait_for(may_pass).await.map(|_| ()).map_err(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc;
+
+    /// A link to a server that tells what arrives, and answers each byte with its double.
+    async fn link() -> (Link, mpsc::UnboundedReceiver<u8>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (tell, hear) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                while let Ok(byte) = stream.read_u8().await {
+                    tell.send(byte).unwrap();
+                    stream.write_u8(byte * 2).await.unwrap();
+                }
+            }
+        });
+        let link = Link::open().await;
+        link.lead_to(Some(port));
+        (link, hear)
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_during_a_cut_arrives_after_it() {
+        let (link, mut server) = link().await;
+        let mut client = TcpStream::connect(link.address()).await.unwrap();
+        client.write_u8(1).await.unwrap();
+        assert_eq!(client.read_u8().await.unwrap(), 2);
+        server.recv().await.unwrap();
+
+        link.set(Weather::Cut);
+        client.write_u8(3).await.unwrap();
+        // Another connection, to a link that is not cut: it is done, and nothing has arrived.
+        let (other, _server) = self::link().await;
+        let mut fair = TcpStream::connect(other.address()).await.unwrap();
+        fair.write_u8(5).await.unwrap();
+        assert_eq!(fair.read_u8().await.unwrap(), 10);
+        assert!(server.try_recv().is_err());
+
+        link.set(Weather::Deaf);
+        assert_eq!(server.recv().await, Some(3), "there, but not back");
+        let mut nothing = [0];
+        assert!(client.try_read(&mut nothing).is_err());
+        link.set(Weather::Fair);
+        assert_eq!(client.read_u8().await.unwrap(), 6);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_resets_connections_old_and_new() {
+        let (link, _server) = link().await;
+        let mut old = TcpStream::connect(link.address()).await.unwrap();
+        old.write_u8(1).await.unwrap();
+        assert_eq!(old.read_u8().await.unwrap(), 2);
+        link.set(Weather::Refused);
+        assert!(old.read_u8().await.is_err());
+        let mut new = TcpStream::connect(link.address()).await.unwrap();
+        assert!(new.read_u8().await.is_err());
+        link.set(Weather::Fair);
+        let mut newer = TcpStream::connect(link.address()).await.unwrap();
+        newer.write_u8(4).await.unwrap();
+        assert_eq!(newer.read_u8().await.unwrap(), 8);
+    }
 }

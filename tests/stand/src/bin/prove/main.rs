@@ -62,7 +62,7 @@ pub(crate) struct Size {
 async fn main() -> ExitCode {
     let args = Args::parse();
     let (seconds, revocations) = if args.quick {
-        (8, 40)
+        (5, 40)
     } else {
         (args.seconds, args.revocations)
     };

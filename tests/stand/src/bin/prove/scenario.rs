@@ -134,7 +134,7 @@ impl Scenario {
             }
         }
         let began = Instant::now();
-        let breaking = Breaking::start(self, stand, load.clone());
+        let breaking = Breaking::start(self, stand, load.clone(), size.time);
         while began.elapsed() < size.time || load.tokens.dead() < size.revocations {
             assert!(
                 began.elapsed() < size.time * 10 + Duration::from_mins(1),
@@ -146,15 +146,15 @@ impl Scenario {
         load.stop_creating();
         join(churning).await;
         let stand = breaking.stop().await;
+        if self == Self::KvMode {
+            // KV stands still: no edge may go on for longer than its snapshot's age.
+            stand.kv.set(Mood::Late(Duration::from_mins(5)));
+            load.blind_after(SNAPSHOT_AGE + TICK);
+        }
         let time = began.elapsed();
         let calls = stand.registry_calls().await;
         for (name, user) in &users {
             load.end_all(user, &format!("{name} all")).await;
-        }
-        if self == Self::KvMode {
-            // All dead tokens, and then KV stops: no edge may go on for longer than it may.
-            stand.kv.set(Mood::Late(Duration::from_mins(5)));
-            load.blind_after(SNAPSHOT_AGE + TICK);
         }
         while load.clock.now() <= load.tokens.all_dead_at() {
             tokio::time::sleep(LOOK).await;
@@ -209,6 +209,8 @@ const LATE: Duration = Duration::from_secs(6);
 /// Later than that: some snapshots are too old when they are seen.
 const TOO_LATE: Duration = Duration::from_secs(9);
 
+const TOO_LATE_TIME: Duration = Duration::from_secs(4);
+
 async fn join(tasks: Vec<JoinHandle<()>>) {
     for task in tasks {
         task.await.expect("a client does not fail");
@@ -222,14 +224,14 @@ struct Breaking {
 }
 
 impl Breaking {
-    fn start(scenario: Scenario, mut stand: Stand, load: Arc<Load>) -> Self {
+    fn start(scenario: Scenario, mut stand: Stand, load: Arc<Load>, time: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let mut round = 0;
             while !stopped.load(Ordering::SeqCst) {
                 round += 1;
-                once(scenario, &mut stand, &load, round).await;
+                once(scenario, &mut stand, &load, round, time).await;
             }
             stand
         });
@@ -244,7 +246,7 @@ impl Breaking {
 }
 
 /// One spell of trouble, and the time until the next; the stand is whole in the end.
-async fn once(scenario: Scenario, stand: &mut Stand, load: &Load, round: usize) {
+async fn once(scenario: Scenario, stand: &mut Stand, load: &Load, round: usize, time: Duration) {
     match scenario {
         Scenario::Calm => spell(50..51).await,
         Scenario::Kill => {
@@ -256,8 +258,11 @@ async fn once(scenario: Scenario, stand: &mut Stand, load: &Load, round: usize) 
         }
         Scenario::Cut | Scenario::Grace => {
             spell(500..2_000).await;
-            stand.set_weather(Weather::Cut);
-            spell(1_500..3_500).await;
+            // Leases that are granted and heard of late are the trickiest.
+            let deaf = round.is_multiple_of(3) && scenario == Scenario::Cut;
+            let weather = if deaf { Weather::Deaf } else { Weather::Cut };
+            stand.set_weather(weather);
+            spell(if deaf { 500..2_000 } else { 1_500..3_500 }).await;
             if round.is_multiple_of(2) {
                 // What was on its way is lost; otherwise it arrives now, very late.
                 stand.set_weather(Weather::Refused);
@@ -286,10 +291,10 @@ async fn once(scenario: Scenario, stand: &mut Stand, load: &Load, round: usize) 
             // Until the first snapshots of this lateness are seen, there are none, or older ones.
             stand.kv.set(Mood::Late(LATE));
             load.troubled_for(LATE + 3 * TICK);
-            spell(14_000..16_000).await;
+            tokio::time::sleep(LATE + 3 * TICK + time / 2).await;
+            load.troubled_for(TOO_LATE_TIME + TICK);
             stand.kv.set(Mood::Late(TOO_LATE));
-            load.troubled_for(Duration::from_secs(6));
-            spell(6_000..6_001).await;
+            tokio::time::sleep(TOO_LATE_TIME).await;
         }
     }
 }
