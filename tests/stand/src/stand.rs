@@ -32,6 +32,8 @@ pub struct Plan<'a> {
     pub processes: usize,
     /// Edges in each of them.
     pub isolates: usize,
+    /// Where the built Workers are, each in a folder of its own name.
+    pub built: &'a Path,
     /// Settings of both Workers, beyond what they need.
     pub settings: &'a [(&'a str, &'a str)],
 }
@@ -76,7 +78,7 @@ impl Stand {
             origin_process: None,
             edges: Vec::new(),
         };
-        stand.write_origin(plan.settings);
+        stand.write_origin(plan);
         for number in 0..plan.processes {
             let edges = stand.write_edges(number, plan).await;
             stand.edges.push(edges);
@@ -172,9 +174,9 @@ impl Stand {
         answer.expect("an answer").json().await.expect("counts")
     }
 
-    fn write_origin(&self, settings: &[(&str, &str)]) {
+    fn write_origin(&self, plan: &Plan<'_>) {
         let folder = self.folder.join("origin");
-        copy_worker("origin", &folder);
+        copy_worker(plan, "origin", &folder);
         write(&folder.join("gate.js"), include_str!("workers/gate.js"));
         write(&folder.join("assets.js"), ASSETS);
         let objects = folder.join("objects");
@@ -195,7 +197,7 @@ impl Stand {
                 .map(|(name, value)| (name.as_str(), Binding::Text(value))),
         );
         bindings.extend(
-            settings
+            plan.settings
                 .iter()
                 .map(|&(name, value)| (name, Binding::Text(value))),
         );
@@ -227,7 +229,7 @@ impl Stand {
 
     async fn write_edges(&self, number: usize, plan: &Plan<'_>) -> Edges {
         let folder = self.folder.join(format!("edges-{number}"));
-        copy_worker("edge", &folder);
+        copy_worker(plan, "edge", &folder);
         write(
             &folder.join("namespace.js"),
             include_str!("workers/namespace.js"),
@@ -288,9 +290,9 @@ async fn start(folder: &Path, sockets: usize) -> Runtime {
 }
 
 /// Copied, so that a build in the meantime changes nothing for a process that starts again.
-fn copy_worker(worker: &str, folder: &Path) {
+fn copy_worker(plan: &Plan<'_>, worker: &str, folder: &Path) {
     fs::create_dir_all(folder).expect("a folder can be made");
-    let built = patrol_e2e::root().join("build").join(worker);
+    let built = plan.built.join(worker);
     for file in MODULES {
         fs::copy(built.join(file), folder.join(file))
             .unwrap_or_else(|_| panic!("the {worker} Worker is built: cargo xtask build"));

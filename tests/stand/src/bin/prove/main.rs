@@ -13,7 +13,7 @@ mod world;
 
 use clap::Parser;
 use scenario::Scenario;
-use std::{process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// Revoke tokens under load and faults, and look for a request that passes afterwards.
 #[derive(Parser)]
@@ -35,6 +35,10 @@ struct Args {
     #[arg(long, value_enum, value_name = "SCENARIO")]
     only: Vec<Scenario>,
 
+    /// The folder of the built Workers, as of `cargo xtask build --out DIR` [default: build].
+    #[arg(long, value_name = "DIR")]
+    built: Option<PathBuf>,
+
     /// Clients that ask each edge at once.
     #[arg(long, default_value_t = 6)]
     clients: usize,
@@ -48,9 +52,10 @@ struct Args {
     isolates: usize,
 }
 
-/// How much is done.
-#[derive(Debug, Clone, Copy)]
+/// How much is done, with what.
+#[derive(Debug, Clone)]
 pub(crate) struct Size {
+    pub(crate) built: PathBuf,
     pub(crate) time: Duration,
     pub(crate) revocations: usize,
     pub(crate) clients: usize,
@@ -67,6 +72,9 @@ async fn main() -> ExitCode {
         (args.seconds, args.revocations)
     };
     let size = Size {
+        built: args
+            .built
+            .unwrap_or_else(|| patrol_e2e::root().join("build")),
         time: Duration::from_secs(seconds),
         revocations,
         clients: args.clients,
@@ -80,7 +88,7 @@ async fn main() -> ExitCode {
     };
     let mut failed = Vec::new();
     for scenario in scenarios {
-        let report = scenario.run(size).await;
+        let report = scenario.run(&size).await;
         report.print();
         if !report.is_good() {
             failed.push(scenario.name());

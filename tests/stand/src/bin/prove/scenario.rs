@@ -91,11 +91,12 @@ impl Scenario {
         }
     }
 
-    pub(crate) async fn run(self, size: Size) -> Report {
+    pub(crate) async fn run(self, size: &Size) -> Report {
         let stand = Stand::start(&Plan {
             name: self.name(),
             processes: size.processes,
             isolates: size.isolates,
+            built: &size.built,
             settings: self.settings(),
         })
         .await;
