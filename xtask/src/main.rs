@@ -12,6 +12,7 @@ mod config;
 mod dev;
 mod keygen;
 mod page;
+mod prove;
 mod report;
 mod stack;
 mod test;
@@ -38,6 +39,8 @@ enum Command {
     Test(test::Args),
     Build(build::Args),
     Keygen(keygen::Args),
+    #[command(name = "prove-revocation")]
+    Prove(prove::Args),
     /// Runs a program and ends all of it when standard input closes.
     #[command(hide = true, name = child::KEEP)]
     Keep {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Build(args) => build::build(&args),
         Command::Keygen(args) => keygen::keygen(&args),
+        Command::Prove(args) => prove::prove(&args),
         Command::Keep { command } => return child::keep(&command),
     };
     match done {

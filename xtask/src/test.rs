@@ -11,11 +11,12 @@ use anyhow::Result;
 use crate::build::{self, Plan, Worker};
 use crate::child;
 use crate::page;
+use crate::prove;
 use crate::report::{Phases, say};
 use crate::root;
 use crate::tools;
 
-/// Check everything: format, lints, native tests, end-to-end tests, browser tests.
+/// Check everything: format, lints, native tests, end-to-end and browser tests, the proof in short.
 ///
 /// Stops at the first step that fails.
 #[derive(clap::Args)]
@@ -114,7 +115,13 @@ fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
         let mut list = vec!["test", "--package", BROWSER];
         list.extend(&filter);
         cargo(&list)
-    })
+    })?;
+    if args.filter.is_none() {
+        phases.run("proof of revocation, in short", || {
+            prove::run(&["--quick".into()])
+        })?;
+    }
+    Ok(())
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
