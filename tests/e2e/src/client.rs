@@ -102,9 +102,17 @@ impl User {
     /// # Panics
     /// When that is refused.
     pub async fn sign_in(system: &System, user: &str) -> Self {
+        Self::sign_in_at(&system.base, user).await
+    }
+
+    /// Signs in a development user at an address.
+    ///
+    /// # Panics
+    /// When that is refused.
+    pub async fn sign_in_at(base: &str, user: &str) -> Self {
         let client = client();
         let request = client
-            .post(format!("{}/auth/dev", system.base))
+            .post(format!("{base}/auth/dev"))
             .json(&json!({ "user": user }));
         let answer = Answer::to(request).await;
         assert_eq!(answer.status, 200, "{user} can sign in");
@@ -116,7 +124,7 @@ impl User {
             .and_then(|cookie| cookie.split(';').next())
             .expect("a session cookie");
         Self {
-            base: system.base.clone(),
+            base: base.to_owned(),
             cookie: cookie.to_owned(),
             client,
         }

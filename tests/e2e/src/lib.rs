@@ -8,5 +8,5 @@ pub mod client;
 pub mod system;
 pub mod wire;
 
-pub use client::{Answer, Made, User, call, now};
-pub use system::{System, in_time, shared, until};
+pub use client::{Answer, Made, User, call, client, now};
+pub use system::{System, in_time, root, shared, until, xtask};

@@ -138,16 +138,21 @@ pub fn root() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// The xtask program beside the tests, as its sources are now: cargo builds it for `cargo xtask
-/// test`, but not when only this package is tested.
-fn xtask() -> &'static Path {
+/// The xtask program beside the running one, as its sources are now: cargo builds it for `cargo
+/// xtask test`, but not when only this package is tested.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn xtask() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let tests = std::env::current_exe().expect("a test has a path");
-        let folder = tests
-            .parent()
-            .and_then(Path::parent)
-            .expect("tests are in target/*/deps");
+        let running = std::env::current_exe().expect("a program has a path");
+        // Tests are in target/*/deps, programs in target/*.
+        let folder = running
+            .ancestors()
+            .skip(1)
+            .find(|folder| !folder.ends_with("deps"))
+            .expect("a program is in a folder");
         let release = folder.ends_with("release").then_some("--release");
         let built = Command::new("cargo")
             .args(["build", "--quiet", "--package", "xtask"])
