@@ -181,23 +181,45 @@ fn worker(worker: Worker, plan: &Plan, phases: &mut Phases) -> Result<()> {
 
 /// Builds one Worker, unless it is up to date.
 pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
-    let _turn = tools::turn(&format!("build-{worker}"))?;
-    let folder = plan.folder(worker);
+    let name = worker.name();
+    let inputs = inputs(name, plan)?;
+    worker_crate(
+        name,
+        &Path::new("src").join(name),
+        &plan.folder(worker),
+        &inputs,
+        plan,
+    )
+}
+
+/// Builds the benchmark's smallest Worker, unless it is up to date, and returns its folder.
+pub(crate) fn hello(plan: &Plan) -> Result<PathBuf> {
+    let source = Path::new("bench/hello");
+    let folder = plan.out.join("bench/hello");
+    let root = root()?;
+    let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock")];
+    collect(&root.join(source), &[], &mut files)?;
+    worker_crate("hello", source, &folder, &digest(files)?, plan)?;
+    Ok(folder)
+}
+
+/// Makes a Worker of the crate in the folder `source`, unless it was made from the same inputs.
+fn worker_crate(name: &str, source: &Path, folder: &Path, inputs: &str, plan: &Plan) -> Result<()> {
+    let _turn = tools::turn(&format!("build-{name}"))?;
     let stamp = folder.join(".built-from");
-    let inputs = inputs(worker.name(), plan)?;
     if fs::read_to_string(&stamp).is_ok_and(|from| from == inputs) {
-        say(format_args!("{worker}: up to date"));
+        say(format_args!("{name}: up to date"));
         return Ok(());
     }
-    say(format_args!("{worker}: building"));
+    say(format_args!("{name}: building"));
     // A build that fails halfway must not look complete.
     let _ = fs::remove_file(&stamp);
     let mut command = child::command(cargo_tool("worker-build")?)?;
     command
         .current_dir(root()?)
-        .arg(Path::new("src").join(worker.name()))
+        .arg(source)
         .args(["--release", "--out-dir"])
-        .arg(&folder)
+        .arg(folder)
         .env("PATH", tools::search_path()?)
         .env("CARGO_TARGET_DIR", &plan.target)
         .env("WASM_BINDGEN_BIN", cargo_tool("wasm-bindgen")?)
@@ -206,7 +228,7 @@ pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
     if let Some(policy) = &plan.policy {
         command.env(POLICY, policy);
     }
-    child::run(&mut command, &format!("the build of the {worker} Worker"))?;
+    child::run(&mut command, &format!("the build of the {name} Worker"))?;
     let entry = folder.join("index.js");
     if !entry.exists() {
         bail!("worker-build made no {}", entry.display());
@@ -305,8 +327,12 @@ fn inputs(part: &str, plan: &Plan) -> Result<String> {
         .map(|name| root.join("src").join(name))
         .collect();
     collect(&root.join("src"), &others, &mut files)?;
-    files.sort();
+    digest(files)
+}
 
+/// A digest of files, of the compiler and of its flags.
+fn digest(mut files: Vec<PathBuf>) -> Result<String> {
+    files.sort();
     let mut digest = Sha256::new();
     let compiler = child::first_line(Command::new("rustc").arg("--version")).unwrap_or_default();
     digest.update(compiler);

@@ -5,6 +5,7 @@
 //! `node_modules/`, so nothing outside the checkout is changed, except for the
 //! compiler's wasm target. Deploying is left to `npx wrangler deploy`.
 
+mod bench;
 mod build;
 mod child;
 mod config;
@@ -37,6 +38,7 @@ enum Command {
     Test(test::Args),
     Build(build::Args),
     Keygen(keygen::Args),
+    Bench(bench::Args),
     /// Runs a program and ends all of it when standard input closes.
     #[command(hide = true, name = child::KEEP)]
     Keep {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Build(args) => build::build(&args),
         Command::Keygen(args) => keygen::keygen(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Keep { command } => return child::keep(&command),
     };
     match done {

@@ -7,6 +7,7 @@
 
 use anyhow::Result;
 
+use crate::bench;
 use crate::build::{self, Plan, Worker};
 use crate::child;
 use crate::page;
@@ -28,7 +29,7 @@ pub(crate) struct Args {
 }
 
 /// The crates that only compile for the runtime's target.
-const WORKERS: [&str; 2] = ["patrol-edge", "patrol-origin"];
+const WORKERS: [&str; 3] = ["patrol-edge", "patrol-origin", "patrol-bench-hello"];
 /// The browser's module: WebAssembly too, but its state machines are tested natively.
 const FORM: &str = "patrol-form";
 /// The tests that need the running system.
@@ -87,7 +88,12 @@ fn steps(args: &Args, phases: &mut Phases) -> Result<()> {
         let mut list = vec!["test", "--package", END_TO_END];
         list.extend(&filter);
         cargo(&list)
-    })
+    })?;
+    if args.filter.is_some() {
+        return Ok(());
+    }
+    // It judges nothing: it shows that the benchmark still runs.
+    phases.run("benchmark, a short round", bench::quick)
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {

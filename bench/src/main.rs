@@ -1,0 +1,109 @@
+//! `cargo xtask bench`: Patrol beside its peers and its limits, on the bare runtime.
+//!
+//! A figure by itself says more about the machine than about a program, so every figure is a
+//! ratio of two that were measured one right after the other. Contestants take turns; each turn
+//! has a fresh process of the runtime, so nothing that was learnt in one run helps the next.
+//! Rounds differ by what else the machine did, so the median of their ratios counts, and how
+//! far they lie apart is shown.
+//!
+//! Left out: networks, and more than one isolate. What they cost is the same for everyone.
+
+mod contestants;
+mod load;
+mod report;
+mod rounds;
+mod system;
+mod tokens;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use contestants::Contestant;
+use tokens::Workload;
+
+/// Measure Patrol beside its peers and its limits.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask bench")]
+struct Arguments {
+    /// See that everything can be measured: one short round, and no judgement.
+    #[arg(long)]
+    quick: bool,
+
+    /// How often everybody takes a turn.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    rounds: u32,
+
+    /// How long a turn is measured, in seconds.
+    #[arg(long, default_value_t = 4, value_name = "N")]
+    seconds: u32,
+
+    /// Only these workloads, with commas between them.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    workloads: Vec<Workload>,
+
+    /// Only these contestants, with commas between them.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    contestants: Vec<Contestant>,
+}
+
+/// What to measure, and how long.
+struct Plan {
+    rounds: u32,
+    seconds: u32,
+    /// Before each turn: the runtime compiles what is used often.
+    warm_up_seconds: u32,
+    /// Tokens that are used once: more than a turn needs.
+    cold_tokens: u32,
+    turns: Vec<(Workload, Vec<Contestant>)>,
+}
+
+impl Plan {
+    fn new(arguments: &Arguments) -> Self {
+        let chosen = |contestant: &Contestant| {
+            arguments.contestants.is_empty() || arguments.contestants.contains(contestant)
+        };
+        let workloads = match &arguments.workloads[..] {
+            [] => Workload::value_variants(),
+            some => some,
+        };
+        let turns = workloads.iter().map(|workload| {
+            let contestants = Contestant::value_variants().iter().copied();
+            let contestants = contestants
+                .filter(|contestant| contestant.takes_part_in(*workload) && chosen(contestant))
+                // One workload shows that the peers run.
+                .filter(|contestant| {
+                    !arguments.quick
+                        || *workload == Workload::Hot
+                        || *contestant == Contestant::Patrol
+                });
+            (*workload, contestants.collect())
+        });
+        let turns = turns.collect();
+        if arguments.quick {
+            Self {
+                rounds: 1,
+                seconds: 1,
+                warm_up_seconds: 0,
+                cold_tokens: 20_000,
+                turns,
+            }
+        } else {
+            Self {
+                rounds: arguments.rounds,
+                seconds: arguments.seconds,
+                warm_up_seconds: 2,
+                cold_tokens: 20_000 * (arguments.seconds + 1),
+                turns,
+            }
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let plan = Plan::new(&arguments);
+    let system = system::System::start(&plan).await?;
+    let results = rounds::run(&system, &plan).await?;
+    report::show(&results);
+    report::write(&plan, &results)
+}
