@@ -9,6 +9,7 @@
 //! Left out: networks, and more than one isolate. What they cost is the same for everyone.
 
 mod contestants;
+mod inside;
 mod load;
 mod report;
 mod rounds;
@@ -18,6 +19,10 @@ mod tokens;
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use contestants::Contestant;
+use inside::Effort;
+use report::Report;
+use std::time::Duration;
+use system::System;
 use tokens::Workload;
 
 /// Measure Patrol beside its peers and its limits.
@@ -36,6 +41,10 @@ struct Arguments {
     #[arg(long, default_value_t = 4, value_name = "N")]
     seconds: u32,
 
+    /// Only these parts, with commas between them.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    parts: Vec<Part>,
+
     /// Only these workloads, with commas between them.
     #[arg(long, value_enum, value_delimiter = ',')]
     workloads: Vec<Workload>,
@@ -43,6 +52,15 @@ struct Arguments {
     /// Only these contestants, with commas between them.
     #[arg(long, value_enum, value_delimiter = ',')]
     contestants: Vec<Contestant>,
+}
+
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Requests to the edge and to its peers.
+    Http,
+    /// Core inside Wasm.
+    Inside,
 }
 
 /// What to measure, and how long.
@@ -54,6 +72,7 @@ struct Plan {
     /// Tokens that are used once: more than a turn needs.
     cold_tokens: u32,
     turns: Vec<(Workload, Vec<Contestant>)>,
+    effort: Effort,
 }
 
 impl Plan {
@@ -85,6 +104,10 @@ impl Plan {
                 warm_up_seconds: 0,
                 cold_tokens: 20_000,
                 turns,
+                effort: Effort {
+                    samples: 1,
+                    sample: Duration::from_millis(10),
+                },
             }
         } else {
             Self {
@@ -93,6 +116,10 @@ impl Plan {
                 warm_up_seconds: 2,
                 cold_tokens: 20_000 * (arguments.seconds + 1),
                 turns,
+                effort: Effort {
+                    samples: 15,
+                    sample: Duration::from_millis(100),
+                },
             }
         }
     }
@@ -102,8 +129,15 @@ impl Plan {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let plan = Plan::new(&arguments);
-    let system = system::System::start(&plan).await?;
-    let results = rounds::run(&system, &plan).await?;
-    report::show(&results);
-    report::write(&plan, &results)
+    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    let mut report = Report::new(&plan);
+    if wanted(Part::Inside) {
+        report.inside = Some(inside::measure(plan.effort).await?);
+    }
+    if wanted(Part::Http) {
+        let system = System::start(&plan).await?;
+        report.http = Some(rounds::run(&system, &plan).await?);
+    }
+    report.show();
+    report.write()
 }

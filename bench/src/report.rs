@@ -3,16 +3,82 @@
 use crate::{
     Plan,
     contestants::Contestant,
+    inside::Inside,
     load::Run,
     rounds::{Results, Score, Spread},
     system::folder,
 };
 use anyhow::{Context as _, Result};
-use serde_json::json;
+use serde::Serialize;
 use std::fs;
 
+/// All that was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    rounds: u32,
+    seconds: u32,
+    pub(crate) http: Option<Results>,
+    pub(crate) inside: Option<Inside>,
+}
+
+impl Report {
+    /// An empty report.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            rounds: plan.rounds,
+            seconds: plan.seconds,
+            http: None,
+            inside: None,
+        }
+    }
+
+    /// Prints tables.
+    pub(crate) fn show(&self) {
+        if let Some(inside) = &self.inside {
+            show_inside(inside);
+        }
+        if let Some(results) = &self.http {
+            show_http(results);
+        }
+    }
+
+    /// Writes `target/bench/report.json`.
+    pub(crate) fn write(&self) -> Result<()> {
+        let path = folder().join("report.json");
+        let text = serde_json::to_string_pretty(self).context("a report")?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+fn show_inside(inside: &Inside) {
+    println!("\n{:<22} {:>30}", "inside Wasm", "µs for one");
+    for (step, spread) in &inside.steps {
+        println!("{step:<22} {:>30}", written(*spread));
+    }
+    for (routes, spread) in &inside.routes {
+        println!("route of {routes:<13} {:>30}", written(*spread));
+    }
+    println!("\n{:<22} {:>30}", "tokens, 1 % revoked", "KB of memory");
+    for (tokens, bytes) in &inside.memory {
+        println!("{tokens:<22} {:>30}", bytes / 1_000);
+    }
+    println!(
+        "\n{:<10} {:>10} {:>10} {:>12} {:>16}",
+        "module", "raw KB", "gzip KB", "compile ms", "instantiate ms"
+    );
+    for (name, module) in &inside.modules {
+        println!(
+            "{name:<10} {:>10} {:>10} {:>12.2} {:>16.2}",
+            module.raw / 1_000,
+            module.gzip / 1_000,
+            module.compile_ms,
+            module.instantiate_ms
+        );
+    }
+}
+
 /// Prints a table for each workload.
-pub(crate) fn show(results: &Results) {
+fn show_http(results: &Results) {
     let mut workload = None;
     for score in &results.0 {
         if workload != Some(score.workload) {
@@ -63,16 +129,4 @@ fn written(spread: Spread) -> String {
         most,
     } = spread;
     format!("{median:.2} [{least:.2} to {most:.2}]")
-}
-
-/// Writes `target/bench/report.json`.
-pub(crate) fn write(plan: &Plan, results: &Results) -> Result<()> {
-    let report = json!({
-        "rounds": plan.rounds,
-        "seconds": plan.seconds,
-        "http": results,
-    });
-    let path = folder().join("report.json");
-    let text = serde_json::to_string_pretty(&report).context("a report")?;
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -5,16 +5,18 @@
 //! nothing else needs it.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::build::{self, Plan, Worker};
 use crate::child;
 use crate::report::Phases;
-use crate::root;
 use crate::tools::{self, npm_tool};
+use crate::{root, target_dir};
 
 /// Measure Patrol beside its peers and its limits, on the bare runtime.
 ///
@@ -61,8 +63,38 @@ fn prepare(phases: &mut Phases) -> Result<()> {
         phases.quietly(&format!("{worker} Worker"), || build::one(worker, &plan))?;
     }
     let hello = phases.quietly("hello", || build::hello(&plan))?;
+    phases.quietly("core alone", || build::inside("inside", None))?;
+    for routes in ROUTES {
+        let policy = target_dir()?.join(format!("bench/policies/{routes}.toml"));
+        write_policy(&policy, routes)?;
+        let name = format!("routes-{routes}");
+        phases.quietly(&name, || build::inside(&name, Some(&policy)))?;
+    }
+    phases.quietly("form module", || build::form(&plan))?;
     let peers = hello.with_file_name("peers");
     phases.quietly("peers", || bundle(&peers))
+}
+
+/// Sizes of the policies that are compared.
+const ROUTES: [u32; 3] = [10, 100, 1_000];
+
+/// Writes a policy with so many routes: lists of things in twenty areas, and the things.
+fn write_policy(path: &Path, routes: u32) -> Result<()> {
+    let mut text = String::from(
+        "[rbac]\nenabled = true\n[[group]]\nname = \"Things\"\ncolor = \"blue\"\nscopes = [\n  \
+         { name = \"things:read\", label = \"Read\", description = \"Read things.\" },\n]\n\
+         [[role]]\nname = \"reader\"\nlabel = \"Reader\"\nscopes = [\"*\"]\n[routes]\n",
+    );
+    for number in 0..routes / 2 {
+        let list = format!("/api/v1/area-{}/things-{number}", number % 20);
+        for path in [&list, &format!("{list}/{{thing}}")] {
+            let _ = writeln!(text, "\"GET {path}\" = [\"things:read\"]");
+        }
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).context("cannot create a folder")?;
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn bundle(out: &Path) -> Result<()> {

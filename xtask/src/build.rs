@@ -203,6 +203,22 @@ pub(crate) fn hello(plan: &Plan) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Builds the benchmark's Worker with core alone, with the normal policy or another one.
+pub(crate) fn inside(name: &str, policy: Option<&Path>) -> Result<()> {
+    let mut plan = Plan::new(None, None)?;
+    if let Some(policy) = policy {
+        plan.policy = Some(policy.to_path_buf());
+        // One for all of them: only core differs.
+        plan.target = plan.target.join("bench-policies");
+    }
+    let source = Path::new("bench/inside");
+    let mut files = Vec::new();
+    collect(&root()?.join(source), &[], &mut files)?;
+    let inputs = inputs(name, &plan)? + &digest(files)?;
+    let folder = plan.out.join("bench").join(name);
+    worker_crate(name, source, &folder, &inputs, &plan)
+}
+
 /// Makes a Worker of the crate in the folder `source`, unless it was made from the same inputs.
 fn worker_crate(name: &str, source: &Path, folder: &Path, inputs: &str, plan: &Plan) -> Result<()> {
     let _turn = tools::turn(&format!("build-{name}"))?;

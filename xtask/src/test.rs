@@ -29,7 +29,12 @@ pub(crate) struct Args {
 }
 
 /// The crates that only compile for the runtime's target.
-const WORKERS: [&str; 3] = ["patrol-edge", "patrol-origin", "patrol-bench-hello"];
+const WORKERS: [&str; 4] = [
+    "patrol-edge",
+    "patrol-origin",
+    "patrol-bench-hello",
+    "patrol-bench-inside",
+];
 /// The browser's module: WebAssembly too, but its state machines are tested natively.
 const FORM: &str = "patrol-form";
 /// The tests that need the running system.
