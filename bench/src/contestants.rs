@@ -2,7 +2,8 @@
 //! compatibility date and the same empty answer.
 
 use crate::{
-    system::{MODULES, PUBLIC_URL, REGISTRIES, System, copy, folder},
+    load::Clock,
+    system::{CONFIG, MODULES, PUBLIC_URL, REGISTRIES, System, copy, folder},
     tokens::{Kind, Workload},
 };
 use anyhow::{Context as _, Result};
@@ -33,7 +34,7 @@ pub(crate) enum Contestant {
 }
 
 /// The service's name in every process.
-const CONTESTANT: &str = "contestant";
+pub(crate) const CONTESTANT: &str = "contestant";
 
 impl Contestant {
     pub(crate) fn name(self) -> &'static str {
@@ -83,9 +84,12 @@ impl Contestant {
         let folder = folder().join("contestants").join(self.name());
         fs::create_dir_all(&folder).context("cannot create a folder")?;
         let config = self.config(workload, system, &folder)?;
-        let path = folder.join("config.capnp");
+        let path = folder.join(CONFIG);
+        let log = folder.join("log");
+        // Every refusal has a line there.
+        let _ = fs::remove_file(&log);
         fs::write(&path, config.finish()).context("cannot write a configuration")?;
-        let process = Runtime::start(&path, &folder.join("log"), 1).await;
+        let process = Runtime::start(&path, &log, 1).await;
         Ok(Running { process })
     }
 
@@ -218,15 +222,8 @@ impl Running {
         self.process.port(CONTESTANT)
     }
 
-    /// The runtime's process.
-    pub(crate) fn pid(&self) -> Option<u32> {
-        let keeper = self.process.keeper();
-        let path = format!("/proc/{keeper}/task/{keeper}/children");
-        fs::read_to_string(path)
-            .ok()?
-            .split_whitespace()
-            .next()?
-            .parse()
-            .ok()
+    /// Its processor time.
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::of(&self.process)
     }
 }

@@ -8,9 +8,13 @@
 //!
 //! Left out: networks, and more than one isolate. What they cost is the same for everyone.
 
+mod chart;
 mod contestants;
+mod goals;
 mod inside;
 mod load;
+mod publish;
+mod registry;
 mod report;
 mod rounds;
 mod system;
@@ -41,6 +45,10 @@ struct Arguments {
     #[arg(long, default_value_t = 4, value_name = "N")]
     seconds: u32,
 
+    /// Put the figures into docs/PERFORMANCE.md and its picture.
+    #[arg(long, conflicts_with = "quick")]
+    publish: bool,
+
     /// Only these parts, with commas between them.
     #[arg(long, value_enum, value_delimiter = ',')]
     parts: Vec<Part>,
@@ -61,6 +69,8 @@ enum Part {
     Http,
     /// Core inside Wasm.
     Inside,
+    /// Calls to a registry.
+    Registry,
 }
 
 /// What to measure, and how long.
@@ -71,6 +81,8 @@ struct Plan {
     warm_up_seconds: u32,
     /// Tokens that are used once: more than a turn needs.
     cold_tokens: u32,
+    /// Tokens of a registry that has many.
+    many_tokens: u32,
     turns: Vec<(Workload, Vec<Contestant>)>,
     effort: Effort,
 }
@@ -103,6 +115,7 @@ impl Plan {
                 seconds: 1,
                 warm_up_seconds: 0,
                 cold_tokens: 20_000,
+                many_tokens: 50_000,
                 turns,
                 effort: Effort {
                     samples: 1,
@@ -115,6 +128,7 @@ impl Plan {
                 seconds: arguments.seconds,
                 warm_up_seconds: 2,
                 cold_tokens: 20_000 * (arguments.seconds + 1),
+                many_tokens: 1_000_000,
                 turns,
                 effort: Effort {
                     samples: 15,
@@ -134,10 +148,21 @@ async fn main() -> Result<()> {
     if wanted(Part::Inside) {
         report.inside = Some(inside::measure(plan.effort).await?);
     }
+    if wanted(Part::Registry) {
+        report.registry = Some(registry::measure(&plan).await?);
+    }
     if wanted(Part::Http) {
         let system = System::start(&plan).await?;
         report.http = Some(rounds::run(&system, &plan).await?);
     }
     report.show();
-    report.write()
+    // One short round is good for nothing but to see that it works.
+    if !arguments.quick {
+        report.judge();
+    }
+    report.write()?;
+    if arguments.publish {
+        publish::publish(&report)?;
+    }
+    Ok(())
 }

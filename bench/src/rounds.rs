@@ -1,6 +1,13 @@
 //! Everybody's turns, interleaved, and what they amount to.
 
-use crate::{Plan, contestants::Contestant, load, load::Run, system::System, tokens::Workload};
+use crate::{
+    Plan,
+    contestants::{CONTESTANT, Contestant},
+    load,
+    load::Run,
+    system::System,
+    tokens::Workload,
+};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -10,6 +17,8 @@ pub(crate) struct Score {
     pub(crate) workload: Workload,
     pub(crate) contestant: Contestant,
     pub(crate) runs: Vec<Run>,
+    /// How often a second it has asked a registry.
+    pub(crate) registry_calls: Vec<f64>,
 }
 
 /// The middle of some numbers, and how far they reach.
@@ -39,7 +48,7 @@ impl Spread {
 pub(crate) struct Results(pub(crate) Vec<Score>);
 
 impl Results {
-    fn score(&self, workload: Workload, contestant: Contestant) -> Option<&Score> {
+    pub(crate) fn score(&self, workload: Workload, contestant: Contestant) -> Option<&Score> {
         let mut scores = self.0.iter();
         scores.find(|score| score.workload == workload && score.contestant == contestant)
     }
@@ -67,6 +76,7 @@ pub(crate) async fn run(system: &System, plan: &Plan) -> Result<Results> {
                 workload: *workload,
                 contestant,
                 runs: Vec::new(),
+                registry_calls: Vec::new(),
             })
             .collect();
         for round in 0..plan.rounds {
@@ -77,9 +87,9 @@ pub(crate) async fn run(system: &System, plan: &Plan) -> Result<Results> {
                 plan.rounds
             );
             for score in &mut scores {
-                score
-                    .runs
-                    .push(turn(score.contestant, *workload, system, plan).await?);
+                let (run, calls) = turn(score.contestant, *workload, system, plan).await?;
+                score.runs.push(run);
+                score.registry_calls.push(calls);
             }
             if let [_, _, ..] = scores[..] {
                 scores.rotate_left(1);
@@ -91,17 +101,23 @@ pub(crate) async fn run(system: &System, plan: &Plan) -> Result<Results> {
     Ok(results)
 }
 
-/// One turn: a fresh process, warmed up, measured, ended.
+/// One turn: a fresh process, warmed up, measured, ended. Says how often a second it has asked a
+/// registry, too.
 async fn turn(
     contestant: Contestant,
     workload: Workload,
     system: &System,
     plan: &Plan,
-) -> Result<Run> {
+) -> Result<(Run, f64)> {
     let running = contestant.start(workload, system).await?;
     let run = |tokens_of, seconds| load::run(contestant, &running, workload, tokens_of, seconds);
     if plan.warm_up_seconds > 0 {
         run(workload.warms_up_with(), plan.warm_up_seconds)?;
     }
-    run(workload, plan.seconds)
+    let before = system.calls_of(CONTESTANT).await?;
+    let run = run(workload, plan.seconds)?;
+    let calls = system.calls_of(CONTESTANT).await? - before;
+    // So few that they fit.
+    let calls = f64::from(u32::try_from(calls).unwrap_or(u32::MAX));
+    Ok((run, calls / f64::from(plan.seconds)))
 }

@@ -17,7 +17,7 @@ use patrol_stand::{
     runtime::Runtime,
 };
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -58,7 +58,7 @@ impl System {
         if folder.exists() {
             fs::remove_dir_all(&folder).context("cannot remove the old state")?;
         }
-        let signing = SigningKeys::generate(&seed(1));
+        let signing = signing_keys();
         let keys = SigningKeys::from_jwks(&signing).context("keys")?;
         let kv = Kv::open().await;
         write_origin(&folder, &signing, kv.address())?;
@@ -124,35 +124,63 @@ impl System {
     }
 
     async fn create(&self, registry: u16, owner: &str, number: u32) -> Result<StatusReference> {
-        let now = Timestamp::from_seconds(patrol_e2e::now());
-        let call = Call::Create(Create {
-            owner: owner.parse().context("a user")?,
-            id: tokens::id(number),
-            name: "Benchmark".to_owned(),
-            organizations: vec!["acme".parse().context("an organization")?],
-            scopes: Some(vec!["pipelines:read".to_owned()]),
-            created_at: now,
-            expires_at: now.plus(30 * DAY),
-        });
-        match self.call(registry, call).await? {
-            Reply::Created { status, .. } => Ok(status),
-            other => bail!("a registry answered a creation with {other:?}"),
-        }
+        create(&self.client, &self.gate_url(), registry, owner, number).await
     }
 
     async fn call(&self, registry: u16, call: Call) -> Result<Reply> {
-        let url = format!("http://{}/{}", self.gate(), object_name(registry));
-        let message = Message { registry, call };
-        let response = self.client.post(url).json(&message).send().await?;
-        Ok(response.error_for_status()?.json().await?)
+        ask(&self.client, &self.gate_url(), registry, call).await
     }
+
+    /// How often somebody has asked a registry.
+    pub(crate) async fn calls_of(&self, caller: &str) -> Result<u64> {
+        let url = format!("{}/calls", self.gate_url());
+        let calls: BTreeMap<String, u64> = self.client.get(url).send().await?.json().await?;
+        Ok(calls.get(caller).copied().unwrap_or_default())
+    }
+
+    fn gate_url(&self) -> String {
+        format!("http://{}", self.gate())
+    }
+}
+
+/// Makes a token.
+pub(crate) async fn create(
+    client: &reqwest::Client,
+    gate: &str,
+    registry: u16,
+    owner: &str,
+    number: u32,
+) -> Result<StatusReference> {
+    let now = Timestamp::from_seconds(patrol_e2e::now());
+    let call = Call::Create(Create {
+        owner: owner.parse().context("a user")?,
+        id: tokens::id(number),
+        name: "Benchmark".to_owned(),
+        organizations: vec!["acme".parse().context("an organization")?],
+        scopes: Some(vec!["pipelines:read".to_owned()]),
+        created_at: now,
+        expires_at: now.plus(30 * DAY),
+    });
+    match ask(client, gate, registry, call).await? {
+        Reply::Created { status, .. } => Ok(status),
+        other => bail!("a registry answered a creation with {other:?}"),
+    }
+}
+
+/// Asks a registry.
+async fn ask(client: &reqwest::Client, gate: &str, registry: u16, call: Call) -> Result<Reply> {
+    let url = format!("{gate}/{}", object_name(registry));
+    let message = Message { registry, call };
+    let response = client.post(url).json(&message).send().await?;
+    Ok(response.error_for_status()?.json().await?)
 }
 
 /// How many tokens are revoked: 50 are the most that one owner may have.
 const REVOKING_OWNERS: u32 = 5;
 const TOKENS_EACH: u32 = 50;
 
-const CONFIG: &str = "config.capnp";
+/// The name of every configuration.
+pub(crate) const CONFIG: &str = "config.capnp";
 
 fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
@@ -163,13 +191,23 @@ fn seed(number: u8) -> [u8; 32] {
     [number; 32]
 }
 
+/// A JWK Set with a private key.
+pub(crate) fn signing_keys() -> String {
+    SigningKeys::generate(&seed(1))
+}
+
+/// The Worker that lets others reach the objects of its process.
+pub(crate) fn write_gate(folder: &Path) -> Result<()> {
+    let gate = include_str!("../../tests/stand/src/workers/gate.js");
+    fs::write(folder.join("gate.js"), gate).context("cannot write a Worker")
+}
+
 /// The origin's process, as in the stand, without links between.
-fn write_origin(folder: &Path, signing: &str, kv: SocketAddr) -> Result<()> {
+pub(crate) fn write_origin(folder: &Path, signing: &str, kv: SocketAddr) -> Result<()> {
     let objects = folder.join("objects");
     fs::create_dir_all(&objects).context("cannot create a folder")?;
     copy(&patrol_e2e::root().join("build/origin"), &MODULES, folder)?;
-    let gate = include_str!("../../tests/stand/src/workers/gate.js");
-    fs::write(folder.join("gate.js"), gate).context("cannot write a Worker")?;
+    write_gate(folder)?;
     let sessions = SigningKeys::generate(&seed(2));
     let mut config = Config::default();
     config.worker(&Worker {

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 }
 
 /// The scripts that are measured beside us.
-const PEERS: [&str; 6] = ["bare", "proxy", "jose", "jose-kv", "kv", "hono"];
+const PEERS: [&str; 7] = ["bare", "proxy", "jose", "jose-kv", "kv", "hono", "object"];
 
 /// The command.
 pub(crate) fn bench(args: &Args) -> Result<()> {
