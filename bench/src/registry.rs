@@ -36,10 +36,12 @@ pub(crate) enum Call {
     Row,
     /// A token is made.
     Create,
-    /// The 50 tokens of a user, among a thousand.
+    /// The 50 tokens of a user, among a thousand: there are 20 users.
     ListAmongFew,
-    /// The 50 tokens of a user, among a million.
+    /// The 50 tokens of a user, among a million: the same 20 users in turn.
     ListAmongMany,
+    /// The 50 tokens of any user, among a million: nothing of them is in a cache.
+    ListOfAnybody,
     /// A lease is renewed, and nothing has changed.
     Lease,
     /// The 50 tokens of a user end.
@@ -48,12 +50,13 @@ pub(crate) enum Call {
 
 impl Call {
     /// In this order, so that leases are asked for while no change is told with them.
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Nothing,
         Self::Row,
         Self::Create,
         Self::ListAmongFew,
         Self::ListAmongMany,
+        Self::ListOfAnybody,
         Self::Lease,
         Self::Revoke,
     ];
@@ -65,6 +68,7 @@ impl Call {
             Self::Create => "create",
             Self::ListAmongFew => "list 50 of 1,000",
             Self::ListAmongMany => "list 50 of many",
+            Self::ListOfAnybody => "list 50, any user",
             Self::Lease => "renew a lease",
             Self::Revoke => "revoke 50",
         }
@@ -77,7 +81,7 @@ impl Call {
             Self::Row => ("/row", "0", "nothing"),
             Self::Create => (MANY, "0", "create"),
             Self::ListAmongFew => ("/registry-1", "1", "list"),
-            Self::ListAmongMany => (MANY, "0", "list"),
+            Self::ListAmongMany | Self::ListOfAnybody => (MANY, "0", "list"),
             // A revocation waits for the leases of its list only, and this one has no users.
             Self::Lease => (MANY, "0", "lease"),
             Self::Revoke => (MANY, "0", "revoke"),
@@ -150,7 +154,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
 fn turn(call: Call, process: &Runtime, round: u32, plan: &Plan) -> Result<Run> {
     let (object, number, kind) = call.target();
     let users = match call {
-        Call::ListAmongFew => 1_000 / EACH,
+        Call::ListAmongFew | Call::ListAmongMany => 1_000 / EACH,
         _ => plan.many_tokens / EACH,
     };
     // A user's tokens end once only, and an id is given once.
