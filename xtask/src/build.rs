@@ -181,21 +181,62 @@ fn worker(worker: Worker, plan: &Plan, phases: &mut Phases) -> Result<()> {
 
 /// Builds one Worker, unless it is up to date.
 pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
-    let _turn = tools::turn(&format!("build-{worker}"))?;
+    let name = worker.name();
     let folder = plan.folder(worker);
+    unless_made(name, &folder, &inputs(name, plan)?, || match worker {
+        Worker::Edge => edge(plan, &folder),
+        Worker::Origin => worker_build(Path::new("src/origin"), plan, &folder),
+    })
+}
+
+/// Builds the benchmark's smallest Worker, unless it is up to date, and returns its folder.
+pub(crate) fn hello(plan: &Plan) -> Result<PathBuf> {
+    let source = Path::new("bench/hello");
+    let folder = plan.out.join("bench/hello");
+    let root = root()?;
+    let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock")];
+    collect(&root.join(source), &[], &mut files)?;
+    unless_made("hello", &folder, &digest(files)?, || {
+        worker_build(source, plan, &folder)
+    })?;
+    Ok(folder)
+}
+
+/// Builds the benchmark's Worker with core alone, with the normal policy or another one.
+pub(crate) fn inside(name: &str, policy: Option<&Path>) -> Result<()> {
+    let mut plan = Plan::new(None, None)?;
+    if let Some(policy) = policy {
+        plan.policy = Some(policy.to_path_buf());
+        // One for all of them: only core differs.
+        plan.target = plan.target.join("bench-policies");
+    }
+    let source = Path::new("bench/inside");
+    let mut files = Vec::new();
+    collect(&root()?.join(source), &[], &mut files)?;
+    let inputs = inputs(name, &plan)? + &digest(files)?;
+    let folder = plan.out.join("bench").join(name);
+    unless_made(name, &folder, &inputs, || {
+        worker_build(source, &plan, &folder)
+    })
+}
+
+/// Makes a Worker in a folder, unless it was made from the same inputs.
+fn unless_made(
+    name: &str,
+    folder: &Path,
+    inputs: &str,
+    make: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let _turn = tools::turn(&format!("build-{name}"))?;
     let stamp = folder.join(".built-from");
-    let inputs = inputs(worker.name(), plan)?;
     if fs::read_to_string(&stamp).is_ok_and(|from| from == inputs) {
-        say(format_args!("{worker}: up to date"));
+        say(format_args!("{name}: up to date"));
         return Ok(());
     }
-    say(format_args!("{worker}: building"));
+    say(format_args!("{name}: building"));
     // A build that fails halfway must not look complete.
     let _ = fs::remove_file(&stamp);
-    match worker {
-        Worker::Edge => edge(plan, &folder)?,
-        Worker::Origin => origin(plan, &folder)?,
-    }
+    make()?;
     let entry = folder.join("index.js");
     if !entry.exists() {
         bail!("there is no {}", entry.display());
@@ -203,12 +244,13 @@ pub(crate) fn one(worker: Worker, plan: &Plan) -> Result<()> {
     fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// The origin as worker-build makes it: Durable Objects need its entry.
-fn origin(plan: &Plan, folder: &Path) -> Result<()> {
+/// A Worker as worker-build makes it: Durable Objects need its entry.
+fn worker_build(source: &Path, plan: &Plan, folder: &Path) -> Result<()> {
     let mut command = child::command(cargo_tool("worker-build")?)?;
     command
         .current_dir(root()?)
-        .args(["src/origin", "--release", "--out-dir"])
+        .arg(source)
+        .args(["--release", "--out-dir"])
         .arg(folder)
         .env("PATH", tools::search_path()?)
         .env("CARGO_TARGET_DIR", &plan.target)
@@ -218,7 +260,7 @@ fn origin(plan: &Plan, folder: &Path) -> Result<()> {
     if let Some(policy) = &plan.policy {
         command.env(POLICY, policy);
     }
-    child::run(&mut command, "the build of the origin Worker")
+    child::run(&mut command, &format!("the build of {}", source.display()))
 }
 
 /// The edge with an entry of its own, `entry.js`: the one that worker-build generates costs a
@@ -429,8 +471,12 @@ fn inputs(part: &str, plan: &Plan) -> Result<String> {
         .map(|name| root.join("src").join(name))
         .collect();
     collect(&root.join("src"), &others, &mut files)?;
-    files.sort();
+    digest(files)
+}
 
+/// A digest of files, of the compiler and of its flags.
+fn digest(mut files: Vec<PathBuf>) -> Result<String> {
+    files.sort();
     let mut digest = Sha256::new();
     let compiler = child::first_line(Command::new("rustc").arg("--version")).unwrap_or_default();
     digest.update(compiler);

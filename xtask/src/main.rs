@@ -6,6 +6,7 @@
 //! compiler's wasm target and the browser that the tests drive. Deploying is left to
 //! `npx wrangler deploy`.
 
+mod bench;
 mod build;
 mod child;
 mod config;
@@ -41,6 +42,7 @@ enum Command {
     Keygen(keygen::Args),
     #[command(name = "prove-revocation")]
     Prove(prove::Args),
+    Bench(bench::Args),
     /// Runs a program and ends all of it when standard input closes.
     #[command(hide = true, name = child::KEEP)]
     Keep {
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::build(&args),
         Command::Keygen(args) => keygen::keygen(&args),
         Command::Prove(args) => prove::prove(&args),
+        Command::Bench(args) => bench::bench(&args),
         Command::Keep { command } => return child::keep(&command),
     };
     match done {

@@ -274,7 +274,7 @@ fn check_node(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn installing(what: &str, why: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn installing(what: &str, why: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     say(format_args!("installing {what}: {why}"));
     let began = Instant::now();
     work().with_context(|| format!("could not install {what}"))?;

@@ -67,6 +67,11 @@ impl Runtime {
         self.ports[socket]
     }
 
+    /// The process that keeps the runtime: its parent.
+    pub fn keeper(&self) -> u32 {
+        self.keeper.id()
+    }
+
     /// Kills the process at once, by SIGKILL, and waits until it is gone.
     pub fn kill(self) {
         drop(self);

@@ -4,6 +4,7 @@ mod edge;
 mod jose;
 mod origin;
 mod promise;
+mod query_plan;
 mod rbac_off;
 mod restart;
 mod revocation;
