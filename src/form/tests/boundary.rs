@@ -44,7 +44,7 @@ fn at(value: &JsValue, path: &str) -> JsValue {
 
 /// Is there this number? Compared as JavaScript does.
 fn is_number(value: &JsValue, path: &str, expected: u32) -> bool {
-    at(value, path) == JsValue::from(expected)
+    at(value, path) == expected
 }
 
 fn text(value: &JsValue, path: &str) -> String {

@@ -47,7 +47,8 @@ fn record() -> TokenRecord {
     let json = json!({
         "id": "4ySerkxJC4haEHngr6dQZg", "name": "ERP", "organizations": ["acme"],
         "scopes": ["uns:read"], "created_at": "2026-11-24T00:41:36Z",
-        "last_used_at": "2026-11-24T00:42:36Z", "expires_at": "2026-12-24T00:41:36Z",
+        "last_used_at": "2026-11-24T00:42:36Z", "last_used_address": "192.0.2.7",
+        "expires_at": "2026-12-24T00:41:36Z",
         "revoked_at": "2026-11-25T00:41:36Z", "status": "revoked",
     });
     serde_json::from_value(json).unwrap()
@@ -100,7 +101,7 @@ fn a_record_is_read_as_it_was_written() {
     let read = table_input(&parsed(&as_table_input(&written))).unwrap();
     assert_eq!(read.tokens, [record()]);
     // Null has a meaning of its own in each of these.
-    for name in ["scopes", "last_used_at", "revoked_at"] {
+    for name in ["scopes", "last_used_at", "last_used_address", "revoked_at"] {
         let mut with_null = written.clone();
         with_null[name] = Value::Null;
         let expected: TokenRecord = serde_json::from_value(with_null.clone()).unwrap();
