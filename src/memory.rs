@@ -250,3 +250,255 @@ fn refused<T>(denial: Denial) -> Judgement<T> {
         used: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        keys::SigningKeys,
+        policy::POLICY,
+        registry::{Content, LeaseAnswer},
+        status_list::{Status, StatusList},
+        time::Timestamp,
+        token::claims::{self, Claims},
+    };
+
+    const ISSUER: &str = "https://patrol.test";
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const CLOCK: Instant = Instant::from_millis(1_800_000_000_000);
+    const LEASE: Mode = Mode::Lease;
+    const KV: Mode = Mode::Kv { max_age: 120 };
+    const LIST: StatusListId = StatusListId {
+        registry: 3,
+        list: 0,
+    };
+
+    fn keys(seed: u8) -> SigningKeys {
+        SigningKeys::from_jwks(&SigningKeys::generate(&[seed; 32])).unwrap()
+    }
+
+    /// The header with a token that reads pipelines in acme, for the place 7.
+    fn header(seed: u8, exp: Timestamp) -> String {
+        let claims: Claims = serde_json::from_value(serde_json::json!({
+            "iss": ISSUER, "aud": ISSUER, "sub": "ada", "org": ["globex", "acme"], "jti": "id",
+            "iat": NOW.seconds() - 60, "nbf": NOW.seconds() - 60, "exp": exp.seconds(),
+            "scope": "pipelines:read",
+            "status": { "status_list": { "idx": 7, "uri": LIST.uri(ISSUER) } },
+        }))
+        .unwrap();
+        let token = claims::issue(&claims, keys(seed).first()).unwrap();
+        format!("Bearer {}", token.reveal())
+    }
+
+    fn good() -> String {
+        header(1, NOW.plus(60))
+    }
+
+    fn memory(mode: Mode) -> Memory<()> {
+        let freshness = Freshness {
+            mode,
+            stale_grace_ms: 0,
+        };
+        let key = CacheKey::new([9; 16]);
+        Memory::new(ISSUER.to_owned(), 16, freshness, &POLICY, key)
+    }
+
+    fn lease(memory: &mut Memory<()>, revoked: &[u32]) {
+        let mut list = StatusList::ours();
+        for idx in revoked {
+            list.set(*idx, Status::Invalid);
+        }
+        let answer = LeaseAnswer {
+            version: 1,
+            content: Content::Whole(list.encode()),
+            length: 1_000,
+            kids: vec![keys(1).first().id().as_str().to_owned()],
+        };
+        let known = &mut memory.lists.entry(LIST, CLOCK).known;
+        known.receive(CLOCK, &answer).unwrap();
+    }
+
+    /// With the keys of the first seed, and a lease on a list that revokes these.
+    fn complete(revoked: &[u32]) -> Memory<()> {
+        let mut memory = memory(LEASE);
+        memory.learn_keys(CLOCK, keys(1).public().clone());
+        lease(&mut memory, revoked);
+        memory
+    }
+
+    fn request(path: &'static str) -> Request<'static> {
+        Request {
+            method: "GET",
+            path,
+            organization: Some("acme"),
+            now: NOW,
+        }
+    }
+
+    const PIPELINES: &str = "/api/v1/engine/pipelines";
+
+    fn judge(memory: &mut Memory<()>, header: &str, asked: &mut Asked) -> Judgement<()> {
+        memory.judge(&request(PIPELINES), Some(header), CLOCK, asked)
+    }
+
+    fn verdict(judgement: Judgement<()>) -> Verdict<()> {
+        match judgement {
+            Judgement::Complete(verdict) => verdict,
+            Judgement::Incomplete(missing, step) => panic!("{missing:?} {step:?}"),
+        }
+    }
+
+    fn missing(judgement: &Judgement<()>) -> Option<(Missing, Step)> {
+        match judgement {
+            Judgement::Incomplete(missing, step) => Some((*missing, *step)),
+            Judgement::Complete(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_request_is_judged_from_memory_while_keys_and_lease_are_good() {
+        let mut memory = complete(&[]);
+        let found = verdict(judge(&mut memory, &good(), &mut Asked::default()));
+        let organization = Some(1);
+        assert_eq!(found.result, Ok(Allowed { organization }));
+        assert_eq!(found.behind, None);
+        let mut memory = complete(&[7]);
+        let found = verdict(judge(&mut memory, &good(), &mut Asked::default()));
+        assert_eq!(found.result, Err(Denial::TokenRevoked));
+        assert!(found.token.is_some(), "for the log");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_once_by_each_request() {
+        let mut memory = memory(LEASE);
+        let asked = &mut Asked::default();
+        let first = judge(&mut memory, &good(), asked);
+        assert_eq!(missing(&first), Some((Missing::Keys, Step::Ask)));
+        memory.keys_renewal.begin(CLOCK);
+        let other = judge(&mut memory, &good(), &mut Asked::default());
+        assert_eq!(missing(&other), Some((Missing::Keys, Step::Wait)));
+        memory.learn_keys(CLOCK, keys(1).public().clone());
+        let second = judge(&mut memory, &good(), asked);
+        assert_eq!(missing(&second), Some((Missing::List(LIST), Step::Ask)));
+        lease(&mut memory, &[]);
+        assert!(verdict(judge(&mut memory, &good(), asked)).result.is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_had_refuses_the_request() {
+        for with_keys in [false, true] {
+            let mut memory = memory(LEASE);
+            let asked = &mut Asked::default();
+            if with_keys {
+                memory.learn_keys(CLOCK, keys(1).public().clone());
+            }
+            assert!(missing(&judge(&mut memory, &good(), asked)).is_some());
+            let found = verdict(judge(&mut memory, &good(), asked));
+            assert_eq!(found.result, Err(Denial::RevocationUnavailable));
+            assert_eq!(found.used, None);
+        }
+    }
+
+    #[test]
+    fn nothing_is_asked_for_a_token_that_cannot_pass() {
+        let mut memory = memory(LEASE);
+        memory.learn_keys(CLOCK, keys(1).public().clone());
+        let good = good();
+        let (signed, signature) = good.rsplit_once('.').unwrap();
+        let other = if signature.starts_with('A') { 'B' } else { 'A' };
+        let forged = format!("{signed}.{other}{}", &signature[1..]);
+        let expired = header(1, NOW);
+        for (header, denial) in [
+            ("Basic x", Denial::TokenMissing),
+            (&*forged, Denial::SignatureInvalid),
+            (&*expired, Denial::TokenExpired),
+        ] {
+            let found = verdict(judge(&mut memory, header, &mut Asked::default()));
+            assert_eq!(found.result, Err(denial));
+            assert_eq!((found.behind, found.used), (None, None));
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_asks_for_the_key_set_once_a_second() {
+        let mut memory = complete(&[]);
+        let unknown = header(2, NOW.plus(60));
+        let soon = verdict(judge(&mut memory, &unknown, &mut Asked::default()));
+        assert_eq!(soon.result, Err(Denial::SignatureInvalid));
+        let later = CLOCK.plus(PAUSE);
+        let asked = &mut Asked::default();
+        let first = memory.judge(&request(PIPELINES), Some(&unknown), later, asked);
+        assert_eq!(missing(&first), Some((Missing::Keys, Step::Ask)));
+        memory.learn_keys(later, keys(1).public().clone());
+        let again = verdict(memory.judge(&request(PIPELINES), Some(&unknown), later, asked));
+        assert_eq!(again.result, Err(Denial::SignatureInvalid));
+    }
+
+    #[test]
+    fn a_verified_token_does_not_outlive_its_key() {
+        let mut memory = complete(&[]);
+        let good = good();
+        let found = judge(&mut memory, &good, &mut Asked::default());
+        assert!(verdict(found).result.is_ok());
+        memory.learn_keys(CLOCK, keys(2).public().clone());
+        let found = verdict(judge(&mut memory, &good, &mut Asked::default()));
+        assert_eq!(found.result, Err(Denial::SignatureInvalid));
+    }
+
+    #[test]
+    fn without_leases_old_keys_are_renewed_and_older_ones_are_not_believed() {
+        let mut memory = memory(KV);
+        memory.learn_keys(CLOCK, keys(1).public().clone());
+        for (age, expected) in [
+            (9_999, Step::Judge),
+            (10_000, Step::JudgeAndAsk),
+            (119_999, Step::JudgeAndAsk),
+            (120_000, Step::Ask),
+        ] {
+            assert_eq!(memory.keys_step(false, CLOCK.plus(age)), expected, "{age}");
+        }
+        let asked = &mut Asked {
+            keys: true,
+            ..Asked::default()
+        };
+        let late = CLOCK.plus(120_000);
+        let found = verdict(memory.judge(&request(PIPELINES), Some(&good()), late, asked));
+        assert_eq!(found.result, Err(Denial::RevocationUnavailable));
+    }
+
+    #[test]
+    fn a_use_is_to_be_noted_once_a_minute_and_only_of_a_good_token() {
+        let mut memory = complete(&[]);
+        let good = good();
+        let found = verdict(judge(&mut memory, &good, &mut Asked::default()));
+        let used = found.used.expect("news");
+        memory
+            .lists
+            .entry(used.list, CLOCK)
+            .usage
+            .note(used.idx, NOW, || None);
+        let again = verdict(judge(&mut memory, &good, &mut Asked::default()));
+        assert_eq!(again.used, None);
+        let mut memory = complete(&[]);
+        let elsewhere = memory.judge(
+            &request("/api/v1/secrets"),
+            Some(&good),
+            CLOCK,
+            &mut Asked::default(),
+        );
+        let found = verdict(elsewhere);
+        assert_eq!(found.result, Err(Denial::RouteUnknown));
+        assert!(found.used.is_some(), "it authenticated");
+        let mut memory = complete(&[7]);
+        let found = verdict(judge(&mut memory, &good, &mut Asked::default()));
+        assert_eq!(found.used, None, "a revoked one did not");
+    }
+
+    #[test]
+    fn a_token_of_a_registry_that_does_not_exist_is_not_asked_about() {
+        let mut memory = complete(&[]);
+        memory.registries = 3;
+        let found = verdict(judge(&mut memory, &good(), &mut Asked::default()));
+        assert_eq!(found.result, Err(Denial::RevocationUnavailable));
+    }
+}

@@ -131,11 +131,14 @@ impl System {
         ask(&self.client, &self.gate_url(), registry, call).await
     }
 
-    /// How often somebody has asked a registry.
+    /// How often somebody has asked a registry, whatever for.
     pub(crate) async fn calls_of(&self, caller: &str) -> Result<u64> {
         let url = format!("{}/calls", self.gate_url());
-        let calls: BTreeMap<String, u64> = self.client.get(url).send().await?.json().await?;
-        Ok(calls.get(caller).copied().unwrap_or_default())
+        let response = self.client.get(url).send().await?;
+        let calls: BTreeMap<String, BTreeMap<String, u64>> = response.json().await?;
+        Ok(calls
+            .get(caller)
+            .map_or(0, |kinds| kinds.values().sum::<u64>()))
     }
 
     fn gate_url(&self) -> String {
