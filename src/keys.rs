@@ -5,12 +5,17 @@
 //! A `kid` is always the RFC 7638 thumbprint, computed here and never believed, so that one
 //! name cannot mean two keys.
 
+use crate::signature::PreparedKey;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek as dalek;
-use jwt_compact::{Algorithm, alg::Ed25519, jwk::JsonWebKey};
+use jwt_compact::{Algorithm as _, alg::Ed25519, jwk::JsonWebKey};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 /// Why a key set cannot be used. The text never holds key material.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +92,21 @@ fn read(json: &str) -> Result<Vec<JsonWebKey<'_>>, KeyError> {
 }
 
 /// A public key.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct VerifyingKey {
     id: KeyId,
     key: dalek::VerifyingKey,
+    /// Made for the first check, shared by all copies of the key.
+    prepared: Arc<OnceLock<PreparedKey>>,
 }
+
+impl PartialEq for VerifyingKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for VerifyingKey {}
 
 impl VerifyingKey {
     fn new(key: dalek::VerifyingKey) -> Result<Self, KeyError> {
@@ -101,6 +116,7 @@ impl VerifyingKey {
         Ok(Self {
             id: KeyId::of(&JsonWebKey::from(&key)),
             key,
+            prepared: Arc::default(),
         })
     }
 
@@ -113,34 +129,8 @@ impl VerifyingKey {
     /// small orders, no cofactor, so that one message has one signature and every library
     /// that follows RFC 8032 closely agrees.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        StrictEd25519.verify_signature(&dalek::Signature::from_bytes(signature), &self.key, message)
-    }
-}
-
-/// jwt-compact's `Ed25519` with `verify_strict` in place of `verify`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StrictEd25519;
-
-impl Algorithm for StrictEd25519 {
-    type SigningKey = dalek::SigningKey;
-    type VerifyingKey = dalek::VerifyingKey;
-    type Signature = dalek::Signature;
-
-    fn name(&self) -> Cow<'static, str> {
-        Ed25519.name()
-    }
-
-    fn sign(&self, key: &Self::SigningKey, message: &[u8]) -> Self::Signature {
-        Ed25519.sign(key, message)
-    }
-
-    fn verify_signature(
-        &self,
-        signature: &Self::Signature,
-        key: &Self::VerifyingKey,
-        message: &[u8],
-    ) -> bool {
-        key.verify_strict(message, signature).is_ok()
+        let prepared = self.prepared.get_or_init(|| PreparedKey::new(&self.key));
+        prepared.verify(message, signature)
     }
 }
 
@@ -330,7 +320,7 @@ mod tests {
             .try_into()
             .unwrap();
         let keys = SigningKeys::from_jwks(RFC_8037_A1).unwrap();
-        let made = StrictEd25519.sign(keys.first().inner(), message);
+        let made = Ed25519.sign(keys.first().inner(), message);
         assert_eq!(made.to_bytes(), bytes);
         let public = KeySet::from_jwks(&keys.public().to_jwks()).unwrap();
         let key = public.find(keys.first().id().as_str()).unwrap();

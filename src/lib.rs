@@ -40,6 +40,7 @@ pub mod revocation;
 pub mod rules;
 pub mod scope;
 pub mod session;
+mod signature;
 pub mod status_list;
 pub mod surface;
 pub mod time;

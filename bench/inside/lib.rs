@@ -179,6 +179,12 @@ impl Edge {
             }),
             // All but the claims.
             "form-and-signature" => each(count, forged, |text| self.verifier.verify(text).is_ok()),
+            "prepare" => tally(count, || {
+                KeySet::from_jwks(&self.setup.jwks).is_ok_and(|keys| {
+                    let verifier = Verifier::new(self.setup.issuer.clone(), keys, &POLICY);
+                    verifier.verify(&forged[0]).is_err()
+                })
+            }),
             "signature" => each(count, &self.signed, |(message, signature)| {
                 self.keys[0].verify_strict(message, signature).is_ok()
             }),

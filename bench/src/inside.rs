@@ -55,12 +55,13 @@ pub(crate) struct Module {
 }
 
 /// The steps, and whether the answer to each is yes.
-const STEPS: [(&str, bool); 8] = [
+const STEPS: [(&str, bool); 9] = [
     ("decide-cold", true),
     ("decide-warm", true),
     ("verify", true),
     ("form-and-signature", false),
     ("signature", true),
+    ("prepare", true),
     ("status", true),
     ("authorize", true),
     ("snapshot", true),
