@@ -34,6 +34,7 @@ pub mod memory;
 pub mod page;
 pub mod policy;
 pub mod problem;
+pub mod refusal_log;
 pub mod registry;
 pub mod renewal;
 pub mod revocation;

@@ -1,26 +1,24 @@
 //! Forward-auth, answered without a promise.
 //!
 //! Nearly every request finds in memory all that it needs. For these the entry (`entry.js`)
-//! calls in here directly, and gets what to answer with: objects that were made once, for a
-//! token or for a kind of refusal. Whatever is not quite that gives nothing, and goes the way
-//! that every request can go.
+//! calls in here directly and gets the answer. What answers are made of is made once, for a token
+//! or for a kind of refusal; an answer without a body is never used up, so it is itself kept.
+//! Whatever is not quite that gives nothing, and goes the way that every request can go.
 
 use crate::{
     isolate::with_memory,
-    judge::{Judgement, last_address},
-    refresh, refuse,
+    judge::{Client, Judgement},
+    refresh, refuse, runtime,
 };
-use js_sys::{Object, Reflect};
 use patrol::{
     memory::{self, Asked},
     surface,
-    verdict::{Denial, Request},
+    time::Timestamp,
+    verdict::Request,
 };
-use patrol_platform::{clock, now};
-use std::cell::RefCell;
-use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
-use web_sys::{Headers, ResponseInit};
-use worker::Result;
+use patrol_platform::clock;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::{Headers, Response};
 
 /// The path that [`authorize_at_once`] is for.
 #[wasm_bindgen(js_name = authorizePath)]
@@ -29,8 +27,8 @@ pub fn authorize_path() -> String {
     surface::AUTHORIZE.to_owned()
 }
 
-/// Judges the request that another proxy holds. The arguments are headers as they came. Gives
-/// `{ body, init }` for the answer, or undefined: then the request is to be judged by `fetch`.
+/// Judges the request that another proxy holds. The texts are headers as they came, `headers` is
+/// all of them. Undefined: the request is to be judged by `fetch`.
 #[wasm_bindgen(js_name = authorizeAtOnce)]
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "so it comes from JavaScript")]
@@ -39,18 +37,19 @@ pub fn authorize_at_once(
     uri: &str,
     authorization: Option<String>,
     organization: Option<String>,
-    address: Option<String>,
-) -> JsValue {
+    headers: &Headers,
+) -> Option<Response> {
     let (path, _) = surface::split(uri);
+    let clock = clock();
     let asked = Request {
         method,
         path,
         organization: organization.as_deref(),
-        now: now(),
+        now: Timestamp::from_millis(clock.millis()),
     };
-    let outcome = with_memory(|memory| {
+    let verdict = with_memory(|memory| {
         let authorization = authorization.as_deref();
-        let judged = memory.judge(&asked, authorization, clock(), &mut Asked::default());
+        let judged = memory.judge(&asked, authorization, clock, &mut Asked::default());
         let memory::Judgement::Complete(verdict) = judged else {
             return None;
         };
@@ -58,59 +57,22 @@ pub fn authorize_at_once(
             return None;
         }
         if let Some(used) = verdict.used {
-            let entry = memory.lists.entry(used.list, clock());
+            let entry = memory.lists.entry(used.list, clock);
             // The first that waits needs somebody who sees to it.
             if entry.usage.is_empty() {
                 return None;
             }
-            refresh::note_use(memory, used, || last_address(address.as_deref()?));
+            refresh::note_use(memory, used, || Client::BehindProxy.address(headers));
         }
         Some(verdict)
-    });
-    let Some(verdict) = outcome.flatten() else {
-        return JsValue::UNDEFINED;
-    };
-    let answer = match Judgement::from((verdict, &asked)) {
+    })??;
+    let answer = match Judgement::from(verdict) {
         Judgement::Allow(identity) => identity.answer(|| {
-            let headers = Headers::new()?;
-            identity.set_on(&headers)?;
-            answer(&JsValue::NULL, 204, &headers)
+            let response = runtime::empty(204)?;
+            identity.set_on(&response.headers())?;
+            Ok(response)
         }),
-        Judgement::Deny(refusal) => {
-            refuse::log(&refusal);
-            denied(&refusal.denial)
-        }
+        Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
     };
-    answer.unwrap_or(JsValue::UNDEFINED)
-}
-
-/// The most refusals that are kept; there are not more kinds of them.
-const MAX_DENIALS: usize = 256;
-
-thread_local! {
-    static DENIALS: RefCell<Vec<(Denial, JsValue)>> = const { RefCell::new(Vec::new()) };
-}
-
-fn denied(denial: &Denial) -> Result<JsValue> {
-    DENIALS.with_borrow_mut(|denials| {
-        if let Some((_, answer)) = denials.iter().find(|(known, _)| known == denial) {
-            return Ok(answer.clone());
-        }
-        let (body, headers) = refuse::parts(denial)?;
-        let answer = answer(&body.into(), denial.status(), &headers)?;
-        if denials.len() < MAX_DENIALS {
-            denials.push((*denial, answer.clone()));
-        }
-        Ok(answer)
-    })
-}
-
-fn answer(body: &JsValue, status: u16, headers: &Headers) -> Result<JsValue> {
-    let init = ResponseInit::new();
-    init.set_status(status);
-    init.set_headers(headers);
-    let answer = Object::new();
-    Reflect::set(&answer, &"body".into(), body)?;
-    Reflect::set(&answer, &"init".into(), &init)?;
-    Ok(answer.into())
+    answer.ok()
 }

@@ -21,7 +21,7 @@ function crashed(error) {
 // A crash in the middle of asynchronous work reaches nobody else.
 addEventListener("error", (event) => crashed(event.error));
 
-/** What can be answered at once: forward-auth, where memory has all that it needs. */
+/** The answer to forward-auth, where memory has all that it needs. */
 function answerAtOnce({ url, headers }) {
   if (!url.endsWith(AUTHORIZE)) return undefined;
   const method = headers.get("X-Forwarded-Method");
@@ -32,7 +32,7 @@ function answerAtOnce({ url, headers }) {
     uri,
     headers.get("Authorization") ?? undefined,
     headers.get("X-Organization-ID") ?? undefined,
-    headers.get("X-Forwarded-For") ?? undefined,
+    headers,
   );
 }
 
@@ -45,10 +45,7 @@ export default {
       state.instanceId++;
     }
     try {
-      const answer = answerAtOnce(request);
-      return answer === undefined
-        ? module.fetch(request, env, context)
-        : new Response(answer.body, answer.init);
+      return answerAtOnce(request) ?? module.fetch(request, env, context);
     } catch (error) {
       crashed(error);
       throw error;

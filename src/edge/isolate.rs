@@ -3,27 +3,29 @@
 use crate::settings::Settings;
 use patrol::{memory::Memory, policy::POLICY, token::cache::CacheKey};
 use std::cell::RefCell;
-use wasm_bindgen::JsValue;
+use web_sys::Response;
 use worker::{Error, Result};
 
 /// What is kept with each verified token: the answers that allowed it something, by the
-/// organization that the request named. There are as many as the token has organizations.
+/// organization that the request named. There are as many as the token has organizations. They
+/// have no body, so that one can answer any number of requests.
 #[derive(Debug, Default)]
-pub(crate) struct Answers(RefCell<Vec<(Option<usize>, JsValue)>>);
+pub(crate) struct Answers(RefCell<Vec<(Option<usize>, Response)>>);
 
 impl Answers {
     /// The answer for an organization, made when it is first needed.
     pub(crate) fn get_or_make(
         &self,
         organization: Option<usize>,
-        make: impl FnOnce() -> Result<JsValue>,
-    ) -> Result<JsValue> {
+        make: impl FnOnce() -> Result<Response>,
+    ) -> Result<Response> {
         let mut answers = self.0.borrow_mut();
         if let Some((_, answer)) = answers.iter().find(|(named, _)| *named == organization) {
-            return Ok(answer.clone());
+            // Not `Response.clone()`: the very same answer again.
+            return Ok(Clone::clone(answer));
         }
         let answer = make()?;
-        answers.push((organization, answer.clone()));
+        answers.push((organization, Clone::clone(&answer)));
         Ok(answer)
     }
 }

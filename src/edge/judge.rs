@@ -6,16 +6,14 @@ use crate::{
     runtime::Event,
 };
 use patrol::{
-    identity::{OrganizationId, TokenId},
+    identity::OrganizationId,
     memory::{self, Asked, Verdict},
-    policy::POLICY,
     token::{Grant, Token, cache::Verified},
     verdict::{Denial, Request as AskedFor},
 };
 use patrol_platform::clock;
 use std::{net::IpAddr, rc::Rc};
-use wasm_bindgen::JsValue;
-use web_sys::{Headers, Request};
+use web_sys::{Headers, Request, Response};
 use worker::Result;
 
 /// What becomes of a request.
@@ -24,29 +22,10 @@ pub(crate) enum Judgement {
     Deny(Refusal),
 }
 
-/// A denial, and what may be logged about it.
+/// A denial, and the token that may be named in the log: known once its signature is.
 pub(crate) struct Refusal {
     pub(crate) denial: Denial,
-    /// Known once the signature is.
-    pub(crate) token: Option<TokenId>,
-    /// As the policy writes it.
-    pub(crate) route: Option<&'static str>,
-}
-
-impl Refusal {
-    pub(crate) fn new(
-        denial: Denial,
-        token: Option<&Verified<Answers>>,
-        asked: &AskedFor<'_>,
-    ) -> Self {
-        // For the log alone: an allowed request pays for the one look-up of the verdict.
-        let route = POLICY.route(asked.method, asked.path);
-        Self {
-            denial,
-            token: token.map(|verified| verified.token.id.clone()),
-            route: route.map(|route| route.path),
-        }
-    }
+    pub(crate) token: Option<Rc<Verified<Answers>>>,
 }
 
 /// In whose name an allowed request goes on.
@@ -68,7 +47,7 @@ impl Identity {
     }
 
     /// The answer that is kept for it; made when it is first needed.
-    pub(crate) fn answer(&self, make: impl FnOnce() -> Result<JsValue>) -> Result<JsValue> {
+    pub(crate) fn answer(&self, make: impl FnOnce() -> Result<Response>) -> Result<Response> {
         self.verified.extra.get_or_make(self.organization, make)
     }
 
@@ -97,7 +76,7 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    fn address(self, headers: &Headers) -> Option<IpAddr> {
+    pub(crate) fn address(self, headers: &Headers) -> Option<IpAddr> {
         let name = match self {
             Self::Direct => "CF-Connecting-IP",
             Self::BehindProxy => "X-Forwarded-For",
@@ -107,20 +86,23 @@ impl Client {
 }
 
 /// The last address in a header, which the nearest proxy wrote.
-pub(crate) fn last_address(header: &str) -> Option<IpAddr> {
+fn last_address(header: &str) -> Option<IpAddr> {
     header.rsplit(',').next()?.trim().parse().ok()
 }
 
-impl From<(Verdict<Answers>, &AskedFor<'_>)> for Judgement {
-    fn from((verdict, asked): (Verdict<Answers>, &AskedFor<'_>)) -> Self {
+impl From<Verdict<Answers>> for Judgement {
+    fn from(verdict: Verdict<Answers>) -> Self {
         match (verdict.result, verdict.token) {
             (Ok(allowed), Some(verified)) => Self::Allow(Identity {
                 verified,
                 organization: allowed.organization,
             }),
             // Nobody is allowed anything without a token.
-            (Ok(_), None) => Self::Deny(Refusal::new(Denial::TokenMissing, None, asked)),
-            (Err(denial), token) => Self::Deny(Refusal::new(denial, token.as_deref(), asked)),
+            (Ok(_), token @ None) => Self::Deny(Refusal {
+                denial: Denial::TokenMissing,
+                token,
+            }),
+            (Err(denial), token) => Self::Deny(Refusal { denial, token }),
         }
     }
 }
@@ -139,8 +121,10 @@ pub(crate) async fn judge(
             with_memory(|memory| memory.judge(asked, header.as_deref(), clock(), &mut progress));
         match outcome {
             None => {
-                let denial = Denial::RevocationUnavailable;
-                return Ok(Judgement::Deny(Refusal::new(denial, None, asked)));
+                return Ok(Judgement::Deny(Refusal {
+                    denial: Denial::RevocationUnavailable,
+                    token: None,
+                }));
             }
             Some(memory::Judgement::Incomplete(missing, step)) => {
                 refresh::fetch(missing, step, event).await;
@@ -156,7 +140,7 @@ pub(crate) async fn judge(
                         refresh::tell_behind(used.list, event);
                     }
                 }
-                return Ok((verdict, asked).into());
+                return Ok(verdict.into());
             }
         }
     }

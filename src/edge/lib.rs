@@ -81,7 +81,7 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
                     forward::to_upstream(&request, Some(&identity), path, query, &env, settings)
                         .await
                 }
-                Judgement::Deny(refusal) => refuse::denial(&refusal),
+                Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
             }
         }
     }
@@ -113,6 +113,6 @@ async fn authorize(request: &Request, event: Event<'_>) -> Result<Response> {
             identity.set_on(&response.headers())?;
             Ok(response)
         }
-        Judgement::Deny(refusal) => refuse::denial(&refusal),
+        Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
     }
 }

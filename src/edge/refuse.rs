@@ -1,42 +1,101 @@
 //! Refusals: a problem, a challenge, and one line in the log without the token.
 
 use crate::judge::Refusal;
+use js_sys::Uint8Array;
 use patrol::{
     policy::POLICY,
     problem::{MEDIA_TYPE, Problem},
-    verdict::Denial,
+    refusal_log::RefusalLog,
+    verdict::{Denial, Request as Asked},
 };
+use serde::Serialize;
+use std::cell::RefCell;
 use web_sys::{Headers, Response, ResponseInit};
 use worker::{Result, console_log};
 
 /// Refuses a request for its token.
-pub(crate) fn denial(refusal: &Refusal) -> Result<Response> {
-    log(refusal);
-    let (body, headers) = parts(&refusal.denial)?;
-    respond(&body, refusal.denial.status(), &headers)
+pub(crate) fn denial(refusal: &Refusal, asked: &Asked<'_>) -> Result<Response> {
+    log(refusal, asked);
+    PARTS.with_borrow_mut(|known| {
+        let found = known.iter().find(|(denial, _)| *denial == refusal.denial);
+        if let Some((_, parts)) = found {
+            return parts.respond();
+        }
+        let parts = Parts::of(&refusal.denial)?;
+        let response = parts.respond();
+        if known.len() < MAX_PARTS {
+            known.push((refusal.denial, parts));
+        }
+        response
+    })
 }
 
-/// Writes the one line.
-pub(crate) fn log(refusal: &Refusal) {
-    let log = serde_json::json!({
-        "event": "denied",
-        "code": refusal.denial.code(),
-        "token": refusal.token,
-        "route": refusal.route,
-    });
-    console_log!("{log}");
+thread_local! {
+    static LOG: RefCell<RefusalLog> = RefCell::default();
+    static PARTS: RefCell<Vec<(Denial, Parts)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Body and headers of a refusal.
-pub(crate) fn parts(denial: &Denial) -> Result<(String, Headers)> {
-    let headers = headers()?;
-    if let Some(challenge) = denial.challenge(&POLICY) {
-        headers.set("WWW-Authenticate", &challenge)?;
+/// A refusal in the log.
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    code: &'static str,
+    /// Known once the signature is.
+    token: Option<&'a str>,
+    /// As the policy writes it.
+    route: Option<&'static str>,
+    /// Refusals without a line since the last one that has one.
+    left_out: u64,
+}
+
+fn log(refusal: &Refusal, asked: &Asked<'_>) {
+    let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(asked.now)) else {
+        return;
+    };
+    let token = refusal.token.as_ref();
+    let line = Line {
+        event: "denied",
+        code: refusal.denial.code(),
+        token: token.map(|verified| verified.token.id.as_str()),
+        route: POLICY
+            .route(asked.method, asked.path)
+            .map(|route| route.path),
+        left_out,
+    };
+    console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
+}
+
+/// The most kinds of refusal that are kept; there are not more of them.
+const MAX_PARTS: usize = 256;
+
+/// What the answers of one kind of refusal are made of.
+struct Parts {
+    body: Uint8Array,
+    init: ResponseInit,
+}
+
+impl Parts {
+    fn of(denial: &Denial) -> Result<Self> {
+        let headers = headers()?;
+        if let Some(challenge) = denial.challenge(&POLICY) {
+            headers.set("WWW-Authenticate", &challenge)?;
+        }
+        if let Some(seconds) = denial.retry_after() {
+            headers.set("Retry-After", &seconds.to_string())?;
+        }
+        let body = denial.problem(&POLICY).to_json();
+        Ok(Self {
+            body: body.as_bytes().into(),
+            init: init(denial.status(), &headers),
+        })
     }
-    if let Some(seconds) = denial.retry_after() {
-        headers.set("Retry-After", &seconds.to_string())?;
+
+    fn respond(&self) -> Result<Response> {
+        let body = Some(&self.body);
+        Ok(Response::new_with_opt_js_u8_array_and_init(
+            body, &self.init,
+        )?)
     }
-    Ok((denial.problem(&POLICY).to_json(), headers))
 }
 
 /// Forward-auth was asked about nothing.
@@ -80,7 +139,9 @@ pub(crate) fn misconfigured() -> Result<Response> {
 }
 
 fn problem(problem: &Problem) -> Result<Response> {
-    respond(&problem.to_json(), problem.status, &headers()?)
+    let init = init(problem.status, &headers()?);
+    let body = problem.to_json();
+    Ok(Response::new_with_opt_str_and_init(Some(&body), &init)?)
 }
 
 fn headers() -> Result<Headers> {
@@ -90,9 +151,9 @@ fn headers() -> Result<Headers> {
     Ok(headers)
 }
 
-fn respond(body: &str, status: u16, headers: &Headers) -> Result<Response> {
+fn init(status: u16, headers: &Headers) -> ResponseInit {
     let init = ResponseInit::new();
     init.set_status(status);
     init.set_headers(headers);
-    Ok(Response::new_with_opt_str_and_init(Some(body), &init)?)
+    init
 }

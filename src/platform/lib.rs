@@ -18,7 +18,7 @@ use patrol::{
     time::Timestamp,
 };
 use std::{ops::RangeInclusive, sync::OnceLock};
-use worker::{Date, Env, Error, Method, Request, RequestInit, Result};
+use worker::{Env, Error, Method, Request, RequestInit, Result};
 
 /// The binding of the Registry class.
 pub const REGISTRY: &str = "REGISTRY";
@@ -28,12 +28,22 @@ pub const STATUS: &str = "STATUS";
 
 /// The time now. In Workers the clock stands still between two I/O operations.
 pub fn now() -> Timestamp {
-    Timestamp::from_millis(Date::now().as_millis())
+    Timestamp::from_millis(millis())
 }
 
 /// The same clock, for leases.
 pub fn clock() -> Instant {
-    Instant::from_millis(Date::now().as_millis())
+    Instant::from_millis(millis())
+}
+
+/// `Date.now()`, without the object that `worker::Date` makes.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a whole number from 1970 on"
+)]
+fn millis() -> u64 {
+    js_sys::Date::now() as u64
 }
 
 /// A setting that must be there.
