@@ -9,13 +9,14 @@ use patrol::{
     bearer,
     keys::KeySet,
     lease::Instant,
+    memory::{Asked, Judgement, Memory},
     policy::POLICY,
     registry::{Content, LeaseAnswer},
     revocation::{Freshness, KnownList, Lists, Mode},
     status_list::{self, StatusListId},
     time::Timestamp,
-    token::{PREFIX, Token, Verifier},
-    verdict::{self, Request as Asked, Revocation},
+    token::{PREFIX, Token, Verifier, cache::CacheKey},
+    verdict::{self, Request as AskedFor, Revocation},
 };
 use serde::Deserialize;
 use std::{cell::RefCell, hint::black_box};
@@ -46,6 +47,10 @@ const LIST: StatusListId = StatusListId {
     list: 0,
 };
 
+/// Not the key of any token: RFC 8037, appendix A.2.
+const OTHER_KEY: &str =
+    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
 const FRESHNESS: Freshness = Freshness {
     mode: Mode::Lease,
     stale_grace_ms: 0,
@@ -54,6 +59,7 @@ const FRESHNESS: Freshness = Freshness {
 /// What an edge has in its memory, as far as core is concerned, and what comes to it.
 struct Edge {
     setup: Setup,
+    memory: Memory<()>,
     verifier: Verifier,
     lists: Lists,
     /// The headers' tokens, verified.
@@ -100,9 +106,16 @@ fn error(text: &str) -> Error {
 impl Edge {
     fn new(setup: Setup) -> Result<Self> {
         let keys = KeySet::from_jwks(&setup.jwks).map_err(|_| error("keys"))?;
-        let verifier = Verifier::new(setup.issuer.clone(), keys, &POLICY);
+        let issuer = setup.issuer.clone();
         let mut edge = Self {
-            verifier,
+            memory: Memory::new(
+                issuer.clone(),
+                1,
+                FRESHNESS,
+                &POLICY,
+                CacheKey::new([7; 16]),
+            ),
+            verifier: Verifier::new(issuer, keys, &POLICY),
             lists: Lists::default(),
             tokens: Vec::new(),
             keys: dalek_keys(&setup.jwks)?,
@@ -117,8 +130,11 @@ impl Edge {
         }
         let now = edge.clock();
         let whole = edge.whole();
-        let known = &mut edge.lists.entry(LIST, now).known;
-        known.receive(now, &whole).map_err(|_| error("a list"))?;
+        for lists in [&mut edge.lists, &mut edge.memory.lists] {
+            let known = &mut lists.entry(LIST, now).known;
+            known.receive(now, &whole).map_err(|_| error("a list"))?;
+        }
+        edge.forget_tokens()?;
         Ok(edge)
     }
 
@@ -154,7 +170,7 @@ impl Edge {
         let paths = &self.setup.paths;
         let forged = &self.setup.forged;
         let now = self.clock();
-        let asked = Asked {
+        let asked = AskedFor {
             method: "GET",
             path: paths.first().map_or("/", String::as_str),
             organization: Some("acme"),
@@ -162,16 +178,21 @@ impl Edge {
         };
         Ok(match step {
             "nothing" => 0,
-            // A cache of what was verified before has its place in `Self`; the first of these
-            // must then forget it before each step, and the second must not.
-            "decide-cold" | "decide-warm" => {
+            "decide-cold" => {
                 let paths = paths.clone();
-                let mut number = 0;
+                let mut next = (0..headers.len()).cycle();
                 tally(count, || {
-                    let header = &headers[number % headers.len()];
-                    let path = &paths[number % paths.len()];
-                    number += 1;
-                    self.decide(header, path)
+                    let number = next.next().unwrap_or_default();
+                    (number != 0 || self.forget_tokens().is_ok())
+                        && self.decide(&headers[number], &paths[number % paths.len()])
+                })
+            }
+            "decide-warm" => {
+                let paths = paths.clone();
+                let mut next = (0..headers.len()).cycle();
+                tally(count, || {
+                    let number = next.next().unwrap_or_default();
+                    self.decide(&headers[number], &paths[number % paths.len()])
                 })
             }
             "verify" => each(count, headers, |header| {
@@ -220,23 +241,26 @@ impl Edge {
 
     /// The way of a request through the edge, without the runtime's part.
     fn decide(&mut self, header: &str, path: &str) -> bool {
-        let now = self.clock();
-        let Ok(text) = bearer::parse(Some(header)) else {
-            return false;
-        };
-        let Ok(token) = self.verifier.verify(text) else {
-            return false;
-        };
-        let asked = Asked {
+        let clock = self.clock();
+        let asked = AskedFor {
             method: "GET",
             path,
             organization: Some("acme"),
-            now: Timestamp::from_millis(now.millis()),
+            now: Timestamp::from_millis(clock.millis()),
         };
-        let entry = self.lists.entry(token.status.list, now);
-        black_box(entry.step(FRESHNESS, now));
-        let revocation = entry.judge(&token, FRESHNESS, now);
-        verdict::authorize(&asked, &token, revocation, &POLICY).is_ok()
+        let judged = self
+            .memory
+            .judge(&asked, Some(header), clock, &mut Asked::default());
+        matches!(judged, Judgement::Complete(verdict) if verdict.result.is_ok())
+    }
+
+    /// Another key set in between, and no token is known any more.
+    fn forget_tokens(&mut self) -> Result<()> {
+        let now = self.clock();
+        let other = KeySet::from_jwks(OTHER_KEY).map_err(|_| error("keys"))?;
+        self.memory.learn_keys(now, other);
+        self.memory.learn_keys(now, self.verifier.keys().clone());
+        Ok(())
     }
 
     /// By how many bytes the memory grows when it takes that many lists.

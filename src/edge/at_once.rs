@@ -27,28 +27,25 @@ pub fn authorize_path() -> String {
     surface::AUTHORIZE.to_owned()
 }
 
-/// Judges the request that another proxy holds. The texts are headers as they came, `headers` is
-/// all of them. Undefined: the request is to be judged by `fetch`.
+/// Judges the request that another proxy holds. `lines` are its method, its path, and as far as
+/// they are there the headers `Authorization` and `X-Organization-ID`; `headers` is all of them.
+/// Undefined: the request is to be judged by `fetch`.
 #[wasm_bindgen(js_name = authorizeAtOnce)]
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "so it comes from JavaScript")]
-pub fn authorize_at_once(
-    method: &str,
-    uri: &str,
-    authorization: Option<String>,
-    organization: Option<String>,
-    headers: &Headers,
-) -> Option<Response> {
-    let (path, _) = surface::split(uri);
+pub fn authorize_at_once(lines: &[u8], headers: &Headers) -> Option<Response> {
+    let mut lines = str::from_utf8(lines).ok()?.split('\n');
+    let method = lines.next()?;
+    let (path, _) = surface::split(lines.next()?);
+    let authorization = lines.next();
+    let organization = lines.next();
     let clock = clock();
     let asked = Request {
         method,
         path,
-        organization: organization.as_deref(),
+        organization,
         now: Timestamp::from_millis(clock.millis()),
     };
     let verdict = with_memory(|memory| {
-        let authorization = authorization.as_deref();
         let judged = memory.judge(&asked, authorization, clock, &mut Asked::default());
         let memory::Judgement::Complete(verdict) = judged else {
             return None;

@@ -11,6 +11,10 @@ const state = module.__worker_init_state();
 
 const AUTHORIZE = module.authorizePath();
 
+const encoder = new TextEncoder();
+/** More than any request that is allowed; a longer one goes the long way. */
+const scratch = new Uint8Array(8 * 1024);
+
 function crashed(error) {
   if (error instanceof WebAssembly.RuntimeError) {
     console.error("Critical", error);
@@ -27,13 +31,17 @@ function answerAtOnce({ url, headers }) {
   const method = headers.get("X-Forwarded-Method");
   const uri = headers.get("X-Forwarded-Uri");
   if (method === null || uri === null) return undefined;
-  return module.authorizeAtOnce(
-    method,
-    uri,
-    headers.get("Authorization") ?? undefined,
-    headers.get("X-Organization-ID") ?? undefined,
-    headers,
-  );
+  // One text crosses over cheaper than four. No header's value has a line feed in it.
+  let lines = `${method}\n${uri}`;
+  const authorization = headers.get("Authorization");
+  if (authorization !== null) {
+    lines += `\n${authorization}`;
+    const organization = headers.get("X-Organization-ID");
+    if (organization !== null) lines += `\n${organization}`;
+  }
+  const { read, written } = encoder.encodeInto(lines, scratch);
+  if (read < lines.length) return undefined;
+  return module.authorizeAtOnce(scratch.subarray(0, written), headers);
 }
 
 export default {
