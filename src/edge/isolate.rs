@@ -2,7 +2,7 @@
 
 use crate::settings::Settings;
 use patrol::{memory::Memory, policy::POLICY, token::cache::CacheKey};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use web_sys::Response;
 use worker::{Error, Result};
 
@@ -10,22 +10,28 @@ use worker::{Error, Result};
 /// organization that the request named. There are as many as the token has organizations. They
 /// have no body, so that one can answer any number of requests.
 #[derive(Debug, Default)]
-pub(crate) struct Answers(RefCell<Vec<(Option<usize>, Response)>>);
+pub(crate) struct Answers {
+    used: Cell<bool>,
+    kept: RefCell<Vec<(Option<usize>, Response)>>,
+}
 
 impl Answers {
-    /// The answer for an organization, made when it is first needed.
+    /// The answer for an organization. It is kept from the token's second use on: many tokens
+    /// have no second one, and an object that lives long costs more than one that does not.
     pub(crate) fn get_or_make(
         &self,
         organization: Option<usize>,
         make: impl FnOnce() -> Result<Response>,
     ) -> Result<Response> {
-        let mut answers = self.0.borrow_mut();
-        if let Some((_, answer)) = answers.iter().find(|(named, _)| *named == organization) {
+        let mut kept = self.kept.borrow_mut();
+        if let Some((_, answer)) = kept.iter().find(|(named, _)| *named == organization) {
             // Not `Response.clone()`: the very same answer again.
             return Ok(Clone::clone(answer));
         }
         let answer = make()?;
-        answers.push((organization, Clone::clone(&answer)));
+        if self.used.replace(true) {
+            kept.push((organization, Clone::clone(&answer)));
+        }
         Ok(answer)
     }
 }
