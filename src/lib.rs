@@ -26,6 +26,7 @@
 pub mod account;
 pub mod api;
 pub mod bearer;
+pub mod forwarding;
 pub mod identity;
 pub mod jws;
 pub mod keys;

@@ -148,7 +148,9 @@ pub fn authorize<'a>(
     let route = policy
         .route(request.method, request.path)
         .ok_or(Denial::RouteUnknown)?;
-    let organization = match request.organization {
+    // An empty header names nothing.
+    let named = request.organization.filter(|named| !named.is_empty());
+    let organization = match named {
         // Named is checked, needed or not: the upstream is told what we let pass.
         Some(named) => {
             let found = token.organizations.iter().find(|id| id.as_str() == named);

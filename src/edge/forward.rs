@@ -1,30 +1,20 @@
 //! Passes requests on: to the origin as they are, to the upstream without their secrets.
 
 use crate::{
-    judge::{IDENTITY_PREFIX, Identity},
+    judge::Identity,
     refuse,
-    runtime::Fetcher,
+    runtime::{Fetcher, UPSTREAM},
     settings::Settings,
 };
 use futures_util::future::{Either, select};
-use patrol::session;
+use patrol::{
+    forwarding::{self, Treatment},
+    session,
+};
 use std::pin::pin;
 use wasm_bindgen::JsCast;
 use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 use worker::{Delay, Env, Result, console_error};
-
-/// Headers that speak of one connection only (RFC 9110, section 7.6.1). `Upgrade` is treated
-/// apart: only WebSocket connections may ask for one.
-const HOP_BY_HOP: &[&str] = &[
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-];
 
 /// To the origin, untouched.
 pub(crate) async fn to_origin(request: &Request, env: &Env) -> Result<Response> {
@@ -52,80 +42,119 @@ pub(crate) async fn to_upstream(
     env: &Env,
     settings: &Settings,
 ) -> Result<Response> {
-    let init = RequestInit::new();
-    let headers = upstream_headers(request, identity)?;
-    init.set_headers(headers.as_ref());
-    init.set_redirect(RequestRedirect::Manual);
-    let (fetcher, forwarded) = if let Ok(binding) = Fetcher::binding(env, "UPSTREAM") {
-        (binding, Request::new_with_request_and_init(request, &init)?)
-    } else if let Some(base) = &settings.upstream_url {
-        // The old request as the new one's init: method and body go along, unread.
-        let moved = Request::new_with_str_and_init(
-            &format!("{base}{path}{query}"),
-            request.unchecked_ref::<RequestInit>(),
-        )?;
-        (
-            Fetcher::network(),
-            Request::new_with_request_and_init(&moved, &init)?,
-        )
-    } else {
+    let Some(upstream) = Upstream::of(Fetcher::binding(env, UPSTREAM).ok(), settings) else {
         console_error!("edge: neither UPSTREAM_URL nor a binding UPSTREAM is configured");
         return refuse::upstream_unreachable();
     };
-    let answer = pin!(fetcher.send(&forwarded));
-    match select(answer, Delay::from(settings.upstream_timeout)).await {
-        Either::Left((Ok(response), _)) => Ok(response),
-        Either::Left((Err(error), _)) => {
-            console_error!("edge: upstream: {error}");
-            refuse::upstream_unreachable()
-        }
-        Either::Right(_) => refuse::upstream_timeout(),
-    }
-}
-
-/// The request's headers without what is not the upstream's business, and with the identity.
-fn upstream_headers(request: &Request, identity: Option<&Identity>) -> Result<Headers> {
-    let headers = Headers::new_with_headers(&request.headers())?;
-    // Some proxies before the Worker, as that of `wrangler dev`, take the header away and leave
-    // the headers that it names; the runtime by itself shows it.
-    let connection = headers.get("Connection")?.unwrap_or_default();
-    for name in connection
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-    {
-        // A name that no header can have was no header either.
-        if !name.eq_ignore_ascii_case("upgrade") {
-            let _ = headers.delete(name);
-        }
-    }
-    for name in HOP_BY_HOP {
-        headers.delete(name)?;
-    }
-    let upgrade = headers.get("Upgrade")?;
-    if upgrade.is_some_and(|protocol| !protocol.eq_ignore_ascii_case("websocket")) {
-        headers.delete("Upgrade")?;
-    }
-    headers.delete("Authorization")?;
-    if let Some(cookies) = headers.get("Cookie")? {
-        match session::without_session(&cookies) {
-            Some(rest) => headers.set("Cookie", &rest)?,
-            None => headers.delete("Cookie")?,
-        }
-    }
-    let names: Vec<String> = headers
-        .keys()
+    let names = request.headers().keys();
+    let names: Vec<String> = names
         .into_iter()
         .flatten()
         .filter_map(|name| name.as_string())
-        // Servers in the manner of CGI read `x_patrol_subject` as the same name.
-        .filter(|name| name.replace('_', "-").starts_with(IDENTITY_PREFIX))
         .collect();
-    for name in names {
-        headers.delete(&name)?;
+    let names = names.iter().map(String::as_str);
+    let forwarded = upstream.request(request, identity, names, path, query)?;
+    let answer = pin!(upstream.fetcher.send(&forwarded));
+    let answered = match settings.upstream_timeout {
+        None => answer.await,
+        Some(timeout) => match select(answer, Delay::from(timeout)).await {
+            Either::Left((answered, _)) => answered,
+            Either::Right(_) => return refuse::upstream_timeout(),
+        },
+    };
+    match answered {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            console_error!("edge: upstream: {error}");
+            refuse::upstream_unreachable()
+        }
     }
-    if let Some(identity) = identity {
-        identity.set_on(&headers)?;
+}
+
+/// Where allowed requests go.
+pub(crate) struct Upstream<'a> {
+    pub(crate) fetcher: Fetcher,
+    /// Absent, the request keeps its address: a binding does not look at the host.
+    base: Option<&'a str>,
+}
+
+impl<'a> Upstream<'a> {
+    /// A binding comes before an address.
+    pub(crate) fn of(binding: Option<Fetcher>, settings: &'a Settings) -> Option<Self> {
+        match (binding, &settings.upstream_url) {
+            (Some(fetcher), _) => Some(Self {
+                fetcher,
+                base: None,
+            }),
+            (None, Some(url)) => Some(Self {
+                fetcher: Fetcher::network(),
+                base: Some(url),
+            }),
+            (None, None) => None,
+        }
     }
-    Ok(headers)
+
+    /// The request as it goes on. `names` are those of its headers.
+    pub(crate) fn request<'n>(
+        &self,
+        request: &Request,
+        identity: Option<&Identity>,
+        names: impl Iterator<Item = &'n str>,
+        path: &str,
+        query: &str,
+    ) -> Result<Request> {
+        let init = RequestInit::new();
+        init.set_redirect(RequestRedirect::Manual);
+        let forwarded = match self.base {
+            None => Request::new_with_request_and_init(request, &init)?,
+            Some(base) => {
+                // The old request as the new one's init: method and body go along, unread.
+                let moved = Request::new_with_str_and_init(
+                    &format!("{base}{path}{query}"),
+                    request.unchecked_ref::<RequestInit>(),
+                )?;
+                Request::new_with_request_and_init(&moved, &init)?
+            }
+        };
+        let headers = forwarded.headers();
+        for name in names {
+            treat(name, &headers)?;
+        }
+        if let Some(identity) = identity {
+            identity.set_on(&headers)?;
+        }
+        Ok(forwarded)
+    }
+}
+
+/// Does to a header what is to be done to it.
+fn treat(name: &str, headers: &Headers) -> Result<()> {
+    match forwarding::treatment(name) {
+        Treatment::Pass => {}
+        Treatment::Withhold => headers.delete(name)?,
+        Treatment::Connection => {
+            // Some proxies before the Worker, as that of `wrangler dev`, take the header away and
+            // leave the headers that it names; the runtime by itself shows it.
+            let connection = headers.get(name)?.unwrap_or_default();
+            for named in forwarding::named_by(&connection) {
+                // A name that no header can have was no header either.
+                let _ = headers.delete(named);
+            }
+            headers.delete(name)?;
+        }
+        Treatment::Upgrade => {
+            let protocol = headers.get(name)?.unwrap_or_default();
+            if !protocol.eq_ignore_ascii_case("websocket") {
+                headers.delete(name)?;
+            }
+        }
+        Treatment::Cookie => {
+            let cookies = headers.get(name)?.unwrap_or_default();
+            match session::without_session(&cookies) {
+                Some(rest) => headers.set(name, &rest)?,
+                None => headers.delete(name)?,
+            }
+        }
+    }
+    Ok(())
 }

@@ -34,9 +34,6 @@ pub(crate) struct Identity {
     organization: Option<usize>,
 }
 
-/// Names that begin like this tell the upstream who calls; nobody else may send them.
-pub(crate) const IDENTITY_PREFIX: &str = "x-patrol-";
-
 impl Identity {
     fn token(&self) -> &Token {
         &self.verified.token

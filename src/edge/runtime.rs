@@ -49,13 +49,19 @@ pub(crate) async fn look_again_until(holds: impl Fn() -> bool) {
     }
 }
 
+/// The binding of the platform's API, where it is a Worker.
+pub(crate) const UPSTREAM: &str = "UPSTREAM";
+
 #[wasm_bindgen]
 extern "C" {
     /// Anything with a method `fetch`: a service binding, or the global object.
-    pub(crate) type Fetcher;
+    pub type Fetcher;
 
     #[wasm_bindgen(method, catch)]
-    fn fetch(this: &Fetcher, request: &Request) -> std::result::Result<js_sys::Promise, JsValue>;
+    pub(crate) fn fetch(
+        this: &Fetcher,
+        request: &Request,
+    ) -> std::result::Result<js_sys::Promise, JsValue>;
 }
 
 impl Fetcher {

@@ -14,12 +14,10 @@ pub(crate) struct Settings {
     stale_grace_ms: u64,
     /// `UPSTREAM_URL`: where allowed requests go, unless there is a binding `UPSTREAM`.
     pub(crate) upstream_url: Option<String>,
-    /// `UPSTREAM_TIMEOUT_SECONDS`: how long the upstream may take to begin its answer.
-    pub(crate) upstream_timeout: Duration,
+    /// `UPSTREAM_TIMEOUT_SECONDS`: how long the upstream may take to begin its answer. Absent, it
+    /// is for the platform to say: a timer costs a request more than all that is judged of it.
+    pub(crate) upstream_timeout: Option<Duration>,
 }
-
-/// As long as the platform's own proxies wait.
-const UPSTREAM_TIMEOUT_SECONDS: u64 = 100;
 
 /// A day: an edge that knows nothing for longer knows nothing.
 const MAX_STALE_GRACE_SECONDS: u64 = 24 * 60 * 60;
@@ -33,6 +31,11 @@ impl Settings {
         once(&SETTINGS, || Self::from_env(env))
     }
 
+    /// Those that were read before.
+    pub(crate) fn known() -> Option<&'static Self> {
+        SETTINGS.get()
+    }
+
     /// What the edge is content with.
     pub(crate) fn freshness(&self) -> Freshness {
         Freshness {
@@ -42,19 +45,15 @@ impl Settings {
     }
 
     fn from_env(env: &Env) -> Result<Self> {
-        let timeout = number_setting(
-            env,
-            "UPSTREAM_TIMEOUT_SECONDS",
-            1..=3600,
-            UPSTREAM_TIMEOUT_SECONDS,
-        )?;
+        // 0 stands for none.
+        let timeout = number_setting(env, "UPSTREAM_TIMEOUT_SECONDS", 0..=3600, 0)?;
         Ok(Self {
             installation: Installation::from_env(env)?,
             stale_grace_ms: 1000
                 * number_setting(env, "STALE_GRACE_SECONDS", 0..=MAX_STALE_GRACE_SECONDS, 0)?,
             upstream_url: optional_setting(env, "UPSTREAM_URL")
                 .map(|url| url.trim_end_matches('/').to_owned()),
-            upstream_timeout: Duration::from_secs(timeout),
+            upstream_timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
         })
     }
 }
