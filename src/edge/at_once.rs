@@ -12,7 +12,7 @@ use crate::{
     isolate::with_memory,
     judge::{Client, Judgement},
     refresh, refuse,
-    runtime::{self, Fetcher},
+    runtime::Fetcher,
     settings::Settings,
 };
 use patrol::{
@@ -82,11 +82,7 @@ pub fn authorize_at_once(lines: &[u8], headers: &Headers) -> Option<Response> {
     let asked = lines.asked(clock);
     let client = Client::BehindProxy;
     let answer = match judge(&asked, lines.authorization, clock, client, headers)? {
-        Judgement::Allow(identity) => identity.answer(|| {
-            let response = runtime::empty(204)?;
-            identity.set_on(&response.headers())?;
-            Ok(response)
-        }),
+        Judgement::Allow(identity) => identity.answer(),
         Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
     };
     answer.ok()

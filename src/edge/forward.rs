@@ -71,6 +71,15 @@ pub(crate) async fn to_upstream(
     }
 }
 
+thread_local! {
+    /// Redirects are for the client to follow.
+    static INIT: RequestInit = {
+        let init = RequestInit::new();
+        init.set_redirect(RequestRedirect::Manual);
+        init
+    };
+}
+
 /// Where allowed requests go.
 pub(crate) struct Upstream<'a> {
     pub(crate) fetcher: Fetcher,
@@ -103,17 +112,15 @@ impl<'a> Upstream<'a> {
         path: &str,
         query: &str,
     ) -> Result<Request> {
-        let init = RequestInit::new();
-        init.set_redirect(RequestRedirect::Manual);
         let forwarded = match self.base {
-            None => Request::new_with_request_and_init(request, &init)?,
+            None => INIT.with(|init| Request::new_with_request_and_init(request, init))?,
             Some(base) => {
                 // The old request as the new one's init: method and body go along, unread.
                 let moved = Request::new_with_str_and_init(
                     &format!("{base}{path}{query}"),
                     request.unchecked_ref::<RequestInit>(),
                 )?;
-                Request::new_with_request_and_init(&moved, &init)?
+                INIT.with(|init| Request::new_with_request_and_init(&moved, init))?
             }
         };
         let headers = forwarded.headers();

@@ -1,43 +1,44 @@
 //! The memory of this isolate: made on its first request, shared by all of its requests.
 
-use crate::settings::Settings;
+use crate::{judge::IdentityHeaders, settings::Settings};
 use patrol::{memory::Memory, policy::POLICY, token::cache::CacheKey};
-use std::cell::{Cell, RefCell};
-use web_sys::Response;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 use worker::{Error, Result};
 
-/// What is kept with each verified token: the answers that allowed it something, by the
-/// organization that the request named. There are as many as the token has organizations. They
-/// have no body, so that one can answer any number of requests.
+/// What is kept with each verified token: what tells an upstream who calls, and the answer of
+/// forward-auth, by the organization that the request named. There are as many as the token has
+/// organizations.
 #[derive(Debug, Default)]
-pub(crate) struct Answers {
+pub(crate) struct Kept {
     used: Cell<bool>,
-    kept: RefCell<Vec<(Option<usize>, Response)>>,
+    identities: RefCell<Vec<(Option<usize>, Rc<IdentityHeaders>)>>,
 }
 
-impl Answers {
-    /// The answer for an organization. It is kept from the token's second use on: many tokens
+impl Kept {
+    /// What there is for an organization. It is kept from the token's second use on: many tokens
     /// have no second one, and an object that lives long costs more than one that does not.
     pub(crate) fn get_or_make(
         &self,
         organization: Option<usize>,
-        make: impl FnOnce() -> Result<Response>,
-    ) -> Result<Response> {
-        let mut kept = self.kept.borrow_mut();
-        if let Some((_, answer)) = kept.iter().find(|(named, _)| *named == organization) {
-            // Not `Response.clone()`: the very same answer again.
-            return Ok(Clone::clone(answer));
+        make: impl FnOnce() -> IdentityHeaders,
+    ) -> Rc<IdentityHeaders> {
+        let mut identities = self.identities.borrow_mut();
+        if let Some((_, known)) = identities.iter().find(|(named, _)| *named == organization) {
+            return Rc::clone(known);
         }
-        let answer = make()?;
+        let new = Rc::new(make());
         if self.used.replace(true) {
-            kept.push((organization, Clone::clone(&answer)));
+            identities.push((organization, Rc::clone(&new)));
         }
-        Ok(answer)
+        new
     }
 }
 
 thread_local! {
-    static MEMORY: RefCell<Option<Memory<Answers>>> = const { RefCell::new(None) };
+    static MEMORY: RefCell<Option<Memory<Kept>>> = const { RefCell::new(None) };
 }
 
 /// Makes the memory, if this is the first request. Not earlier: the runtime gives random
@@ -63,6 +64,6 @@ pub(crate) fn prepare(settings: &Settings) -> Result<()> {
 }
 
 /// Acts on the memory; None before [`prepare`].
-pub(crate) fn with_memory<R>(act: impl FnOnce(&mut Memory<Answers>) -> R) -> Option<R> {
+pub(crate) fn with_memory<R>(act: impl FnOnce(&mut Memory<Kept>) -> R) -> Option<R> {
     MEMORY.with_borrow_mut(|memory| memory.as_mut().map(act))
 }

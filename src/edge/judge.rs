@@ -1,18 +1,19 @@
 //! Judges a request: asks memory for the verdict, and fetches what it lacks.
 
 use crate::{
-    isolate::{Answers, with_memory},
+    isolate::{Kept, with_memory},
     refresh,
-    runtime::Event,
+    runtime::{self, Event, JsHeaders},
 };
+use js_sys::JsString;
 use patrol::{
-    identity::OrganizationId,
     memory::{self, Asked, Verdict},
-    token::{Grant, Token, cache::Verified},
+    token::{Grant, cache::Verified},
     verdict::{Denial, Request as AskedFor},
 };
 use patrol_platform::clock;
-use std::{net::IpAddr, rc::Rc};
+use std::{cell::OnceCell, net::IpAddr, rc::Rc};
+use wasm_bindgen::JsCast;
 use web_sys::{Headers, Request, Response};
 use worker::Result;
 
@@ -25,39 +26,69 @@ pub(crate) enum Judgement {
 /// A denial, and the token that may be named in the log: known once its signature is.
 pub(crate) struct Refusal {
     pub(crate) denial: Denial,
-    pub(crate) token: Option<Rc<Verified<Answers>>>,
+    pub(crate) token: Option<Rc<Verified<Kept>>>,
 }
 
 /// In whose name an allowed request goes on.
 pub(crate) struct Identity {
-    verified: Rc<Verified<Answers>>,
+    verified: Rc<Verified<Kept>>,
     organization: Option<usize>,
 }
 
+/// The headers that say so, as JavaScript has them, and an answer that has no others.
+#[derive(Debug)]
+pub(crate) struct IdentityHeaders {
+    headers: Vec<(JsString, JsString)>,
+    answer: OnceCell<Response>,
+}
+
 impl Identity {
-    fn token(&self) -> &Token {
-        &self.verified.token
+    fn headers(&self) -> Rc<IdentityHeaders> {
+        self.verified.extra.get_or_make(self.organization, || {
+            let token = &self.verified.token;
+            let mut headers: Vec<(JsString, JsString)> = vec![
+                ("X-Patrol-Subject".into(), token.owner.as_str().into()),
+                ("X-Patrol-Token-Id".into(), token.id.as_str().into()),
+            ];
+            let organization = self
+                .organization
+                .and_then(|place| token.organizations.get(place));
+            if let Some(organization) = organization {
+                headers.push(("X-Patrol-Organization".into(), organization.as_str().into()));
+            }
+            if let Grant::Scopes { claim, .. } = &token.grant {
+                headers.push(("X-Patrol-Scopes".into(), claim.as_str().into()));
+            }
+            IdentityHeaders {
+                headers,
+                answer: OnceCell::new(),
+            }
+        })
     }
 
-    fn organization(&self) -> Option<&OrganizationId> {
-        self.token().organizations.get(self.organization?)
-    }
-
-    /// The answer that is kept for it; made when it is first needed.
-    pub(crate) fn answer(&self, make: impl FnOnce() -> Result<Response>) -> Result<Response> {
-        self.verified.extra.get_or_make(self.organization, make)
-    }
-
-    /// Writes the identity headers.
+    /// Writes the headers.
     pub(crate) fn set_on(&self, headers: &Headers) -> Result<()> {
-        let token = self.token();
-        headers.set("X-Patrol-Subject", token.owner.as_str())?;
-        headers.set("X-Patrol-Token-Id", token.id.as_str())?;
-        if let Some(organization) = self.organization() {
-            headers.set("X-Patrol-Organization", organization.as_str())?;
+        self.headers().set_on(headers)
+    }
+
+    /// The answer of forward-auth. It has no body, so that one can answer any number of requests.
+    pub(crate) fn answer(&self) -> Result<Response> {
+        let headers = self.headers();
+        if let Some(answer) = headers.answer.get() {
+            // Not `Response.clone()`: the very same answer again.
+            return Ok(Clone::clone(answer));
         }
-        if let Grant::Scopes { claim, .. } = &token.grant {
-            headers.set("X-Patrol-Scopes", claim)?;
+        let answer = runtime::empty(204)?;
+        headers.set_on(&answer.headers())?;
+        Ok(Clone::clone(headers.answer.get_or_init(|| answer)))
+    }
+}
+
+impl IdentityHeaders {
+    fn set_on(&self, headers: &Headers) -> Result<()> {
+        let headers = headers.unchecked_ref::<JsHeaders>();
+        for (name, value) in &self.headers {
+            headers.set(name, value)?;
         }
         Ok(())
     }
@@ -87,8 +118,8 @@ fn last_address(header: &str) -> Option<IpAddr> {
     header.rsplit(',').next()?.trim().parse().ok()
 }
 
-impl From<Verdict<Answers>> for Judgement {
-    fn from(verdict: Verdict<Answers>) -> Self {
+impl From<Verdict<Kept>> for Judgement {
+    fn from(verdict: Verdict<Kept>) -> Self {
         match (verdict.result, verdict.token) {
             (Ok(allowed), Some(verified)) => Self::Allow(Identity {
                 verified,

@@ -108,11 +108,7 @@ async fn authorize(request: &Request, event: Event<'_>) -> Result<Response> {
         now: now(),
     };
     match judge::judge(request, &asked, Client::BehindProxy, event).await? {
-        Judgement::Allow(identity) => {
-            let response = runtime::empty(204)?;
-            identity.set_on(&response.headers())?;
-            Ok(response)
-        }
+        Judgement::Allow(identity) => identity.answer(),
         Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
     }
 }

@@ -8,7 +8,7 @@
 //! belongs to the request that asked, and the runtime forbids one request to wake another.
 
 use crate::{
-    isolate::{Answers, with_memory},
+    isolate::{Kept, with_memory},
     keys, lists,
     runtime::{Event, in_time, look_again_until},
     settings::Settings,
@@ -105,7 +105,7 @@ fn put_back_usage(id: StatusListId, usage: Vec<Usage>) {
 
 /// Notes a use. True: it is the first that waits, so [`tell_behind`] is to be called.
 pub(crate) fn note_use(
-    memory: &mut Memory<Answers>,
+    memory: &mut Memory<Kept>,
     used: StatusReference,
     address: impl FnOnce() -> Option<IpAddr>,
 ) -> bool {
