@@ -8,9 +8,8 @@
 use crate::signature::PreparedKey;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek as dalek;
-use jwt_compact::{Algorithm as _, alg::Ed25519, jwk::JsonWebKey};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use std::{
     borrow::Cow,
     fmt,
@@ -54,10 +53,12 @@ impl std::error::Error for KeyError {}
 pub struct KeyId(String);
 
 impl KeyId {
-    fn of(key: &JsonWebKey<'_>) -> Self {
-        Self(Base64UrlUnpadded::encode_string(
-            &key.thumbprint::<Sha256>(),
-        ))
+    /// The members that a thumbprint is made of, in their order (RFC 8037, section 2; RFC 7638,
+    /// section 3).
+    fn of(key: &dalek::VerifyingKey) -> Self {
+        let x = Base64UrlUnpadded::encode_string(key.as_bytes());
+        let members = format!(r#"{{"crv":"{CURVE}","kty":"{KEY_TYPE}","x":"{x}"}}"#);
+        Self(Base64UrlUnpadded::encode_string(&Sha256::digest(members)))
     }
 
     /// The thumbprint as text.
@@ -66,17 +67,30 @@ impl KeyId {
     }
 }
 
+/// `kty` (RFC 8037, section 2).
+const KEY_TYPE: &str = "OKP";
+/// `crv`.
+const CURVE: &str = "Ed25519";
+/// `alg`.
+const ALGORITHM: &str = "EdDSA";
+
 #[derive(Serialize, Deserialize)]
 struct JwkSet<'a> {
     #[serde(borrow)]
     keys: Vec<Jwk<'a>>,
 }
 
-/// A JWK with the members that say what it is for (RFC 7517, section 4).
-#[derive(Serialize, Deserialize)]
+/// A JWK of our kind (RFC 7517, section 4; RFC 8037, section 2). Not jwt-compact's, which knows
+/// all kinds: it would be a tenth of the edge's module.
+#[derive(Default, Serialize, Deserialize)]
 struct Jwk<'a> {
-    #[serde(flatten)]
-    key: JsonWebKey<'a>,
+    kty: Cow<'a, str>,
+    #[serde(default)]
+    crv: Cow<'a, str>,
+    #[serde(default)]
+    x: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    d: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kid: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,9 +99,39 @@ struct Jwk<'a> {
     usage: Option<Cow<'a, str>>,
 }
 
-fn read(json: &str) -> Result<Vec<JsonWebKey<'_>>, KeyError> {
+impl Jwk<'_> {
+    fn public(&self) -> Result<dalek::VerifyingKey, KeyError> {
+        if (&*self.kty, &*self.crv) != (KEY_TYPE, CURVE) {
+            return Err(KeyError::Malformed);
+        }
+        dalek::VerifyingKey::from_bytes(&decode(&self.x)?).map_err(|_| KeyError::Malformed)
+    }
+
+    /// The private key, to which the public one must belong.
+    fn private(&self) -> Result<dalek::SigningKey, KeyError> {
+        let public = self.public()?;
+        let d = self.d.as_deref().ok_or(KeyError::Public)?;
+        let key = dalek::SigningKey::from_bytes(&decode(d)?);
+        let fits = key.verifying_key() == public;
+        fits.then_some(key).ok_or(KeyError::Malformed)
+    }
+}
+
+fn decode(text: &str) -> Result<[u8; 32], KeyError> {
+    let mut bytes = [0; 32];
+    let decoded = Base64UrlUnpadded::decode(text, &mut bytes).map(<[u8]>::len);
+    (decoded == Ok(32))
+        .then_some(bytes)
+        .ok_or(KeyError::Malformed)
+}
+
+fn encode(bytes: &[u8; 32]) -> Cow<'static, str> {
+    Base64UrlUnpadded::encode_string(bytes).into()
+}
+
+fn read(json: &str) -> Result<Vec<Jwk<'_>>, KeyError> {
     let set: JwkSet<'_> = serde_json::from_str(json).map_err(|_| KeyError::Malformed)?;
-    let keys: Vec<_> = set.keys.into_iter().map(|jwk| jwk.key).collect();
+    let keys = set.keys;
     (!keys.is_empty()).then_some(keys).ok_or(KeyError::Empty)
 }
 
@@ -114,7 +158,7 @@ impl VerifyingKey {
             return Err(KeyError::Weak);
         }
         Ok(Self {
-            id: KeyId::of(&JsonWebKey::from(&key)),
+            id: KeyId::of(&key),
             key,
             prepared: Arc::default(),
         })
@@ -144,18 +188,11 @@ impl KeySet {
     /// # Errors
     /// [`KeyError`], also when a private key is among them: it has no business there.
     pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
-        let keys = read(json)?;
-        if keys.iter().any(JsonWebKey::is_signing_key) {
-            return Err(KeyError::Private);
-        }
-        let keys = keys
-            .iter()
-            .map(|jwk| {
-                let key = dalek::VerifyingKey::try_from(jwk).map_err(|_| KeyError::Malformed)?;
-                VerifyingKey::new(key)
-            })
-            .collect::<Result<_, _>>()?;
-        Self(keys).without_repeats()
+        let keys = read(json)?.into_iter().map(|jwk| match jwk.d {
+            Some(_) => Err(KeyError::Private),
+            None => VerifyingKey::new(jwk.public()?),
+        });
+        Self(keys.collect::<Result<_, _>>()?).without_repeats()
     }
 
     fn without_repeats(self) -> Result<Self, KeyError> {
@@ -178,10 +215,13 @@ impl KeySet {
             .0
             .iter()
             .map(|key| Jwk {
-                key: JsonWebKey::from(&key.key),
-                kid: Some(Cow::Borrowed(key.id.as_str())),
-                alg: Some(Ed25519.name()),
-                usage: Some(Cow::Borrowed("sig")),
+                kty: KEY_TYPE.into(),
+                crv: CURVE.into(),
+                x: encode(key.key.as_bytes()),
+                kid: Some(key.id.as_str().into()),
+                alg: Some(ALGORITHM.into()),
+                usage: Some("sig".into()),
+                ..Jwk::default()
             })
             .collect();
         serde_json::to_string(&JwkSet { keys }).unwrap_or_default()
@@ -231,12 +271,7 @@ impl SigningKeys {
     pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
         let keys = read(json)?
             .iter()
-            .map(|jwk| {
-                if !jwk.is_signing_key() {
-                    return Err(KeyError::Public);
-                }
-                dalek::SigningKey::try_from(jwk).map_err(|_| KeyError::Malformed)
-            })
+            .map(Jwk::private)
             .collect::<Result<Vec<_>, _>>()?;
         let public = keys
             .iter()
@@ -244,7 +279,7 @@ impl SigningKeys {
             .collect::<Result<Vec<_>, _>>()?;
         let public = KeySet(public).without_repeats()?;
         let key = keys.into_iter().next().ok_or(KeyError::Empty)?;
-        let id = KeyId::of(&JsonWebKey::from(&key.verifying_key()));
+        let id = KeyId::of(&key.verifying_key());
         Ok(Self {
             first: SigningKey { id, key },
             public,
@@ -256,10 +291,11 @@ impl SigningKeys {
     pub fn generate(seed: &[u8; 32]) -> String {
         let key = dalek::SigningKey::from_bytes(seed);
         let keys = vec![Jwk {
-            key: JsonWebKey::from(&key),
-            kid: None,
-            alg: None,
-            usage: None,
+            kty: KEY_TYPE.into(),
+            crv: CURVE.into(),
+            x: encode(key.verifying_key().as_bytes()),
+            d: Some(encode(seed)),
+            ..Jwk::default()
         }];
         serde_json::to_string(&JwkSet { keys }).unwrap_or_default()
     }
@@ -290,6 +326,7 @@ impl fmt::Debug for SigningKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jwt_compact::{Algorithm as _, alg::Ed25519, jwk::JsonWebKey};
 
     /// RFC 8037, appendix A.1.
     const RFC_8037_A1: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519",
@@ -341,7 +378,10 @@ mod tests {
             (RFC_8037_A1, KeyError::Private),
             ("{", KeyError::Malformed),
             (r#"{"keys":[]}"#, KeyError::Empty),
-            (r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, KeyError::Private),
+            (
+                r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#,
+                KeyError::Malformed,
+            ),
             (
                 r#"{"keys":[{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
                 KeyError::Malformed,
@@ -358,6 +398,23 @@ mod tests {
             SigningKeys::from_jwks(&mixed).err(),
             Some(KeyError::Malformed)
         );
+    }
+
+    /// The library's reading of a JWK is the oracle of ours.
+    #[test]
+    fn our_jwks_are_those_of_jwt_compact() {
+        let secret = SigningKeys::generate(&[7; 32]);
+        let public = SigningKeys::from_jwks(&secret).unwrap().public().to_jwks();
+        for (text, private) in [(&secret, true), (&public, false)] {
+            let set: serde_json::Value = serde_json::from_str(text).unwrap();
+            let jwk: JsonWebKey<'_> = serde_json::from_value(set["keys"][0].clone()).unwrap();
+            assert_eq!(jwk.is_signing_key(), private);
+            let thumbprint = Base64UrlUnpadded::encode_string(&jwk.thumbprint::<Sha256>());
+            let keys = SigningKeys::from_jwks(&secret).unwrap();
+            assert_eq!(keys.first().id().as_str(), thumbprint);
+            let key = dalek::VerifyingKey::try_from(&jwk.to_verifying_key()).unwrap();
+            assert_eq!(key, keys.first().inner().verifying_key());
+        }
     }
 
     #[test]

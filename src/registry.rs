@@ -206,6 +206,19 @@ pub enum Reply {
     Lists(Vec<u32>),
 }
 
+/// Those of the replies that an edge can get: what it need not be able to read would be a good
+/// part of its module.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeReply {
+    /// As [`Reply::Lease`].
+    Lease(LeaseAnswer),
+    /// As [`Reply::NotFound`].
+    NotFound,
+    /// As [`Reply::Noted`].
+    Noted,
+}
+
 /// Tokens that have ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoked {
@@ -222,6 +235,25 @@ pub struct Revoked {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_edge_reads_the_replies_that_it_can_get() {
+        let read = |reply: &Reply| {
+            let text = serde_json::to_string(reply).unwrap();
+            serde_json::from_str::<EdgeReply>(&text).ok()
+        };
+        let lease = LeaseAnswer {
+            version: 7,
+            content: Content::Whole("lst".to_owned()),
+            length: 1_000,
+            kids: vec!["kid".to_owned()],
+        };
+        let reply = read(&Reply::Lease(lease.clone()));
+        assert!(matches!(reply, Some(EdgeReply::Lease(same)) if same == lease));
+        assert!(matches!(read(&Reply::NotFound), Some(EdgeReply::NotFound)));
+        assert!(matches!(read(&Reply::Noted), Some(EdgeReply::Noted)));
+        assert!(read(&Reply::LimitReached).is_none());
+    }
 
     /// Pinned: users would lose their tokens if this ever gave other numbers.
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{isolate::with_memory, refresh::logged, runtime::in_time, settings::Settings};
 use patrol::{
-    registry::{Call, LeaseRequest, Reply, Usage},
+    registry::{Call, EdgeReply, LeaseRequest, Usage},
     revocation::Entry,
     status_list::{self, StatusListId},
 };
@@ -41,10 +41,10 @@ pub(crate) async fn lease(
     // The lease counts from before the question.
     let asked_at = clock();
     match call_registry(env, id.registry, call).await? {
-        Reply::Lease(answer) => with_entry(id, |entry| entry.known.receive(asked_at, &answer))?
+        EdgeReply::Lease(answer) => with_entry(id, |entry| entry.known.receive(asked_at, &answer))?
             .map_err(|_| Error::RustError("the lease does not fit what is known".to_owned())),
-        Reply::NotFound => Err(Error::RustError("the registry has no such list".to_owned())),
-        _ => Err(Error::RustError("an unexpected reply to lease".to_owned())),
+        EdgeReply::NotFound => Err(Error::RustError("the registry has no such list".to_owned())),
+        EdgeReply::Noted => Err(Error::RustError("an unexpected reply to lease".to_owned())),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 use patrol::{
     memory::{Memory, Missing},
-    registry::{Call, Usage},
+    registry::{Call, EdgeReply, Usage},
     renewal::{PATIENCE, Renewal, Step},
     revocation::Mode,
     status_list::StatusListId,
@@ -128,7 +128,7 @@ pub(crate) fn tell_behind(id: StatusListId, event: Event<'_>) {
             list: id.list,
             usage: usage.clone(),
         };
-        let told = patient(call_registry(&env, id.registry, call)).await;
+        let told = patient(call_registry::<EdgeReply>(&env, id.registry, call)).await;
         if !logged(&id.path(), &told) {
             put_back_usage(id, usage);
         }

@@ -13,12 +13,14 @@
 
 use patrol::{
     lease::Instant,
-    registry::{Call, Message, Reply, object_name},
+    registry::{Call, Message, object_name},
     revocation::Mode,
     time::Timestamp,
 };
+use serde::de::DeserializeOwned;
 use std::{ops::RangeInclusive, sync::OnceLock};
-use worker::{Env, Error, Method, Request, RequestInit, Result};
+use web_sys::{Request, RequestInit};
+use worker::{Env, Error, Result};
 
 /// The binding of the Registry class.
 pub const REGISTRY: &str = "REGISTRY";
@@ -143,20 +145,20 @@ impl Installation {
     }
 }
 
-/// Asks a registry.
+/// Asks a registry. `R` is a reply, or those of them that the caller can get.
 ///
 /// # Errors
-/// The registry could not be reached, or answered something else than a reply.
-pub async fn call_registry(env: &Env, registry: u16, call: Call) -> Result<Reply> {
+/// The registry could not be reached, or answered something else.
+pub async fn call_registry<R: DeserializeOwned>(env: &Env, registry: u16, call: Call) -> Result<R> {
     let message = serde_json::to_string(&Message { registry, call })?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post)
-        .with_body(Some(message.into()));
-    let request = Request::new_with_init("https://registry/", &init)?;
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&message.into());
+    let request = Request::new_with_str_and_init("https://registry/", &init)?;
     let stub = env
         .durable_object(REGISTRY)?
         .get_by_name(&object_name(registry))?;
-    let mut response = stub.fetch_with_request(request).await?;
+    let mut response = stub.fetch_with_request(request.into()).await?;
     if response.status_code() != 200 {
         return Err(Error::RustError(format!(
             "registry {registry} answered {}",
