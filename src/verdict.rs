@@ -148,9 +148,7 @@ pub fn authorize<'a>(
     let route = policy
         .route(request.method, request.path)
         .ok_or(Denial::RouteUnknown)?;
-    // An empty header names nothing.
-    let named = request.organization.filter(|named| !named.is_empty());
-    let organization = match named {
+    let organization = match request.organization {
         // Named is checked, needed or not: the upstream is told what we let pass.
         Some(named) => {
             let found = token.organizations.iter().find(|id| id.as_str() == named);

@@ -41,7 +41,7 @@ struct Lines<'a> {
     path: &'a str,
     query: &'a str,
     authorization: &'a str,
-    organization: &'a str,
+    organization: Option<&'a str>,
     /// The names of all headers, where they are needed.
     names: Split<'a, char>,
 }
@@ -56,7 +56,7 @@ impl<'a> Lines<'a> {
             path,
             query,
             authorization: lines.next()?,
-            organization: lines.next()?,
+            organization: lines.next()?.strip_prefix('='),
             names: lines,
         })
     }
@@ -65,15 +65,15 @@ impl<'a> Lines<'a> {
         AskedFor {
             method: self.method,
             path: self.path,
-            organization: Some(self.organization),
+            organization: self.organization,
             now: Timestamp::from_millis(clock.millis()),
         }
     }
 }
 
 /// Forward-auth: judges the request that another proxy holds. `lines` are its method, its
-/// address, and the headers `Authorization` and `X-Organization-ID`, empty if absent; `headers`
-/// is all of them. Undefined: the request is to be judged by `fetch`.
+/// address, the header `Authorization`, and `=` with the header `X-Organization-ID`, each empty
+/// if absent; `headers` is all of them. Undefined: the request is to be judged by `fetch`.
 #[wasm_bindgen(js_name = authorizeAtOnce)]
 #[must_use]
 pub fn authorize_at_once(lines: &[u8], headers: &Headers) -> Option<Response> {

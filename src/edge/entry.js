@@ -31,8 +31,10 @@ addEventListener("error", (event) => crashed(event.error));
  */
 function bytes(method, address, headers, names) {
   const authorization = headers.get("Authorization") ?? "";
-  const organization = headers.get("X-Organization-ID") ?? "";
-  const lines = `${method}\n${address}\n${authorization}\n${organization}${names}`;
+  const organization = headers.get("X-Organization-ID");
+  // An empty header is not the same as none.
+  const named = organization === null ? "" : `=${organization}`;
+  const lines = `${method}\n${address}\n${authorization}\n${named}${names}`;
   const { read, written } = encoder.encodeInto(lines, scratch);
   return read < lines.length ? undefined : scratch.subarray(0, written);
 }
