@@ -526,7 +526,11 @@ impl Page<'_> {
         let path = screenshots().join(format!("{name}.png"));
         let folder = path.parent().expect("it is in a folder");
         fs::create_dir_all(folder).expect("the folder can be made");
-        // A dialog of the browser makes pictures impossible; the test says that itself.
+        // Right after scrolling, what sticks may not yet be drawn in its new place.
+        let drawn = "const done = arguments[arguments.length - 1];
+            requestAnimationFrame(() => requestAnimationFrame(done));";
+        // A dialog of the browser makes both impossible; the test says that itself.
+        let _ = self.client.execute_async(drawn, Vec::new()).await;
         if let Ok(picture) = self.client.screenshot().await {
             fs::write(&path, picture).expect("the picture can be written");
         }

@@ -6,10 +6,11 @@ use patrol::{
 };
 use patrol_browser::{
     Look, Page,
-    stage::{EXHIBITS, Exhibit, gallery},
+    stage::{EXHIBITS, Exhibit, gallery, workshop},
     visit,
 };
-use patrol_e2e::now;
+use patrol_e2e::{Answer, call, now, until};
+use reqwest::Method;
 use std::collections::BTreeSet;
 
 /// The gallery's list, as `ada` sees it.
@@ -155,6 +156,33 @@ async fn last_used_is_never_if_the_token_has_not_been_used() {
         for exhibit in EXHIBITS {
             assert_eq!(page.cell(exhibit.name, "last_used").await, "Never");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn last_used_is_the_date_when_the_token_was_last_used() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        let token = page.create_and_take("In use", &["models:read"]).await;
+        assert_eq!(page.cell("In use", "last_used").await, "Never");
+        let before = now();
+        let used = call(page.system(), Method::GET, "/api/v1/models", &token);
+        assert_eq!(Answer::to(used).await.status, 200);
+        // The edge tells it behind the answer.
+        let shown = until("the use is in the list", || async {
+            page.reload().await;
+            page.loaded().await;
+            let shown = page.cell("In use", "last_used").await;
+            (shown != "Never").then_some(shown)
+        })
+        .await;
+        let used_at = time_in(page, "In use", "last_used").await;
+        assert!(
+            (before - 60..=now()).contains(&used_at.seconds()),
+            "{shown}"
+        );
+        page.revoke("In use").await;
     })
     .await;
 }

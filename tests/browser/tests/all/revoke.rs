@@ -1,7 +1,7 @@
 //! The section *Revoking a Token* of the product's page: one test for each sentence.
 
 use patrol_browser::{Look, page::key, stage::workshop, visit};
-use patrol_e2e::{Answer, User, call};
+use patrol_e2e::{Answer, System, User, call};
 use reqwest::Method;
 
 const MODELS: &str = "/api/v1/models";
@@ -127,6 +127,31 @@ async fn a_token_that_somebody_else_ended_meanwhile_is_revoked_all_the_same() {
         assert_eq!(ada.revoke(&id).await.status, 200);
         page.revoke("Ended twice").await;
         page.says("#revoke-text", "Refused everywhere since").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_no_lease_vouches_for_it_the_page_says_by_when_a_token_is_refused() {
+    let arguments = [
+        "--var",
+        "REVOCATION_MODE=kv",
+        "--var",
+        "KV_MAX_AGE_SECONDS=60",
+    ];
+    let system = System::start("page-kv", &arguments);
+    visit(&system, Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create_and_take("Ended in a while", &["models:read"])
+            .await;
+        page.revoke("Ended in a while").await;
+        let text = page.text("#revoke-text").await;
+        let time = text
+            .strip_prefix("Refused everywhere by ")
+            .and_then(|rest| rest.strip_suffix(" at the latest"))
+            .unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(time.matches(':').count(), 2, "{time}");
+        page.state("light-revoked-in-a-while").await;
     })
     .await;
 }
