@@ -28,31 +28,42 @@ pub struct UsageLog {
     /// Who was noted in this minute.
     noted: BTreeSet<u32>,
     waiting: Vec<Usage>,
+    /// How often they were taken.
+    round: Round,
+    /// Somebody sees to it that those of this round are told.
+    attended: bool,
 }
+
+/// Between two times that uses were taken along.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Round(u64);
 
 impl UsageLog {
     /// Notes a use of the token at a place. `address` is asked for only if the note is news.
-    /// True: it is the first that waits to be told, so somebody should see to it.
+    /// Given a round, the caller is to see to it that its uses are told: [`Self::take_of`].
     pub fn note(
         &mut self,
         idx: u32,
         at: Timestamp,
         address: impl FnOnce() -> Option<IpAddr>,
-    ) -> bool {
+    ) -> Option<Round> {
         let minute = at.seconds() / 60;
         if minute != self.minute {
             self.minute = minute;
             self.noted.clear();
+            // Work behind an answer may be cut off without a word.
+            self.attended = false;
         }
         if self.waiting.len() >= MAX_ENTRIES || !self.noted.insert(idx) {
-            return false;
+            return None;
         }
         self.waiting.push(Usage {
             idx,
             at,
             address: address(),
         });
-        self.waiting.len() == 1
+        let attended = std::mem::replace(&mut self.attended, true);
+        (!attended).then_some(self.round)
     }
 
     /// Would [`Self::note`] note something?
@@ -61,14 +72,26 @@ impl UsageLog {
         !(this_minute && self.noted.contains(&idx)) && self.waiting.len() < MAX_ENTRIES
     }
 
-    /// Is there nothing to tell?
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Does somebody see to it already that what is noted now will be told?
+    pub fn is_attended(&self, at: Timestamp) -> bool {
+        self.attended && at.seconds() / 60 == self.minute
     }
 
-    /// Takes what is to be told.
+    /// Takes what is to be told, and begins a new round.
     pub fn take(&mut self) -> Vec<Usage> {
+        self.round.0 += 1;
+        self.attended = false;
         std::mem::take(&mut self.waiting)
+    }
+
+    /// Takes what is to be told, unless the uses of this round have been taken along already: then
+    /// what waits now is somebody else's.
+    pub fn take_of(&mut self, round: Round) -> Vec<Usage> {
+        if self.round == round {
+            self.take()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Puts back what could not be told.
@@ -90,17 +113,46 @@ mod tests {
     #[test]
     fn a_token_is_told_once_a_minute() {
         let mut log = UsageLog::default();
-        assert!(log.note(7, at(600), || Some(IpAddr::from([192, 0, 2, 1]))));
-        assert!(!log.note(7, at(659), || unreachable!("nobody asks for the address")));
-        assert!(!log.note(8, at(659), || None), "the first waits already");
+        let note = |log: &mut UsageLog, idx, seconds| log.note(idx, at(seconds), || None);
+        assert!(note(&mut log, 7, 600).is_some());
+        let again = log.note(7, at(659), || unreachable!("nobody asks for the address"));
+        assert_eq!(again, None);
+        assert_eq!(note(&mut log, 8, 659), None, "somebody sees to it");
         let told = log.take();
         assert_eq!(
             told.iter().map(|use_of| use_of.idx).collect::<Vec<_>>(),
             [7, 8]
         );
-        assert!(!log.note(7, at(659), || None));
+        assert_eq!(note(&mut log, 7, 659), None);
         assert_eq!(log.take(), [], "told is told");
-        assert!(log.note(7, at(660), || None), "the next minute");
+        assert!(note(&mut log, 7, 660).is_some(), "the next minute");
+    }
+
+    #[test]
+    fn uses_that_a_renewal_took_along_are_not_told_apart() {
+        let mut log = UsageLog::default();
+        let first = log.note(1, at(0), || None).unwrap();
+        assert_eq!(log.take().len(), 1, "a renewal");
+        let second = log.note(2, at(0), || None).unwrap();
+        assert_eq!(log.take_of(first), [], "what waits now is the second's");
+        assert_eq!(log.take_of(second).len(), 1);
+        assert_eq!(log.take_of(second), []);
+    }
+
+    #[test]
+    fn after_a_failure_the_next_use_sees_to_it_again() {
+        let mut log = UsageLog::default();
+        let first = log.note(1, at(0), || None).unwrap();
+        assert!(log.is_attended(at(0)));
+        let untold = log.take_of(first);
+        assert!(!log.is_attended(at(0)));
+        log.put_back(untold);
+        let second = log.note(2, at(0), || None).unwrap();
+        assert_eq!(log.take_of(second).len(), 2);
+
+        log.note(3, at(0), || None).unwrap();
+        assert!(!log.is_attended(at(60)), "whoever saw to it may be gone");
+        assert!(log.note(3, at(60), || None).is_some());
     }
 
     #[test]

@@ -148,8 +148,8 @@ fn judge(
         }
         if let Some(used) = verdict.used {
             let entry = memory.lists.entry(used.list, clock);
-            // The first that waits needs somebody who sees to it.
-            if entry.usage.is_empty() {
+            // Somebody must see to it behind an answer that it is told.
+            if !entry.usage.is_attended(asked.now) {
                 return None;
             }
             refresh::note_use(memory, used, || client.address(headers));

@@ -163,9 +163,9 @@ pub(crate) async fn judge(
                 }
                 if let Some(used) = verdict.used {
                     let address = || client.address(&request.headers());
-                    if with_memory(|memory| refresh::note_use(memory, used, address)) == Some(true)
-                    {
-                        refresh::tell_behind(used.list, event);
+                    let noted = with_memory(|memory| refresh::note_use(memory, used, address));
+                    if let Some(round) = noted.flatten() {
+                        refresh::tell_behind(used.list, round, event);
                     }
                 }
                 return Ok(verdict.into());

@@ -20,7 +20,7 @@ use patrol::{
     revocation::Mode,
     status_list::StatusListId,
     token::StatusReference,
-    usage,
+    usage::{self, Round},
 };
 use patrol_platform::{call_registry, clock, now};
 use std::{net::IpAddr, time::Duration};
@@ -103,24 +103,25 @@ fn put_back_usage(id: StatusListId, usage: Vec<Usage>) {
     with_memory(|memory| memory.lists.entry(id, clock()).usage.put_back(usage));
 }
 
-/// Notes a use. True: it is the first that waits, so [`tell_behind`] is to be called.
+/// Notes a use. Given a round, [`tell_behind`] is to be called.
 pub(crate) fn note_use(
     memory: &mut Memory<Kept>,
     used: StatusReference,
     address: impl FnOnce() -> Option<IpAddr>,
-) -> bool {
+) -> Option<Round> {
     let entry = memory.lists.entry(used.list, clock());
     entry.usage.note(used.idx, now(), address)
 }
 
 /// Tells the uses of a list's tokens behind the answer to a request, in a while: unless a
 /// renewal takes them along before.
-pub(crate) fn tell_behind(id: StatusListId, event: Event<'_>) {
+pub(crate) fn tell_behind(id: StatusListId, round: Round, event: Event<'_>) {
     let env = event.env.clone();
     let delay = Duration::from_millis(usage::tell_after(event.settings.installation.mode));
     event.context.wait_until(async move {
         Delay::from(delay).await;
-        let usage = take_usage(id);
+        let usage = with_memory(|memory| memory.lists.entry(id, clock()).usage.take_of(round));
+        let usage = usage.unwrap_or_default();
         if usage.is_empty() {
             return;
         }
