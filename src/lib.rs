@@ -14,7 +14,8 @@
 //! 3. [`token::claims`] signs it with the first of the [`keys`], by way of [`jws`].
 //! 4. A program sends it with every request; [`bearer`] takes it out of the header,
 //!    [`token::verify`] checks it, and [`verdict`] decides whether the request may go on;
-//!    [`memory`] is how an edge does all of that without asking anyone.
+//!    [`memory`] is how an edge does all of that without asking anyone. [`forwarding`] says what
+//!    the API behind it gets of an allowed request, [`refusal_log`] which refusals are logged.
 //! 5. The owner revokes it; the registry answers when no edge accepts it any more. [`lease`] says
 //!    when that is, [`revocation`] what an edge knows meanwhile, [`renewal`] when it asks, and
 //!    [`usage`] what it tells when it does.
