@@ -86,7 +86,7 @@ pub struct Verdict<T> {
     pub result: Result<Allowed, Denial>,
     /// To be asked for behind the answer.
     pub behind: Option<Missing>,
-    /// A use that is to be noted: [`Memory::note_use`].
+    /// A use that is to be noted: [`UsageLog::note`](crate::usage::UsageLog::note).
     pub used: Option<StatusReference>,
 }
 
