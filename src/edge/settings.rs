@@ -45,15 +45,14 @@ impl Settings {
     }
 
     fn from_env(env: &Env) -> Result<Self> {
-        // 0 stands for none.
-        let timeout = number_setting(env, "UPSTREAM_TIMEOUT_SECONDS", 0..=3600, 0)?;
+        let timeout = number_setting(env, "UPSTREAM_TIMEOUT_SECONDS", 1..=3600)?;
+        let grace = number_setting(env, "STALE_GRACE_SECONDS", 0..=MAX_STALE_GRACE_SECONDS)?;
         Ok(Self {
             installation: Installation::from_env(env)?,
-            stale_grace_ms: 1000
-                * number_setting(env, "STALE_GRACE_SECONDS", 0..=MAX_STALE_GRACE_SECONDS, 0)?,
+            stale_grace_ms: 1000 * grace.unwrap_or(0),
             upstream_url: optional_setting(env, "UPSTREAM_URL")
                 .map(|url| url.trim_end_matches('/').to_owned()),
-            upstream_timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
+            upstream_timeout: timeout.map(Duration::from_secs),
         })
     }
 }

@@ -42,12 +42,8 @@ impl Settings {
         );
         Ok(Self {
             session_keys: keys(env, "SESSION_KEYS")?,
-            lease_length: number_setting(
-                env,
-                "LEASE_MILLISECONDS",
-                lease::LENGTHS,
-                lease::DEFAULT_LENGTH,
-            )?,
+            lease_length: number_setting(env, "LEASE_MILLISECONDS", lease::LENGTHS)?
+                .unwrap_or(lease::DEFAULT_LENGTH),
             dev_sign_in: optional_setting(env, "DEV_SIGN_IN").is_some(),
             installation,
             signing_keys,

@@ -65,26 +65,18 @@ pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-/// A setting that is a number in a range; absent, it is the usual one.
+/// A setting that may be absent, and is a number in a range.
 ///
 /// # Errors
 /// One that names the setting and says what it must be.
-pub fn number_setting(
-    env: &Env,
-    name: &str,
-    range: RangeInclusive<u64>,
-    usual: u64,
-) -> Result<u64> {
+pub fn number_setting(env: &Env, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>> {
     let Some(text) = optional_setting(env, name) else {
-        return Ok(usual);
+        return Ok(None);
     };
-    text.parse()
-        .ok()
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            Error::RustError(format!("{name} must be a number from {least} to {most}"))
-        })
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    let (least, most) = (range.start(), range.end());
+    let wrong = || Error::RustError(format!("{name} must be a number from {least} to {most}"));
+    number.ok_or_else(wrong).map(Some)
 }
 
 /// What an isolate reads once, on its first request. An error is not kept: the next request
