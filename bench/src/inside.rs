@@ -60,7 +60,7 @@ const STEPS: [(&str, bool); 9] = [
     ("decide-warm", true),
     ("verify", true),
     ("form-and-signature", false),
-    ("signature", true),
+    ("signature-by-library", true),
     ("prepare", true),
     ("status", true),
     ("authorize", true),

@@ -11,7 +11,7 @@ use crate::{
     forward::Upstream,
     isolate::with_memory,
     judge::{Client, Judgement},
-    refresh, refuse,
+    refuse,
     runtime::Fetcher,
     settings::Settings,
 };
@@ -147,12 +147,12 @@ fn judge(
             return None;
         }
         if let Some(used) = verdict.used {
-            let entry = memory.lists.entry(used.list, clock);
+            let usage = &mut memory.lists.entry(used.list, clock).usage;
             // Somebody must see to it behind an answer that it is told.
-            if !entry.usage.is_attended(asked.now) {
+            if !usage.is_attended(asked.now) {
                 return None;
             }
-            refresh::note_use(memory, used, || client.address(headers));
+            usage.note(used.idx, asked.now, || client.address(headers));
         }
         Some(verdict)
     })??;

@@ -12,7 +12,7 @@ const state = module.__worker_init_state();
 const AUTHORIZE = module.authorizePath();
 
 const encoder = new TextEncoder();
-/** More than any request that is allowed; a longer one goes the long way. */
+/** Nearly every request fits; a longer one goes the long way. */
 const scratch = new Uint8Array(16 * 1024);
 
 function crashed(error) {
