@@ -54,7 +54,7 @@ pub(crate) fn chart(results: &Results) -> Option<String> {
     ))
 }
 
-/// One bar, with a line from the least to the most of the rounds.
+/// One bar, with a line over the middle half of its turns.
 fn bar(body: &mut String, top: f64, score: &Score, ratio: Spread) {
     let class = match score.contestant {
         Contestant::Patrol => "patrol",
@@ -63,11 +63,11 @@ fn bar(body: &mut String, top: f64, score: &Score, ratio: Spread) {
     let place = |ratio: f64| (ratio * FULL).clamp(0.0, WIDTH - NAMES);
     let (width, from, to) = (
         place(ratio.median),
-        NAMES + place(ratio.least),
-        NAMES + place(ratio.most),
+        NAMES + place(ratio.low),
+        NAMES + place(ratio.high),
     );
     let (middle, baseline) = (top + BAR / 2.0, top + BAR - 3.0);
-    let after = NAMES + width.max(place(ratio.most)) + 8.0;
+    let after = NAMES + width.max(place(ratio.high)) + 8.0;
     let (name, figure) = (score.contestant.name(), written(ratio));
     let _ = writeln!(
         body,

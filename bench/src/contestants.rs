@@ -21,6 +21,8 @@ use std::{fs, path::Path};
 pub(crate) enum Contestant {
     /// JavaScript that answers at once: the limit.
     Bare,
+    /// JavaScript that reads and sends what the edge does, and decides nothing.
+    Floor,
     /// Rust that answers at once: the framework's cost.
     Hello,
     /// JavaScript with `jose`: signature and scopes, no revocation.
@@ -40,6 +42,7 @@ impl Contestant {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
+            Self::Floor => "floor",
             Self::Hello => "hello",
             Self::Jose => "jose",
             Self::JoseKv => "jose+kv",
@@ -50,7 +53,7 @@ impl Contestant {
 
     /// Only proxies can be measured as such.
     pub(crate) fn takes_part_in(self, workload: Workload) -> bool {
-        workload != Workload::Proxied || matches!(self, Self::Bare | Self::Patrol)
+        workload != Workload::Proxied || matches!(self, Self::Bare | Self::Floor | Self::Patrol)
     }
 
     /// The tokens that it understands.
@@ -74,7 +77,7 @@ impl Contestant {
     pub(crate) fn refuses(self, workload: Workload) -> f64 {
         match (workload, self) {
             (Workload::Denied, Self::Jose | Self::Hono) => 0.75,
-            (Workload::Denied, Self::JoseKv | Self::Patrol) => 1.0,
+            (Workload::Denied, Self::Floor | Self::JoseKv | Self::Patrol) => 1.0,
             _ => 0.0,
         }
     }
@@ -90,7 +93,10 @@ impl Contestant {
         let _ = fs::remove_file(&log);
         fs::write(&path, config.finish()).context("cannot write a configuration")?;
         let process = Runtime::start(&path, &log, 1).await;
-        Ok(Running { process })
+        Ok(Running {
+            contestant: self,
+            process,
+        })
     }
 
     fn config(self, workload: Workload, system: &System, folder: &Path) -> Result<Config> {
@@ -105,6 +111,16 @@ impl Contestant {
                 script(&mut config, folder, "upstream", "bare.js", &[])?;
             }
             Self::Bare => script(&mut config, folder, CONTESTANT, "bare.js", &[])?,
+            Self::Floor => {
+                let answer = match workload {
+                    Workload::Denied => "deny",
+                    Workload::Proxied => "pass",
+                    _ => "allow",
+                };
+                let bindings = [("ANSWER", Binding::Text(answer)), UPSTREAM];
+                script(&mut config, folder, CONTESTANT, "floor.js", &bindings)?;
+                script(&mut config, folder, "upstream", "bare.js", &[])?;
+            }
             Self::Hello => {
                 let built = patrol_e2e::root().join("build/bench/hello");
                 rust(&mut config, folder, &built, &[])?;
@@ -214,6 +230,7 @@ fn rust(
 
 /// A running contestant.
 pub(crate) struct Running {
+    pub(crate) contestant: Contestant,
     process: Runtime,
 }
 

@@ -157,8 +157,8 @@ fn routes(report: &Report) -> Option<Spread> {
     let (many, few) = (routes.get(&1_000)?, routes.get(&10)?);
     Some(Spread {
         median: many.median / few.median,
-        least: many.least / few.most,
-        most: many.most / few.least,
+        low: many.low / few.high,
+        high: many.high / few.low,
     })
 }
 
@@ -186,7 +186,7 @@ fn listing(report: &Report) -> Option<Spread> {
 fn exactly(figure: f64) -> Spread {
     Spread {
         median: figure,
-        least: figure,
-        most: figure,
+        low: figure,
+        high: figure,
     }
 }

@@ -1,14 +1,19 @@
 -- The load of one run, for wrk: requests that differ in their token only.
--- Arguments: a file with tokens, one a line, and the path to ask for.
+-- Arguments: a file with tokens, one a line; how many of them to leave out; the path to ask for.
 
 local MARK = "@token@"
 local tokens, head, tail, at = {}, "", "", 0
 
 function init(arguments)
+  local skip = tonumber(arguments[2])
   for line in io.lines(arguments[1]) do
-    tokens[#tokens + 1] = line
+    if skip > 0 then
+      skip = skip - 1
+    else
+      tokens[#tokens + 1] = line
+    end
   end
-  local whole = wrk.format("GET", arguments[2], {
+  local whole = wrk.format("GET", arguments[3], {
     ["Authorization"] = "Bearer " .. MARK,
     ["X-Organization-ID"] = "acme",
     -- What a proxy tells that asks whether a request may go on.

@@ -55,19 +55,26 @@ impl Run {
     }
 }
 
-/// Sends requests to a contestant for some seconds.
+/// Sends requests to a contestant for some seconds. `turn` counts the runs with tokens that
+/// must be new in each.
 pub(crate) fn run(
-    contestant: Contestant,
     running: &Running,
     workload: Workload,
     tokens_of: Workload,
+    turn: u32,
     seconds: u32,
 ) -> Result<Run> {
+    let contestant = running.contestant;
     let tokens = tokens::file(tokens_of, contestant.kind());
+    let used_before = tokens_of.used_in_a_turn() * turn;
     let (said, cpu) = wrk(
         ("load.lua", include_str!("load.lua")),
         running.port(),
-        &[&tokens.to_string_lossy(), Contestant::path(workload)],
+        &[
+            &tokens.to_string_lossy(),
+            &used_before.to_string(),
+            Contestant::path(workload),
+        ],
         seconds,
         &running.clock(),
     )?;

@@ -1,10 +1,10 @@
 //! `cargo xtask bench`: Patrol beside its peers and its limits, on the bare runtime.
 //!
 //! A figure by itself says more about the machine than about a program, so every figure is a
-//! ratio of two that were measured one right after the other. Contestants take turns; each turn
-//! has a fresh process of the runtime, so nothing that was learnt in one run helps the next.
-//! Rounds differ by what else the machine did, so the median of their ratios counts, and how
-//! far they lie apart is shown.
+//! ratio of two that were measured one right after the other. In every round each contestant has
+//! a fresh process of the runtime, so nothing that was learnt in one round helps the next; then
+//! they take turns. Turns differ by what else the machine did, so the median of their ratios
+//! counts, and how far they lie apart is shown.
 //!
 //! Left out: networks, and more than one isolate. What they cost is the same for everyone.
 
@@ -27,7 +27,7 @@ use inside::Effort;
 use report::Report;
 use std::time::Duration;
 use system::System;
-use tokens::Workload;
+use tokens::{COLD_IN_A_TURN, Workload};
 
 /// Measure Patrol beside its peers and its limits.
 #[derive(Parser)]
@@ -37,13 +37,13 @@ struct Arguments {
     #[arg(long)]
     quick: bool,
 
-    /// How often everybody takes a turn.
+    /// How often everybody starts anew.
     #[arg(long, default_value_t = 5, value_name = "N")]
     rounds: u32,
 
-    /// How long a turn is measured, in seconds.
+    /// How often everybody takes a turn of one second in a round.
     #[arg(long, default_value_t = 4, value_name = "N")]
-    seconds: u32,
+    turns: u32,
 
     /// Put the figures into docs/PERFORMANCE.md and its picture.
     #[arg(long, conflicts_with = "quick")]
@@ -76,10 +76,10 @@ enum Part {
 /// What to measure, and how long.
 struct Plan {
     rounds: u32,
-    seconds: u32,
-    /// Before each turn: the runtime compiles what is used often.
+    turns_of_a_round: u32,
+    /// Before the first turn of a round: the runtime compiles what is used often.
     warm_up_seconds: u32,
-    /// Tokens that are used once: more than a turn needs.
+    /// Tokens that are used once.
     cold_tokens: u32,
     /// Tokens of a registry that has many.
     many_tokens: u32,
@@ -112,9 +112,9 @@ impl Plan {
         if arguments.quick {
             Self {
                 rounds: 1,
-                seconds: 1,
+                turns_of_a_round: 1,
                 warm_up_seconds: 0,
-                cold_tokens: 20_000,
+                cold_tokens: COLD_IN_A_TURN,
                 many_tokens: 50_000,
                 turns,
                 effort: Effort {
@@ -125,9 +125,9 @@ impl Plan {
         } else {
             Self {
                 rounds: arguments.rounds,
-                seconds: arguments.seconds,
+                turns_of_a_round: arguments.turns,
                 warm_up_seconds: 2,
-                cold_tokens: 20_000 * (arguments.seconds + 1),
+                cold_tokens: COLD_IN_A_TURN * arguments.turns,
                 many_tokens: 1_000_000,
                 turns,
                 effort: Effort {

@@ -31,11 +31,11 @@ pub(crate) fn publish(report: &Report) -> Result<()> {
 fn figures(report: &Report) -> String {
     let mut out = String::new();
     let (at, on) = (&report.at, report.on.join("; "));
-    let (rounds, seconds) = (report.rounds, report.seconds);
+    let (rounds, turns) = (report.rounds, report.turns);
     let _ = writeln!(
         out,
-        "Measured {at}. {on}. Rounds: {rounds}, of {seconds} s for everybody. A figure is the median \
-         of the rounds, with the least and the most.\n\n| figure | goal | measured | |\n|---|---|---|---|"
+        "Measured {at}. {on}. Rounds: {rounds}, with {turns} turns of a second each for everybody. A \
+         figure is the median, with the range in which the middle half of them lies.\n\n| figure | goal | measured | |\n|---|---|---|---|"
     );
     for goal in goals(report) {
         let measured = goal.measured.map_or_else(String::new, written);

@@ -167,7 +167,7 @@ fn turn(call: Call, process: &Runtime, round: u32, plan: &Plan) -> Result<Run> {
         ("calls.lua", include_str!("calls.lua")),
         process.port("gate"),
         &arguments,
-        plan.seconds,
+        plan.turns_of_a_round,
         &load::Clock::of(process),
     )?;
     if said.refused > 0.0 || said.lost > 0.0 {

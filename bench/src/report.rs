@@ -23,9 +23,9 @@ pub(crate) struct Report {
     pub(crate) at: String,
     /// Where, and on what.
     pub(crate) on: Vec<String>,
-    /// Rounds, and seconds of a turn.
+    /// Rounds, and turns of one second in each.
     pub(crate) rounds: u32,
-    pub(crate) seconds: u32,
+    pub(crate) turns: u32,
     pub(crate) registry: Option<Registry>,
     pub(crate) http: Option<Results>,
     pub(crate) inside: Option<Inside>,
@@ -38,7 +38,7 @@ impl Report {
             at: Timestamp::from_seconds(patrol_e2e::now()).to_string(),
             on: machine(),
             rounds: plan.rounds,
-            seconds: plan.seconds,
+            turns: plan.turns_of_a_round,
             registry: None,
             http: None,
             inside: None,
@@ -202,12 +202,7 @@ fn show_one(results: &Results, score: &Score) {
     );
 }
 
-/// `median [least to most]`
-pub(crate) fn written(spread: Spread) -> String {
-    let Spread {
-        median,
-        least,
-        most,
-    } = spread;
-    format!("{median:.2} [{least:.2} to {most:.2}]")
+/// `median [low to high]`
+pub(crate) fn written(Spread { median, low, high }: Spread) -> String {
+    format!("{median:.2} [{low:.2} to {high:.2}]")
 }

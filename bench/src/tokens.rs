@@ -61,6 +61,14 @@ impl Workload {
         }
     }
 
+    /// How many of its tokens a turn uses up.
+    pub(crate) fn used_in_a_turn(self) -> u32 {
+        match self {
+            Self::Cold => COLD_IN_A_TURN,
+            _ => 0,
+        }
+    }
+
     /// The file with its tokens.
     fn tokens(self) -> &'static str {
         match self {
@@ -88,6 +96,9 @@ pub(crate) fn file(workload: Workload, kind: Kind) -> PathBuf {
     let name = format!("tokens/{}-{kind}.txt", workload.tokens());
     crate::system::folder().join(name)
 }
+
+/// More than anybody who reads them can check in a second here.
+pub(crate) const COLD_IN_A_TURN: u32 = 20_000;
 
 /// How many tokens a workload has that are used again and again.
 const WARM: u32 = 1_000;

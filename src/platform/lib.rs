@@ -157,5 +157,5 @@ pub async fn call_registry<R: DeserializeOwned>(env: &Env, registry: u16, call: 
             response.status_code()
         )));
     }
-    Ok(serde_json::from_str(&response.text().await?)?)
+    Ok(serde_json::from_slice(&response.bytes().await?)?)
 }

@@ -29,7 +29,9 @@ pub(crate) struct Args {
 }
 
 /// The scripts that are measured beside us.
-const PEERS: [&str; 7] = ["bare", "proxy", "jose", "jose-kv", "kv", "hono", "object"];
+const PEERS: [&str; 8] = [
+    "bare", "proxy", "floor", "jose", "jose-kv", "kv", "hono", "object",
+];
 
 /// The command.
 pub(crate) fn bench(args: &Args) -> Result<()> {
@@ -105,6 +107,7 @@ fn bundle(out: &Path) -> Result<()> {
             "--format=esm",
             "--minify",
             "--log-level=warning",
+            "--external:cloudflare:*",
         ])
         .arg(format!("--outdir={}", out.display()))
         .args(PEERS.map(|peer| format!("bench/peers/{peer}.js")))

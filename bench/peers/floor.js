@@ -1,0 +1,58 @@
+// The least that a Worker in JavaScript can do which looks at a request and tells what it saw:
+// it reads what the edge reads, decides nothing, and sends what the edge sends.
+import { env } from "cloudflare:workers";
+
+const IDENTITY = [
+  ["X-Patrol-Subject", "ada"],
+  ["X-Patrol-Token-Id", "paUAAAAAAAAAAAAAAAAAAA"],
+  ["X-Patrol-Organization", "acme"],
+  ["X-Patrol-Scopes", "pipelines:read pipelines:results models:read"],
+];
+const READS = ["X-Forwarded-Method", "X-Forwarded-Uri", "Authorization", "X-Organization-ID"];
+
+const read = ({ url, headers }) => {
+  let length = url.length;
+  for (const name of READS) length += headers.get(name)?.length ?? 0;
+  return length;
+};
+
+// Responses are made at the first request: the runtime makes none before.
+let allowed;
+let denied;
+
+const answers = {
+  allow(request) {
+    allowed ??= new Response(null, { status: 204, headers: IDENTITY });
+    return read(request) ? allowed : null;
+  },
+  deny(request) {
+    denied ??= {
+      body: new TextEncoder().encode(
+        JSON.stringify({
+          type: "urn:patrol:problem:token-expired",
+          title: "The token has expired",
+          status: 401,
+          detail: "Create a new token.",
+        }),
+      ),
+      init: {
+        status: 401,
+        headers: new Headers([
+          ["Content-Type", "application/problem+json"],
+          ["Cache-Control", "no-store"],
+          ["WWW-Authenticate", 'Bearer realm="patrol", error="invalid_token"'],
+        ]),
+      },
+    };
+    return read(request) ? new Response(denied.body, denied.init) : null;
+  },
+  pass(request) {
+    const passed = new Request(request);
+    const { headers } = passed;
+    headers.delete("Authorization");
+    for (const [name, value] of IDENTITY) headers.set(name, value);
+    return read(request) ? env.UPSTREAM.fetch(passed) : null;
+  },
+};
+
+export default { fetch: answers[env.ANSWER] };
