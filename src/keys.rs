@@ -140,7 +140,8 @@ fn encode(bytes: &[u8; 32]) -> Cow<'static, str> {
 }
 
 fn read(json: &str) -> Result<Vec<Jwk<'_>>, KeyError> {
-    let set: JwkSet<'_> = serde_json::from_slice(json.as_bytes()).map_err(|_| KeyError::Malformed)?;
+    let set: JwkSet<'_> =
+        serde_json::from_slice(json.as_bytes()).map_err(|_| KeyError::Malformed)?;
     let keys = set.keys;
     (!keys.is_empty()).then_some(keys).ok_or(KeyError::Empty)
 }

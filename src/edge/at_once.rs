@@ -5,7 +5,8 @@
 //! or for a kind of refusal; an answer without a body is never used up, so it is itself kept.
 //! Whatever is not quite that gives nothing, and goes the way that every request can go.
 //!
-//! The texts of a request cross over as one, in lines: no header has a line feed in its value.
+//! The texts of a request cross over as one, in lines, by a piece of memory that JavaScript writes
+//! to: no header has a line feed in its value.
 
 use crate::{
     forward::Upstream,
@@ -15,16 +16,21 @@ use crate::{
     runtime::Fetcher,
     settings::Settings,
 };
+use js_sys::{Uint8Array, WebAssembly::Memory};
 use patrol::{
+    forwarding::Conditional,
     lease::Instant,
-    memory::{self, Asked},
+    memory::{Asked, Judgement as Judged},
     surface::{self, Surface},
     time::Timestamp,
     verdict::Request as AskedFor,
 };
 use patrol_platform::clock;
-use std::str::{self, Split};
-use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use std::{
+    cell::RefCell,
+    str::{self, Split},
+};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response};
 use worker::{Error, console_error};
 
@@ -35,6 +41,27 @@ pub fn authorize_path() -> String {
     surface::AUTHORIZE.to_owned()
 }
 
+/// How long the lines of a request may be, in bytes. Nearly every request fits.
+const CAPACITY: usize = 16 * 1024;
+
+thread_local! {
+    static LINES: RefCell<Box<[u8]>> = RefCell::new(vec![0; CAPACITY].into());
+}
+
+/// Where the entry writes the lines of a request. When this module's memory grows, the array
+/// becomes empty and is to be asked for again.
+#[wasm_bindgen(js_name = linesOfRequest)]
+#[must_use]
+pub fn lines_of_request() -> Option<Uint8Array> {
+    let memory: Memory = wasm_bindgen::memory().dyn_into().ok()?;
+    let place = LINES.with_borrow_mut(|lines| u32::try_from(lines.as_mut_ptr().addr()).ok())?;
+    let length = u32::try_from(CAPACITY).ok()?;
+    let buffer = memory.buffer();
+    Some(Uint8Array::new_with_byte_offset_and_length(
+        &buffer, place, length,
+    ))
+}
+
 /// The texts of a request.
 struct Lines<'a> {
     method: &'a str,
@@ -42,8 +69,7 @@ struct Lines<'a> {
     query: &'a str,
     authorization: &'a str,
     organization: Option<&'a str>,
-    /// The names of all headers, where they are needed.
-    names: Split<'a, char>,
+    rest: Split<'a, char>,
 }
 
 impl<'a> Lines<'a> {
@@ -56,8 +82,17 @@ impl<'a> Lines<'a> {
             path,
             query,
             authorization: lines.next()?,
-            organization: lines.next()?.strip_prefix('='),
-            names: lines,
+            organization: optional(lines.next()?),
+            rest: lines,
+        })
+    }
+
+    /// The headers by which it is forwarded.
+    fn conditional(&mut self) -> Option<Conditional<'a>> {
+        Some(Conditional {
+            connection: optional(self.rest.next()?),
+            upgrade: optional(self.rest.next()?),
+            cookie: optional(self.rest.next()?),
         })
     }
 
@@ -71,52 +106,65 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Forward-auth: judges the request that another proxy holds. `lines` are its method, its
-/// address, the header `Authorization`, and `=` with the header `X-Organization-ID`, each empty
-/// if absent; `headers` is all of them. Undefined: the request is to be judged by `fetch`.
-#[wasm_bindgen(js_name = authorizeAtOnce)]
-#[must_use]
-pub fn authorize_at_once(lines: &[u8], headers: &Headers) -> Option<Response> {
-    let lines = Lines::read(lines)?;
-    let clock = clock();
-    let asked = lines.asked(clock);
-    let client = Client::BehindProxy;
-    let answer = match judge(&asked, lines.authorization, clock, client, headers)? {
-        Judgement::Allow(identity) => identity.answer(),
-        Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
-    };
-    answer.ok()
+/// An empty header is not the same as none.
+fn optional(line: &str) -> Option<&str> {
+    line.strip_prefix('=')
 }
 
-/// Judges a request to the platform's API, and passes it on. `lines` are as for
-/// [`authorize_at_once`], and then the names of all headers; `upstream` is the binding. Gives a
-/// response or the promise of one. Undefined: the request is to be judged by `fetch`.
+/// Forward-auth: judges the request that another proxy holds. The lines, of which so many bytes
+/// were written, are its method, its address, the header `Authorization` (empty if absent), and
+/// `=` with the header `X-Organization-ID` (or nothing); `headers` is all of them. Undefined: the
+/// request is to be judged by `fetch`.
+#[wasm_bindgen(js_name = authorizeAtOnce)]
+#[must_use]
+pub fn authorize_at_once(written: usize, headers: &Headers) -> Option<Response> {
+    LINES.with_borrow(|lines| {
+        let lines = Lines::read(lines.get(..written)?)?;
+        let clock = clock();
+        let asked = lines.asked(clock);
+        let client = Client::BehindProxy;
+        let answer = match judge(&asked, lines.authorization, clock, client, headers)? {
+            Judgement::Allow(identity) => identity.answer(),
+            Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
+        };
+        answer.ok()
+    })
+}
+
+/// Judges a request to the platform's API, and passes it on. The lines are as for
+/// [`authorize_at_once`], and then those of `Connection`, `Upgrade` and `Cookie`; `upstream` is
+/// the binding. Gives a response or the promise of one. Undefined: the request is to be judged
+/// by `fetch`.
 #[wasm_bindgen(js_name = forwardAtOnce)]
 #[must_use]
 pub fn forward_at_once(
-    lines: &[u8],
+    written: usize,
     request: &Request,
+    headers: &Headers,
     upstream: Option<Fetcher>,
 ) -> Option<JsValue> {
-    let lines = Lines::read(lines)?;
-    // A preflight is not judged.
-    if surface::of(lines.path) != Surface::Api || lines.method == "OPTIONS" {
-        return None;
-    }
-    let settings = Settings::known().filter(|settings| settings.upstream_timeout.is_none())?;
-    let upstream = Upstream::of(upstream, settings)?;
-    let clock = clock();
-    let asked = lines.asked(clock);
-    let (client, headers) = (Client::Direct, request.headers());
-    match judge(&asked, lines.authorization, clock, client, &headers)? {
-        Judgement::Allow(identity) => {
-            let (identity, names) = (Some(&identity), lines.names);
-            let forwarded = upstream.request(request, identity, names, lines.path, lines.query);
-            let answer = upstream.fetcher.fetch(&forwarded.ok()?);
-            answer.ok().map(Into::into)
+    LINES.with_borrow(|lines| {
+        let mut lines = Lines::read(lines.get(..written)?)?;
+        // A preflight is not judged.
+        if surface::of(lines.path) != Surface::Api || lines.method == "OPTIONS" {
+            return None;
         }
-        Judgement::Deny(refusal) => refuse::denial(&refusal, &asked).ok().map(Into::into),
-    }
+        let settings = Settings::known().filter(|settings| settings.upstream_timeout.is_none())?;
+        let upstream = Upstream::of(upstream, settings)?;
+        let conditional = lines.conditional()?;
+        let clock = clock();
+        let asked = lines.asked(clock);
+        let client = Client::Direct;
+        match judge(&asked, lines.authorization, clock, client, headers)? {
+            Judgement::Allow(identity) => {
+                let (identity, path, query) = (Some(&identity), lines.path, lines.query);
+                let forwarded = upstream.request(request, identity, conditional, path, query);
+                let answer = upstream.fetcher.fetch(&forwarded.ok()?);
+                answer.ok().map(Into::into)
+            }
+            Judgement::Deny(refusal) => refuse::denial(&refusal, &asked).ok().map(Into::into),
+        }
+    })
 }
 
 /// The answer where the promise that [`forward_at_once`] gave was not kept.
@@ -140,7 +188,7 @@ fn judge(
 ) -> Option<Judgement> {
     let verdict = with_memory(|memory| {
         let judged = memory.judge(asked, Some(authorization), clock, &mut Asked::default());
-        let memory::Judgement::Complete(verdict) = judged else {
+        let Judged::Complete(verdict) = judged else {
             return None;
         };
         if verdict.behind.is_some() {

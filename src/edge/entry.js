@@ -12,8 +12,8 @@ const state = module.__worker_init_state();
 const AUTHORIZE = module.authorizePath();
 
 const encoder = new TextEncoder();
-/** Nearly every request fits; a longer one goes the long way. */
-const scratch = new Uint8Array(16 * 1024);
+/** The piece of the module's memory for the texts of a request; empty when that has grown. */
+let place = new Uint8Array();
 
 function crashed(error) {
   if (error instanceof WebAssembly.RuntimeError) {
@@ -25,18 +25,20 @@ function crashed(error) {
 // A crash in the middle of asynchronous work reaches nobody else.
 addEventListener("error", (event) => crashed(event.error));
 
+/** A header's line: an empty header is not the same as none. */
+const line = (value) => (value === null ? "\n" : `\n=${value}`);
+
 /**
- * The texts of a request as one, in lines: that crosses over cheaper than one after the other.
- * No header has a line feed in its value. Undefined where there are too many.
+ * Writes the texts of a request, and says how many bytes these are; undefined where there are too
+ * many. No header has a line feed in its value.
  */
-function bytes(method, address, headers, names) {
+function write(method, address, headers, more) {
   const authorization = headers.get("Authorization") ?? "";
-  const organization = headers.get("X-Organization-ID");
-  // An empty header is not the same as none.
-  const named = organization === null ? "" : `=${organization}`;
-  const lines = `${method}\n${address}\n${authorization}\n${named}${names}`;
-  const { read, written } = encoder.encodeInto(lines, scratch);
-  return read < lines.length ? undefined : scratch.subarray(0, written);
+  const organization = line(headers.get("X-Organization-ID"));
+  const lines = `${method}\n${address}\n${authorization}${organization}${more}`;
+  if (place.length === 0) place = module.linesOfRequest();
+  const { read, written } = encoder.encodeInto(lines, place);
+  return read < lines.length ? undefined : written;
 }
 
 /** Forward-auth, where memory has all that it needs. */
@@ -44,16 +46,17 @@ function authorizeAtOnce(headers) {
   const method = headers.get("X-Forwarded-Method");
   const uri = headers.get("X-Forwarded-Uri");
   if (method === null || uri === null) return undefined;
-  const lines = bytes(method, uri, headers, "");
-  return lines && module.authorizeAtOnce(lines, headers);
+  const written = write(method, uri, headers, "");
+  return written && module.authorizeAtOnce(written, headers);
 }
 
 /** A request to the platform's API, where memory has all that it needs. */
 function forwardAtOnce(request, url, headers, env) {
-  let names = "";
-  for (const name of headers.keys()) names += `\n${name}`;
-  const lines = bytes(request.method, url, headers, names);
-  const answer = lines && module.forwardAtOnce(lines, request, env.UPSTREAM);
+  const connection = line(headers.get("Connection"));
+  const upgrade = line(headers.get("Upgrade"));
+  const cookie = line(headers.get("Cookie"));
+  const written = write(request.method, url, headers, connection + upgrade + cookie);
+  const answer = written && module.forwardAtOnce(written, request, headers, env.UPSTREAM);
   return answer instanceof Promise ? answer.catch(module.upstreamFailed) : answer;
 }
 
@@ -71,6 +74,7 @@ export default {
     if (state.criticalError) {
       console.log("The module is started anew");
       module.__wbg_reset_state();
+      place = new Uint8Array();
       state.criticalError = false;
       state.instanceId++;
     }

@@ -7,13 +7,11 @@ use crate::{
     settings::Settings,
 };
 use futures_util::future::{Either, select};
-use patrol::{
-    forwarding::{self, Treatment},
-    session,
-};
+use js_sys::{Array, JsString};
+use patrol::forwarding::{self, Change, Conditional};
 use std::pin::pin;
-use wasm_bindgen::JsCast;
-use web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use web_sys::{Request, Response};
 use worker::{Delay, Env, Result, console_error};
 
 /// To the origin, untouched.
@@ -46,14 +44,15 @@ pub(crate) async fn to_upstream(
         console_error!("edge: neither UPSTREAM_URL nor a binding UPSTREAM is configured");
         return refuse::upstream_unreachable();
     };
-    let names = request.headers().keys();
-    let names: Vec<String> = names
-        .into_iter()
-        .flatten()
-        .filter_map(|name| name.as_string())
-        .collect();
-    let names = names.iter().map(String::as_str);
-    let forwarded = upstream.request(request, identity, names, path, query)?;
+    let headers = request.headers();
+    let [connection, upgrade, cookie] =
+        ["Connection", "Upgrade", "Cookie"].map(|name| headers.get(name).ok().flatten());
+    let conditional = Conditional {
+        connection: connection.as_deref(),
+        upgrade: upgrade.as_deref(),
+        cookie: cookie.as_deref(),
+    };
+    let forwarded = upstream.request(request, identity, conditional, path, query)?;
     let answer = pin!(upstream.fetcher.send(&forwarded));
     let answered = match settings.upstream_timeout {
         None => answer.await,
@@ -71,13 +70,23 @@ pub(crate) async fn to_upstream(
     }
 }
 
+#[wasm_bindgen(module = "/forwarded.js")]
+extern "C" {
+    /// The request as it goes on: see there.
+    #[wasm_bindgen(catch)]
+    fn forwarded(
+        request: &Request,
+        address: Option<&str>,
+        withheld: &Array,
+        changes: &Array,
+    ) -> std::result::Result<Request, JsValue>;
+}
+
 thread_local! {
-    /// Redirects are for the client to follow.
-    static INIT: RequestInit = {
-        let init = RequestInit::new();
-        init.set_redirect(RequestRedirect::Manual);
-        init
-    };
+    /// The names of the headers that never go on.
+    static WITHHELD: Array = forwarding::withheld().into_iter().map(JsString::from).collect();
+    /// Nobody's identity.
+    static NO_CHANGES: Array = Array::new();
 }
 
 /// Where allowed requests go.
@@ -103,65 +112,36 @@ impl<'a> Upstream<'a> {
         }
     }
 
-    /// The request as it goes on. `names` are those of its headers.
-    pub(crate) fn request<'n>(
+    /// The request as it goes on.
+    pub(crate) fn request(
         &self,
         request: &Request,
         identity: Option<&Identity>,
-        names: impl Iterator<Item = &'n str>,
+        conditional: Conditional<'_>,
         path: &str,
         query: &str,
     ) -> Result<Request> {
-        let forwarded = match self.base {
-            None => INIT.with(|init| Request::new_with_request_and_init(request, init))?,
-            Some(base) => {
-                // The old request as the new one's init: method and body go along, unread.
-                let moved = Request::new_with_str_and_init(
-                    &format!("{base}{path}{query}"),
-                    request.unchecked_ref::<RequestInit>(),
-                )?;
-                INIT.with(|init| Request::new_with_request_and_init(&moved, init))?
-            }
+        let address = self.base.map(|base| format!("{base}{path}{query}"));
+        let identity = match identity {
+            Some(identity) => identity.headers(),
+            None => NO_CHANGES.with(Clone::clone),
         };
-        let headers = forwarded.headers();
-        for name in names {
-            treat(name, &headers)?;
-        }
-        if let Some(identity) = identity {
-            identity.set_on(&headers)?;
-        }
-        Ok(forwarded)
+        let changes = conditional.changes();
+        let changes = if changes.is_empty() {
+            identity
+        } else {
+            changes
+                .iter()
+                .map(pair)
+                .collect::<Array>()
+                .concat(&identity)
+        };
+        Ok(WITHHELD.with(|withheld| forwarded(request, address.as_deref(), withheld, &changes))?)
     }
 }
 
-/// Does to a header what is to be done to it.
-fn treat(name: &str, headers: &Headers) -> Result<()> {
-    match forwarding::treatment(name) {
-        Treatment::Pass => {}
-        Treatment::Withhold => headers.delete(name)?,
-        Treatment::Connection => {
-            // Some proxies before the Worker, as that of `wrangler dev`, take the header away and
-            // leave the headers that it names; the runtime by itself shows it.
-            let connection = headers.get(name)?.unwrap_or_default();
-            for named in forwarding::named_by(&connection) {
-                // A name that no header can have was no header either.
-                let _ = headers.delete(named);
-            }
-            headers.delete(name)?;
-        }
-        Treatment::Upgrade => {
-            let protocol = headers.get(name)?.unwrap_or_default();
-            if !protocol.eq_ignore_ascii_case("websocket") {
-                headers.delete(name)?;
-            }
-        }
-        Treatment::Cookie => {
-            let cookies = headers.get(name)?.unwrap_or_default();
-            match session::without_session(&cookies) {
-                Some(rest) => headers.set(name, &rest)?,
-                None => headers.delete(name)?,
-            }
-        }
-    }
-    Ok(())
+/// A change as JavaScript knows it.
+fn pair((name, value): &Change<'_>) -> Array {
+    let value = value.as_deref().map_or(JsValue::UNDEFINED, JsValue::from);
+    Array::of2(&JsValue::from(&**name), &value)
 }

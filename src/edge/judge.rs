@@ -3,18 +3,19 @@
 use crate::{
     isolate::{Kept, with_memory},
     refresh,
-    runtime::{self, Event, JsHeaders},
+    runtime::Event,
 };
-use js_sys::JsString;
+use js_sys::{Array, JsString};
 use patrol::{
+    forwarding,
+    identity::OrganizationId,
     memory::{self, Asked, Verdict},
     token::{Grant, cache::Verified},
     verdict::{Denial, Request as AskedFor},
 };
 use patrol_platform::clock;
 use std::{cell::OnceCell, net::IpAddr, rc::Rc};
-use wasm_bindgen::JsCast;
-use web_sys::{Headers, Request, Response};
+use web_sys::{Headers, Request, Response, ResponseInit};
 use worker::Result;
 
 /// What becomes of a request.
@@ -35,62 +36,62 @@ pub(crate) struct Identity {
     organization: Option<usize>,
 }
 
-/// The headers that say so, as JavaScript has them, and an answer that has no others.
+/// The headers that say so, as JavaScript has them (pairs of name and value), and an answer that
+/// has no others.
 #[derive(Debug)]
 pub(crate) struct IdentityHeaders {
-    headers: Vec<(JsString, JsString)>,
+    headers: Array,
     answer: OnceCell<Response>,
 }
 
+thread_local! {
+    static NAMES: [JsString; 4] = forwarding::IDENTITY.map(JsString::from);
+}
+
 impl Identity {
-    fn headers(&self) -> Rc<IdentityHeaders> {
+    fn kept(&self) -> Rc<IdentityHeaders> {
         self.verified.extra.get_or_make(self.organization, || {
             let token = &self.verified.token;
-            let mut headers: Vec<(JsString, JsString)> = vec![
-                ("X-Patrol-Subject".into(), token.owner.as_str().into()),
-                ("X-Patrol-Token-Id".into(), token.id.as_str().into()),
+            let organizations = &token.organizations;
+            let organization = self.organization.and_then(|at| organizations.get(at));
+            let scopes = match &token.grant {
+                Grant::Scopes { claim, .. } => Some(claim.as_str()),
+                Grant::Unscoped => None,
+            };
+            // As in `forwarding::IDENTITY`.
+            let values = [
+                Some(token.owner.as_str()),
+                Some(token.id.as_str()),
+                organization.map(OrganizationId::as_str),
+                scopes,
             ];
-            let organization = self
-                .organization
-                .and_then(|place| token.organizations.get(place));
-            if let Some(organization) = organization {
-                headers.push(("X-Patrol-Organization".into(), organization.as_str().into()));
-            }
-            if let Grant::Scopes { claim, .. } = &token.grant {
-                headers.push(("X-Patrol-Scopes".into(), claim.as_str().into()));
-            }
+            let pair = |(name, value): (&JsString, Option<&str>)| {
+                value.map(|value| Array::of2(name, &value.into()))
+            };
             IdentityHeaders {
-                headers,
+                headers: NAMES.with(|names| names.iter().zip(values).filter_map(pair).collect()),
                 answer: OnceCell::new(),
             }
         })
     }
 
-    /// Writes the headers.
-    pub(crate) fn set_on(&self, headers: &Headers) -> Result<()> {
-        self.headers().set_on(headers)
+    /// The headers, as pairs of name and value.
+    pub(crate) fn headers(&self) -> Array {
+        self.kept().headers.clone()
     }
 
     /// The answer of forward-auth. It has no body, so that one can answer any number of requests.
     pub(crate) fn answer(&self) -> Result<Response> {
-        let headers = self.headers();
-        if let Some(answer) = headers.answer.get() {
+        let kept = self.kept();
+        if let Some(answer) = kept.answer.get() {
             // Not `Response.clone()`: the very same answer again.
             return Ok(Clone::clone(answer));
         }
-        let answer = runtime::empty(204)?;
-        headers.set_on(&answer.headers())?;
-        Ok(Clone::clone(headers.answer.get_or_init(|| answer)))
-    }
-}
-
-impl IdentityHeaders {
-    fn set_on(&self, headers: &Headers) -> Result<()> {
-        let headers = headers.unchecked_ref::<JsHeaders>();
-        for (name, value) in &self.headers {
-            headers.set(name, value)?;
-        }
-        Ok(())
+        let init = ResponseInit::new();
+        init.set_status(204);
+        init.set_headers(&kept.headers);
+        let answer = Response::new_with_opt_str_and_init(None, &init)?;
+        Ok(Clone::clone(kept.answer.get_or_init(|| answer)))
     }
 }
 

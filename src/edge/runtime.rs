@@ -5,7 +5,6 @@
 
 use crate::settings::Settings;
 use futures_util::future::{Either, select};
-use js_sys::JsString;
 use patrol::renewal::PATIENCE;
 use std::{pin::pin, time::Duration};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -63,16 +62,6 @@ extern "C" {
         this: &Fetcher,
         request: &Request,
     ) -> std::result::Result<js_sys::Promise, JsValue>;
-
-    /// `Headers`, for texts that are JavaScript's already: they need not cross over again.
-    pub(crate) type JsHeaders;
-
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn set(
-        this: &JsHeaders,
-        name: &JsString,
-        value: &JsString,
-    ) -> std::result::Result<(), JsValue>;
 }
 
 impl Fetcher {

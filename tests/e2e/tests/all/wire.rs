@@ -96,7 +96,7 @@ async fn identity_headers_in_any_letters_are_replaced() {
     // a forged one.
     let headers = format!(
         "Authorization: Bearer {}\r\nX-Echo-Headers: 1\r\nx-pAtRoL-organization: forged\r\n\
-         X-PATROL-SUBJECT: forged\r\nx-patrol-subject: forged\r\nX-Patrol-: forged\r\n",
+         X-PATROL-SUBJECT: forged\r\nx-patrol-subject: forged\r\nX_Patrol-Token_ID: forged\r\n",
         made.token
     );
     let reply = exchange(system, "GET", "/api/v1/organizations", &headers).await;
