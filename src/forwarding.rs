@@ -1,9 +1,10 @@
 //! Which headers of an allowed request the upstream gets.
 //!
 //! It gets everything but what was meant for the edge (the token, the session), what speaks of
-//! one connection only, and what only the edge may say (who calls). Headers are named one by one,
-//! as to look at all that a client sent costs more than everything else that is done here; so a
-//! new header of ours must be one of [`IDENTITY`].
+//! one connection only, what would make another request of it than was judged, and what only the
+//! edge may say (who calls). Headers are named one by one, as to look at all that a client sent
+//! costs more than everything else that is done here; so a new header of ours must be one of
+//! [`IDENTITY`].
 
 use crate::session;
 use std::borrow::Cow;
@@ -17,8 +18,9 @@ pub const IDENTITY: [&str; 4] = [
     "X-Patrol-Scopes",
 ];
 
-/// The first is the token; the others speak of one connection only (RFC 9110, section 7.6.1).
-const ENDS_HERE: [&str; 9] = [
+/// The first is the token; then come headers of one connection only (RFC 9110, section 7.6.1);
+/// then such as let some servers take a request for one of another method or path than was judged.
+const ENDS_HERE: [&str; 14] = [
     "Authorization",
     "Connection",
     "Keep-Alive",
@@ -28,6 +30,11 @@ const ENDS_HERE: [&str; 9] = [
     "TE",
     "Trailer",
     "Transfer-Encoding",
+    "X-HTTP-Method",
+    "X-HTTP-Method-Override",
+    "X-Method-Override",
+    "X-Original-URL",
+    "X-Rewrite-URL",
 ];
 
 /// The names of all headers that the upstream never gets from a client, whatever they say.
@@ -117,6 +124,7 @@ mod tests {
             "authorization",
             "connection",
             "te",
+            "x-http-method-override",
             "x-patrol-subject",
             "x_patrol_subject",
             "x-patrol_subject",

@@ -20,7 +20,7 @@ pub(crate) async fn to_origin(request: &Request, env: &Env) -> Result<Response> 
         Ok(response) => Ok(response),
         Err(error) => {
             console_error!("edge: origin: {error}");
-            refuse::upstream_unreachable()
+            refuse::origin_unreachable()
         }
     }
 }

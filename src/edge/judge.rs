@@ -36,8 +36,8 @@ pub(crate) struct Identity {
     organization: Option<usize>,
 }
 
-/// The headers that say so, as JavaScript has them (pairs of name and value), and an answer that
-/// has no others.
+/// The headers that say so, as JavaScript has them (pairs of name and value), and the answer that
+/// tells them.
 #[derive(Debug)]
 pub(crate) struct IdentityHeaders {
     headers: Array,
@@ -49,30 +49,29 @@ thread_local! {
 }
 
 impl Identity {
+    /// The values of `forwarding::IDENTITY`. A request may act in no organization, and a token may
+    /// name no scopes.
+    fn values(&self) -> [Option<&str>; 4] {
+        let token = &self.verified.token;
+        let organization = self.organization.and_then(|at| token.organizations.get(at));
+        let scopes = match &token.grant {
+            Grant::Scopes { claim, .. } => Some(claim.as_str()),
+            Grant::Unscoped => None,
+        };
+        [
+            Some(token.owner.as_str()),
+            Some(token.id.as_str()),
+            organization.map(OrganizationId::as_str),
+            scopes,
+        ]
+    }
+
     fn kept(&self) -> Rc<IdentityHeaders> {
-        self.verified.extra.get_or_make(self.organization, || {
-            let token = &self.verified.token;
-            let organizations = &token.organizations;
-            let organization = self.organization.and_then(|at| organizations.get(at));
-            let scopes = match &token.grant {
-                Grant::Scopes { claim, .. } => Some(claim.as_str()),
-                Grant::Unscoped => None,
-            };
-            // As in `forwarding::IDENTITY`.
-            let values = [
-                Some(token.owner.as_str()),
-                Some(token.id.as_str()),
-                organization.map(OrganizationId::as_str),
-                scopes,
-            ];
-            let pair = |(name, value): (&JsString, Option<&str>)| {
-                value.map(|value| Array::of2(name, &value.into()))
-            };
-            IdentityHeaders {
-                headers: NAMES.with(|names| names.iter().zip(values).filter_map(pair).collect()),
-                answer: OnceCell::new(),
-            }
-        })
+        let make = || IdentityHeaders {
+            headers: pairs(self.values()),
+            answer: OnceCell::new(),
+        };
+        self.verified.extra.get_or_make(self.organization, make)
     }
 
     /// The headers, as pairs of name and value.
@@ -81,6 +80,8 @@ impl Identity {
     }
 
     /// The answer of forward-auth. It has no body, so that one can answer any number of requests.
+    /// It has all headers, if need be empty: a proxy that copies those that there are would leave
+    /// a client's own in the place of one that is not.
     pub(crate) fn answer(&self) -> Result<Response> {
         let kept = self.kept();
         if let Some(answer) = kept.answer.get() {
@@ -89,10 +90,23 @@ impl Identity {
         }
         let init = ResponseInit::new();
         init.set_status(204);
-        init.set_headers(&kept.headers);
+        let values = self.values();
+        if values.iter().all(Option::is_some) {
+            init.set_headers(&kept.headers);
+        } else {
+            init.set_headers(&pairs(values.map(|value| value.or(Some("")))));
+        }
         let answer = Response::new_with_opt_str_and_init(None, &init)?;
         Ok(Clone::clone(kept.answer.get_or_init(|| answer)))
     }
+}
+
+/// The values that there are, with their names.
+fn pairs(values: [Option<&str>; 4]) -> Array {
+    let pair = |(name, value): (&JsString, Option<&str>)| {
+        value.map(|value| Array::of2(name, &value.into()))
+    };
+    NAMES.with(|names| names.iter().zip(values).filter_map(pair).collect())
 }
 
 /// Where the client's address stands.
@@ -100,23 +114,27 @@ impl Identity {
 pub(crate) enum Client {
     /// It called this Worker: the platform names it.
     Direct,
-    /// It called the proxy that asks: the proxy names it last.
+    /// It called the proxy that asks, which names it. The platform may have added the proxy's own
+    /// address behind.
     BehindProxy,
 }
 
 impl Client {
+    /// Its address. Whoever asks the edge as a proxy does can name any: it is for the token's
+    /// owner to read, and nothing is decided by it.
     pub(crate) fn address(self, headers: &Headers) -> Option<IpAddr> {
-        let name = match self {
-            Self::Direct => "CF-Connecting-IP",
-            Self::BehindProxy => "X-Forwarded-For",
-        };
-        last_address(&headers.get(name).ok()??)
+        let header = |name| headers.get(name).ok().flatten();
+        let nearest: Option<IpAddr> = header("CF-Connecting-IP").and_then(|ip| ip.parse().ok());
+        match self {
+            Self::Direct => nearest,
+            Self::BehindProxy => {
+                let forwarded = header("X-Forwarded-For")?;
+                let addresses = forwarded.rsplit(',').map(|ip| ip.trim().parse().ok());
+                let mut told = addresses.skip_while(|ip| ip.is_some() && *ip == nearest);
+                told.next().flatten().or(nearest)
+            }
+        }
     }
-}
-
-/// The last address in a header, which the nearest proxy wrote.
-fn last_address(header: &str) -> Option<IpAddr> {
-    header.rsplit(',').next()?.trim().parse().ok()
 }
 
 impl From<Verdict<Kept>> for Judgement {

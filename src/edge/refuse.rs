@@ -65,7 +65,7 @@ fn log(refusal: &Refusal, asked: &Asked<'_>) {
     console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
 }
 
-/// The most kinds of refusal that are kept; there are not more of them.
+/// The most kinds of refusal that are kept. Only a policy with more different requirements has more.
 const MAX_PARTS: usize = 256;
 
 /// What the answers of one kind of refusal are made of.
@@ -105,6 +105,16 @@ pub(crate) fn forwarded_missing() -> Result<Response> {
         400,
         "There is no request to judge",
         "Send the headers `X-Forwarded-Method` and `X-Forwarded-Uri` of the request.",
+    ))
+}
+
+/// The origin did not answer.
+pub(crate) fn origin_unreachable() -> Result<Response> {
+    problem(&Problem::new(
+        "origin-unreachable",
+        502,
+        "The token service cannot be reached",
+        "What you asked for may still be carried out; look before you repeat it.",
     ))
 }
 

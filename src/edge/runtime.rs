@@ -6,6 +6,7 @@
 use crate::settings::Settings;
 use futures_util::future::{Either, select};
 use patrol::renewal::PATIENCE;
+use patrol_platform::clock;
 use std::{pin::pin, time::Duration};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
@@ -35,17 +36,19 @@ pub(crate) async fn in_time<T>(
     }
 }
 
-/// How soon a waiting request looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// How soon a waiting request looks again: at first, and at last. Each time it waits twice as long.
+const LOOKS_AGAIN: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(32));
 
-/// Waits until something is so, for as long as an answer is waited for.
+/// Waits until something is so, for as long as an answer is waited for. Timers can be late, and
+/// the clock can be set back: either of the two ends it.
 pub(crate) async fn look_again_until(holds: impl Fn() -> bool) {
-    let looks = u128::from(PATIENCE) / LOOK_AGAIN.as_millis();
-    for _ in 0..looks {
-        if holds() {
-            return;
-        }
-        Delay::from(LOOK_AGAIN).await;
+    let (mut pause, longest) = LOOKS_AGAIN;
+    let (began, mut waited) = (clock(), Duration::ZERO);
+    let patience = Duration::from_millis(PATIENCE);
+    while !holds() && waited < patience && began.until(clock()) < PATIENCE {
+        Delay::from(pause).await;
+        waited += pause;
+        pause = longest.min(pause * 2);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The edge's settings, read once per isolate.
 
 use patrol::revocation::Freshness;
-use patrol_platform::{Installation, number_setting, once, optional_setting};
+use patrol_platform::{Installation, address_setting, number_setting, once};
 use std::{sync::OnceLock, time::Duration};
 use worker::{Env, Result};
 
@@ -50,8 +50,7 @@ impl Settings {
         Ok(Self {
             installation: Installation::from_env(env)?,
             stale_grace_ms: 1000 * grace.unwrap_or(0),
-            upstream_url: optional_setting(env, "UPSTREAM_URL")
-                .map(|url| url.trim_end_matches('/').to_owned()),
+            upstream_url: address_setting(env, "UPSTREAM_URL")?,
             upstream_timeout: timeout.map(Duration::from_secs),
         })
     }

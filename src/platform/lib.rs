@@ -11,6 +11,7 @@
     clippy::indexing_slicing
 )]
 
+use js_sys::{JSON, Reflect};
 use patrol::{
     lease::Instant,
     registry::{Call, Message, object_name},
@@ -19,7 +20,7 @@ use patrol::{
 };
 use serde::de::DeserializeOwned;
 use std::{ops::RangeInclusive, sync::OnceLock};
-use web_sys::{Request, RequestInit};
+use web_sys::{Request, RequestInit, Url};
 use worker::{Env, Error, Result};
 
 /// The binding of the Registry class.
@@ -57,12 +58,40 @@ pub fn setting(env: &Env, name: &str) -> Result<String> {
         .ok_or_else(|| Error::RustError(format!("the setting {name} is missing")))
 }
 
-/// A setting that may be absent; an empty one is absent.
+/// A setting that may be absent; an empty one is absent. What was not written as text, as a number
+/// without quotes, counts as if it had been: nothing that an operator wrote is passed over.
 pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
-    env.var(name)
-        .ok()
-        .map(|value| value.to_string())
-        .filter(|value| !value.is_empty())
+    let value = Reflect::get(env, &name.into()).ok()?;
+    if value.is_undefined() || value.is_null() {
+        return None;
+    }
+    let text = value.as_string().or_else(|| {
+        let text = JSON::stringify(&value).ok()?;
+        text.as_string()
+    });
+    text.filter(|text| !text.is_empty())
+}
+
+/// A setting that may be absent, and is the address of a server, perhaps with a path. A slash at
+/// its end is taken off.
+///
+/// # Errors
+/// One that names the setting and says what it must be.
+pub fn address_setting(env: &Env, name: &str) -> Result<Option<String>> {
+    let Some(text) = optional_setting(env, name) else {
+        return Ok(None);
+    };
+    let good = Url::new(&text).is_ok_and(|url| {
+        matches!(&*url.protocol(), "http:" | "https:")
+            && url.search().is_empty()
+            && url.hash().is_empty()
+    });
+    if good {
+        return Ok(Some(text.trim_end_matches('/').to_owned()));
+    }
+    Err(Error::RustError(format!(
+        "{name} must be an address like https://api.example.com, without a query"
+    )))
 }
 
 /// A setting that may be absent, and is a number in a range.
@@ -110,10 +139,10 @@ impl Installation {
     /// One that names the setting and says what it must be.
     pub fn from_env(env: &Env) -> Result<Self> {
         let public_url = setting(env, "PUBLIC_URL")?;
-        let scheme = public_url.starts_with("https://") || public_url.starts_with("http://");
-        if !scheme || public_url.ends_with('/') {
+        if !is_origin(&public_url) {
             return Err(Error::RustError(
-                "PUBLIC_URL must be like https://api.example.com, without a slash at its end"
+                "PUBLIC_URL must be like https://api.example.com: in small letters, without a \
+                 path, without a slash at its end, and with https unless it is this very machine"
                     .to_owned(),
             ));
         }
@@ -135,6 +164,20 @@ impl Installation {
             mode,
         })
     }
+}
+
+/// Is the text an origin as browsers write it (HTML, section 7.1.1)? What they send as `Origin` is
+/// compared with it. Without TLS a session would travel for all to read.
+fn is_origin(text: &str) -> bool {
+    const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+    Url::new(text).is_ok_and(|url| {
+        let safe = match &*url.protocol() {
+            "https:" => true,
+            "http:" => LOOPBACK.contains(&&*url.hostname()),
+            _ => false,
+        };
+        safe && url.origin() == text
+    })
 }
 
 /// Asks a registry. `R` is a reply, or those of them that the caller can get.

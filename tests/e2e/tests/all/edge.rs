@@ -244,7 +244,7 @@ async fn the_upstream_learns_who_calls_and_never_the_token() {
     )
     .header("X-Echo-Headers", "1")
     .header("X-Patrol-Subject", "root")
-    .header("X-Patrol-Anything", "x")
+    .header("X-HTTP-Method-Override", "DELETE")
     .header("X_Patrol_Subject", "root")
     .header("X-Patrol_Scopes", "uns:manage")
     .header("X-Custom", "kept")
@@ -276,6 +276,7 @@ async fn the_upstream_learns_who_calls_and_never_the_token() {
         ("cookie", Some("theme=dark")),
         ("authorization", None),
         ("te", None),
+        ("x-http-method-override", None),
         ("proxy-authorization", None),
     ] {
         assert_eq!(header(name), value, "{name}");
@@ -316,7 +317,7 @@ async fn preflights_and_redirects_pass() {
 async fn another_proxy_can_ask_for_the_verdict() {
     let system = shared();
     let ada = User::sign_in(system, "ada").await;
-    let made = ada.token(&["pipelines:read"]).await;
+    let made = ada.token(&["pipelines:read", "organizations:read"]).await;
     let ask = |method: &str, uri: &str| {
         call(system, Method::GET, "/.patrol/authorize", &made.token)
             .header("X-Forwarded-Method", method)
@@ -326,8 +327,20 @@ async fn another_proxy_can_ask_for_the_verdict() {
     assert_eq!(yes.status, 204);
     assert_eq!(yes.header("X-Patrol-Subject"), "ada");
     assert_eq!(yes.header("X-Patrol-Organization"), "acme");
-    assert_eq!(yes.header("X-Patrol-Scopes"), "pipelines:read");
+    assert_eq!(
+        yes.header("X-Patrol-Scopes"),
+        "pipelines:read organizations:read"
+    );
     assert_eq!(yes.header("X-Patrol-Token-Id"), made.id);
+    // There, so that it takes the place of one that the client sent.
+    let nowhere = client()
+        .get(format!("{}/.patrol/authorize", system.base))
+        .bearer_auth(&made.token)
+        .header("X-Forwarded-Method", "GET")
+        .header("X-Forwarded-Uri", "/api/v1/organizations");
+    let nowhere = Answer::to(nowhere).await;
+    assert_eq!(nowhere.status, 204);
+    assert_eq!(nowhere.headers["X-Patrol-Organization"], "");
     let no = Answer::to(ask("POST", PIPELINES)).await;
     assert_denied(
         &no,
