@@ -36,7 +36,7 @@ function write(method, address, headers, more) {
   const authorization = headers.get("Authorization") ?? "";
   const organization = line(headers.get("X-Organization-ID"));
   const lines = `${method}\n${address}\n${authorization}${organization}${more}`;
-  if (place.length === 0) place = module.linesOfRequest();
+  if (place.length === 0) place = module.linesOfRequest() ?? place;
   const { read, written } = encoder.encodeInto(lines, place);
   return read < lines.length ? undefined : written;
 }
