@@ -219,13 +219,13 @@ impl Holder {
             self.until = until;
             self.length = length;
         }
-        let older = self.version.is_some_and(|known| version < known);
-        self.version = self.version.max(Some(version));
-        // A whole list is applied even when it calls itself older: a registry that lost its
-        // newest versions may count them again, and only ever adds revocations.
-        if older && since.is_some() {
+        // A whole list counts even when it calls itself older: a registry that was restored to an
+        // earlier state counts the same versions again, for other changes. To know a lower
+        // version than one could costs only that more is sent.
+        if since.is_some() && self.version > Some(version) {
             Effect::Known
         } else {
+            self.version = Some(version);
             Effect::Apply
         }
     }
@@ -358,5 +358,17 @@ mod tests {
         assert!(holder.is_valid(at(1_098), 0) && !holder.is_valid(at(1_099), 0));
         assert!(!holder.learn(7), "an older snapshot");
         assert_eq!(holder.receive(at(300), Some(9), 10, L), Effect::Refused);
+    }
+
+    #[test]
+    fn a_registry_that_was_restored_is_believed_again() {
+        let mut holder = Holder::default();
+        assert!(holder.learn(8));
+        assert_eq!(holder.receive(at(0), Some(8), 10, L), Effect::Apply);
+        // It knows no version 10, so it gives all that it has.
+        assert_eq!(holder.receive(at(600), None, 7, L), Effect::Apply);
+        assert_eq!(holder.version(), Some(7), "not 10, which is to come again");
+        assert_eq!(holder.receive(at(1_200), Some(7), 10, L), Effect::Apply);
+        assert_eq!(holder.version(), Some(10));
     }
 }

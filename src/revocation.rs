@@ -379,13 +379,26 @@ mod tests {
         let mut list = KnownList::default();
         list.receive(NOW, &whole(3, &[1])).unwrap();
         list.receive(NOW, &whole(2, &[7])).unwrap();
-        list.receive(NOW, &changes(3, 4, &[(1, Status::Valid)]))
+        list.receive(NOW, &changes(2, 4, &[(1, Status::Valid)]))
             .unwrap();
         list.learn(&signed(StatusList::ours(), 9, Timestamp::from_seconds(9)));
         for idx in [1, 7] {
             assert_eq!(list.judge(&token(idx), NOW, 0), REVOKED, "{idx}");
         }
         assert_eq!(list.version(), Some(9));
+    }
+
+    #[test]
+    fn after_a_restore_of_the_registry_new_revocations_are_taken_and_old_ones_kept() {
+        let mut list = KnownList::default();
+        list.receive(NOW, &whole(10, &[1])).unwrap();
+        list.receive(NOW.plus(500), &whole(9, &[])).unwrap();
+        assert_eq!(list.version(), Some(9), "or the next change were skipped");
+        list.receive(NOW.plus(600), &changes(9, 10, &[(2, Status::Invalid)]))
+            .unwrap();
+        for idx in [1, 2] {
+            assert_eq!(list.judge(&token(idx), NOW.plus(600), 0), REVOKED, "{idx}");
+        }
     }
 
     #[test]
