@@ -41,7 +41,20 @@ impl Instant {
     pub const fn until(self, later: Self) -> u64 {
         later.0.saturating_sub(self.0)
     }
+
+    /// Milliseconds since this reading; None if it lies ahead: the clock was set back since.
+    pub const fn age(self, now: Self) -> Option<u64> {
+        if now.plus(DISORDER).0 < self.0 {
+            None
+        } else {
+            Some(self.until(now))
+        }
+    }
 }
+
+/// Readings of one clock may be out of order by this, in milliseconds, as each request of an
+/// isolate sees the time of its own last I/O. It has room in every [`margin`].
+const DISORDER: u64 = 5;
 
 /// The usual length of a lease, in milliseconds: the longest that a revocation can take.
 pub const DEFAULT_LENGTH: u64 = 1_000;
@@ -180,10 +193,16 @@ impl Holder {
         self.until = Instant::default();
     }
 
+    /// Does the lease end later than any that is counted by a clock that shows this? Then the
+    /// clock was set back, perhaps while the answer was under way.
+    pub fn is_ahead(&self, now: Instant) -> bool {
+        now.until(self.until) > self.length
+    }
+
     /// May the list be judged by, at this reading of the holder's clock? `grace` milliseconds
     /// more than the lease says: 0 where the promise is to be kept.
     pub fn is_valid(&self, now: Instant, grace: u64) -> bool {
-        self.version.is_some() && now < self.until.plus(grace)
+        self.version.is_some() && now < self.until.plus(grace) && !self.is_ahead(now)
     }
 
     /// What to do before judging.
@@ -335,6 +354,22 @@ mod tests {
             holder.is_valid(at(899), 100) && !holder.is_valid(at(999), 100),
             "grace"
         );
+    }
+
+    #[test]
+    fn a_lease_that_was_asked_for_by_a_clock_since_set_back_is_not_judged_by() {
+        let mut holder = Holder::default();
+        holder.receive(at(60_000), None, 1, L);
+        for (now, valid) in [
+            (60_000, true),
+            (60_000 - DISORDER, true),
+            (59_898, false),
+            (5_000, false),
+        ] {
+            assert_eq!(holder.is_valid(at(now), 0), valid, "{now}");
+            assert_eq!(holder.is_valid(at(now), 5_000), valid, "{now}, with grace");
+            assert_eq!(holder.is_ahead(at(now)), !valid, "{now}");
+        }
     }
 
     #[test]
