@@ -188,6 +188,11 @@ impl Holder {
         lease_end(asked_at, length) >= self.until
     }
 
+    /// Was the lease asked for before that?
+    pub fn is_from_before(&self, then: Instant) -> bool {
+        self.until < lease_end(then, self.length)
+    }
+
     /// Forgets the lease, not the version.
     pub fn forget_lease(&mut self) {
         self.until = Instant::default();

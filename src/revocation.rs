@@ -178,6 +178,11 @@ impl KnownList {
         (self.signed_at <= now.plus(MAX_SKEW)).then(|| now.since(self.signed_at))
     }
 
+    /// Was the lease asked for before that? Then it cannot name a key that is newer.
+    pub fn is_from_before(&self, then: Instant) -> bool {
+        self.holder.is_from_before(then)
+    }
+
     /// What to do before judging by the newest snapshot alone.
     pub fn need_of_snapshot(&self, now: Timestamp, max_age: u64) -> Need {
         match self.age_of_snapshot(now).filter(|age| *age < max_age) {
