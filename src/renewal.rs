@@ -13,7 +13,7 @@ use crate::lease::{Instant, Need};
 /// lost: the request that asked it may have been cancelled by its client.
 pub const PATIENCE: u64 = 2_000;
 
-/// For how long after a failure nobody waits, in milliseconds: what `Retry-After` says.
+/// For how long after a failure nobody waits, in milliseconds; `Retry-After` follows from it.
 pub const PAUSE: u64 = 1_000;
 
 /// What one request does.
