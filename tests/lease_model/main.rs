@@ -22,9 +22,9 @@
 //! The tests with a mistake show that the check sees what it is for.
 //!
 //! Left out: the bits of a list, for which a version stands ([`patrol::revocation`] has its own
-//! tests); clocks that are set back or forward while a lease is counted, which no rule can
-//! survive; a registry whose storage goes back to an older state; stale grace and `kv` mode, which
-//! promise less.
+//! tests); clocks that are set back or forward while a lease is counted, which no rule can always
+//! see, and a registry whose storage goes back to an older state ([`patrol::lease`] has tests of
+//! what it does then); stale grace and `kv` mode, which promise less.
 
 mod model;
 
