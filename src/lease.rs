@@ -41,7 +41,20 @@ impl Instant {
     pub const fn until(self, later: Self) -> u64 {
         later.0.saturating_sub(self.0)
     }
+
+    /// Milliseconds since this reading; None if it lies ahead: the clock was set back since.
+    pub const fn age(self, now: Self) -> Option<u64> {
+        if now.plus(DISORDER).0 < self.0 {
+            None
+        } else {
+            Some(self.until(now))
+        }
+    }
 }
+
+/// Readings of one clock may be out of order by this, in milliseconds, as each request of an
+/// isolate sees the time of its own last I/O. It has room in every [`margin`].
+const DISORDER: u64 = 5;
 
 /// The usual length of a lease, in milliseconds: the longest that a revocation can take.
 pub const DEFAULT_LENGTH: u64 = 1_000;
@@ -175,15 +188,26 @@ impl Holder {
         lease_end(asked_at, length) >= self.until
     }
 
+    /// Was the lease asked for before that?
+    pub fn is_from_before(&self, then: Instant) -> bool {
+        self.until < lease_end(then, self.length)
+    }
+
     /// Forgets the lease, not the version.
     pub fn forget_lease(&mut self) {
         self.until = Instant::default();
     }
 
+    /// Does the lease end later than any that is counted by a clock that shows this? Then the
+    /// clock was set back, perhaps while the answer was under way.
+    pub fn is_ahead(&self, now: Instant) -> bool {
+        now.until(self.until) > self.length
+    }
+
     /// May the list be judged by, at this reading of the holder's clock? `grace` milliseconds
     /// more than the lease says: 0 where the promise is to be kept.
     pub fn is_valid(&self, now: Instant, grace: u64) -> bool {
-        self.version.is_some() && now < self.until.plus(grace)
+        self.version.is_some() && now < self.until.plus(grace) && !self.is_ahead(now)
     }
 
     /// What to do before judging.
@@ -219,13 +243,13 @@ impl Holder {
             self.until = until;
             self.length = length;
         }
-        let older = self.version.is_some_and(|known| version < known);
-        self.version = self.version.max(Some(version));
-        // A whole list is applied even when it calls itself older: a registry that lost its
-        // newest versions may count them again, and only ever adds revocations.
-        if older && since.is_some() {
+        // A whole list counts even when it calls itself older: a registry that was restored to an
+        // earlier state counts the same versions again, for other changes. To know a lower
+        // version than one could costs only that more is sent.
+        if since.is_some() && self.version > Some(version) {
             Effect::Known
         } else {
+            self.version = Some(version);
             Effect::Apply
         }
     }
@@ -338,6 +362,22 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_was_asked_for_by_a_clock_since_set_back_is_not_judged_by() {
+        let mut holder = Holder::default();
+        holder.receive(at(60_000), None, 1, L);
+        for (now, valid) in [
+            (60_000, true),
+            (60_000 - DISORDER, true),
+            (59_898, false),
+            (5_000, false),
+        ] {
+            assert_eq!(holder.is_valid(at(now), 0), valid, "{now}");
+            assert_eq!(holder.is_valid(at(now), 5_000), valid, "{now}, with grace");
+            assert_eq!(holder.is_ahead(at(now)), !valid, "{now}");
+        }
+    }
+
+    #[test]
     fn answers_that_come_late_twice_or_out_of_order_take_nothing_back() {
         let mut holder = Holder::default();
         assert_eq!(
@@ -358,5 +398,17 @@ mod tests {
         assert!(holder.is_valid(at(1_098), 0) && !holder.is_valid(at(1_099), 0));
         assert!(!holder.learn(7), "an older snapshot");
         assert_eq!(holder.receive(at(300), Some(9), 10, L), Effect::Refused);
+    }
+
+    #[test]
+    fn a_registry_that_was_restored_is_believed_again() {
+        let mut holder = Holder::default();
+        assert!(holder.learn(8));
+        assert_eq!(holder.receive(at(0), Some(8), 10, L), Effect::Apply);
+        // It knows no version 10, so it gives all that it has.
+        assert_eq!(holder.receive(at(600), None, 7, L), Effect::Apply);
+        assert_eq!(holder.version(), Some(7), "not 10, which is to come again");
+        assert_eq!(holder.receive(at(1_200), Some(7), 10, L), Effect::Apply);
+        assert_eq!(holder.version(), Some(10));
     }
 }

@@ -36,6 +36,19 @@ struct Keys {
     asked_at: Instant,
 }
 
+impl Keys {
+    fn need(&self, mode: Mode, now: Instant) -> Need {
+        let Mode::Kv { max_age } = mode else {
+            return Need::Nothing;
+        };
+        match self.asked_at.age(now) {
+            Some(age) if age < RENEW_KEYS_AT.min(max_age * 1_000) => Need::Nothing,
+            Some(age) if age < max_age * 1_000 => Need::RenewSoon,
+            _ => Need::RenewFirst,
+        }
+    }
+}
+
 /// All that an edge remembers. `T` is what the edge keeps with each verified token.
 #[derive(Debug)]
 pub struct Memory<T> {
@@ -55,7 +68,8 @@ pub struct Memory<T> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
     keys: bool,
-    newer_keys: bool,
+    /// For newer keys than those that were asked for then.
+    keys_after: Option<Instant>,
     list: bool,
 }
 
@@ -82,7 +96,7 @@ pub enum Judgement<T> {
 pub struct Verdict<T> {
     /// The token, once its signature was right.
     pub token: Option<Rc<Verified<T>>>,
-    /// May the request go on, and by which route?
+    /// May the request go on?
     pub result: Result<Allowed, Denial>,
     /// To be asked for behind the answer.
     pub behind: Option<Missing>,
@@ -130,31 +144,46 @@ impl<T: Default> Memory<T> {
 
     /// Takes a key set. `asked_at` is the reading of the clock from before the question.
     pub fn learn_keys(&mut self, asked_at: Instant, keys: KeySet) {
-        // No entry outlives the key that vouched for it.
-        if self.keys() != Some(&keys) {
-            self.tokens.clear();
+        match &mut self.keys {
+            // The same keys keep what was prepared for them.
+            Some(known) if *known.verifier.keys() == keys => known.asked_at = asked_at,
+            known => {
+                // No entry outlives the key that vouched for it.
+                self.tokens.clear();
+                let verifier = Verifier::new(self.issuer.clone(), keys, self.policy);
+                *known = Some(Keys { verifier, asked_at });
+            }
         }
-        let verifier = Verifier::new(self.issuer.clone(), keys, self.policy);
-        self.keys = Some(Keys { verifier, asked_at });
     }
 
-    /// What a request does about the keys: in general, or for a token by an unknown one.
-    fn keys_step(&self, for_an_unknown: bool, now: Instant) -> Step {
-        let need = match (&self.keys, self.freshness.mode) {
-            (None, _) => Need::RenewFirst,
-            // Anyone can send such a token, so it asks once a second.
-            (Some(keys), _) if for_an_unknown => match keys.asked_at.until(now) {
-                age if age < PAUSE => Need::Nothing,
-                _ => Need::RenewFirst,
-            },
-            (Some(_), Mode::Lease) => Need::Nothing,
-            (Some(keys), Mode::Kv { max_age }) => match keys.asked_at.until(now) {
-                age if age >= max_age * 1_000 => Need::RenewFirst,
-                age if age >= RENEW_KEYS_AT => Need::RenewSoon,
-                _ => Need::Nothing,
-            },
-        };
+    /// What a request does about the keys.
+    fn keys_step(&self, now: Instant) -> Step {
+        let keys = self.keys.as_ref();
+        let need = keys.map_or(Need::RenewFirst, |keys| keys.need(self.freshness.mode, now));
         self.keys_renewal.step(need, now, PAUSE)
+    }
+
+    /// What becomes of a token by a key that the set of `asked_at` lacks.
+    fn judge_unknown_key(
+        &self,
+        asked_at: Instant,
+        clock: Instant,
+        asked: &mut Asked,
+    ) -> Judgement<T> {
+        // Anyone can send such a token, so it asks once a second.
+        let is_fresh = asked_at.age(clock).is_some_and(|age| age < PAUSE);
+        let came_after = asked.keys_after.is_some_and(|before| before != asked_at);
+        if is_fresh || came_after {
+            return refused(TokenError::Key.into());
+        }
+        match self.keys_renewal.step(Need::RenewFirst, clock, PAUSE) {
+            step @ (Step::Ask | Step::Wait) if asked.keys_after.is_none() => {
+                asked.keys_after = Some(asked_at);
+                Judgement::Incomplete(Missing::Keys, step)
+            }
+            // A newer set may have it.
+            _ => refused(Denial::RevocationUnavailable),
+        }
     }
 
     /// Judges a request by what is known. `clock` is a reading from when the request arrived or
@@ -175,7 +204,7 @@ impl<T: Default> Memory<T> {
         };
 
         // 2. Form, signature, issuer, audience.
-        match self.keys_step(false, clock) {
+        match self.keys_step(clock) {
             step @ (Step::Ask | Step::Wait) if !asked.keys => {
                 asked.keys = true;
                 return Judgement::Incomplete(Missing::Keys, step);
@@ -183,22 +212,15 @@ impl<T: Default> Memory<T> {
             Step::JudgeAndAsk => behind = Some(Missing::Keys),
             _ => {}
         }
-        let keys = self.keys.as_ref().filter(|keys| match self.freshness.mode {
-            Mode::Lease => true,
-            Mode::Kv { max_age } => keys.asked_at.until(clock) < max_age * 1_000,
-        });
-        let Some(Keys { verifier, .. }) = keys else {
+        let mode = self.freshness.mode;
+        let believed = |keys: &&Keys| keys.need(mode, clock) != Need::RenewFirst;
+        let Some(keys) = self.keys.as_ref().filter(believed) else {
             return refused(Denial::RevocationUnavailable);
         };
-        let verified = match self.tokens.get(text, |text| verifier.verify(text)) {
+        let keys_asked_at = keys.asked_at;
+        let verified = match self.tokens.get(text, |text| keys.verifier.verify(text)) {
             Ok(verified) => verified,
-            Err(TokenError::Key) if !asked.newer_keys => {
-                asked.newer_keys = true;
-                return match self.keys_step(true, clock) {
-                    step @ (Step::Ask | Step::Wait) => Judgement::Incomplete(Missing::Keys, step),
-                    Step::Judge | Step::JudgeAndAsk => refused(TokenError::Key.into()),
-                };
-            }
+            Err(TokenError::Key) => return self.judge_unknown_key(keys_asked_at, clock, asked),
             Err(error) => return refused(error.into()),
         };
 
@@ -214,10 +236,22 @@ impl<T: Default> Memory<T> {
                     asked.list = true;
                     return Judgement::Incomplete(Missing::List(id), step);
                 }
-                Step::JudgeAndAsk => behind = Some(Missing::List(id)),
+                // One thing at a time: a list that gets no fresher must not hold up the keys.
+                Step::JudgeAndAsk => behind = behind.or(Some(Missing::List(id))),
                 _ => {}
             }
             revocation = entry.judge(token, self.freshness, clock);
+            // A lease that is older than the key set may lack a key because that is new. Once
+            // more is asked; a key that a newer lease lacks is dead.
+            if revocation == Revocation::KeyRetired && entry.known.is_from_before(keys_asked_at) {
+                match entry.renewal.step(Need::RenewFirst, clock, 0) {
+                    step @ (Step::Ask | Step::Wait) if !asked.list => {
+                        asked.list = true;
+                        return Judgement::Incomplete(Missing::List(id), step);
+                    }
+                    _ => revocation = Revocation::Unavailable,
+                }
+            }
             news = entry.usage.is_news(idx, request.now);
         }
 
@@ -258,7 +292,7 @@ mod tests {
         keys::SigningKeys,
         policy::POLICY,
         registry::{Content, LeaseAnswer},
-        status_list::{Status, StatusList},
+        status_list::{Signed, Snapshot, Status, StatusList},
         time::Timestamp,
         token::claims::{self, Claims},
     };
@@ -304,18 +338,23 @@ mod tests {
     }
 
     fn lease(memory: &mut Memory<()>, revoked: &[u32]) {
+        lease_naming(memory, revoked, CLOCK, &[1]);
+    }
+
+    fn lease_naming(memory: &mut Memory<()>, revoked: &[u32], asked_at: Instant, seeds: &[u8]) {
         let mut list = StatusList::ours();
         for idx in revoked {
             list.set(*idx, Status::Invalid);
         }
+        let kid = |seed: &u8| keys(*seed).first().id().as_str().to_owned();
         let answer = LeaseAnswer {
             version: 1,
             content: Content::Whole(list.encode()),
             length: 1_000,
-            kids: vec![keys(1).first().id().as_str().to_owned()],
+            kids: seeds.iter().map(kid).collect(),
         };
-        let known = &mut memory.lists.entry(LIST, CLOCK).known;
-        known.receive(CLOCK, &answer).unwrap();
+        let known = &mut memory.lists.entry(LIST, asked_at).known;
+        known.receive(asked_at, &answer).unwrap();
     }
 
     /// With the keys of the first seed, and a lease on a list that revokes these.
@@ -435,6 +474,78 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_key_is_refused_as_unknown_only_by_a_set_that_is_new() {
+        let later = CLOCK.plus(PAUSE);
+        let unknown = header(2, NOW.plus(60));
+        let judge = |memory: &mut Memory<()>, asked: &mut Asked| {
+            memory.judge(&request(PIPELINES), Some(&unknown), later, asked)
+        };
+        for (answered, denial) in [
+            (false, Denial::RevocationUnavailable),
+            (true, Denial::SignatureInvalid),
+        ] {
+            let mut memory = complete(&[]);
+            let (first, second) = (&mut Asked::default(), &mut Asked::default());
+            assert!(missing(&judge(&mut memory, first)).is_some());
+            memory.keys_renewal.begin(later);
+            let waits = judge(&mut memory, second);
+            assert_eq!(missing(&waits), Some((Missing::Keys, Step::Wait)));
+            if answered {
+                memory.learn_keys(later, keys(1).public().clone());
+            }
+            memory.keys_renewal.end(later, answered);
+            for asked in [first, second, &mut Asked::default()] {
+                let found = verdict(judge(&mut memory, asked));
+                assert_eq!(found.result, Err(denial), "{answered}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_key_is_asked_about_once_where_the_lease_is_older_than_the_key_set() {
+        let later = CLOCK.plus(100);
+        let after = later.plus(100);
+        let judge = |memory: &mut Memory<()>, asked: &mut Asked| {
+            memory.judge(&request(PIPELINES), Some(&good()), after, asked)
+        };
+        for (renewed, expected) in [
+            (Some(&[2, 1][..]), None),
+            (Some(&[2]), Some(Denial::SignatureInvalid)),
+            (None, Some(Denial::RevocationUnavailable)),
+        ] {
+            let mut memory = memory(LEASE);
+            lease_naming(&mut memory, &[], CLOCK, &[2]);
+            memory.learn_keys(later, keys(1).public().clone());
+            let asked = &mut Asked::default();
+            let first = judge(&mut memory, asked);
+            assert_eq!(missing(&first), Some((Missing::List(LIST), Step::Ask)));
+            if let Some(seeds) = renewed {
+                lease_naming(&mut memory, &[], after, seeds);
+            }
+            let renewal = &mut memory.lists.entry(LIST, after).renewal;
+            renewal.end(after, renewed.is_some());
+            for asked in [asked, &mut Asked::default()] {
+                let found = verdict(judge(&mut memory, asked));
+                assert_eq!(found.result.err(), expected, "{renewed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_keys_again_keep_what_was_prepared_for_them() {
+        let mut memory = complete(&[]);
+        let key = |memory: &Memory<()>| {
+            let id = keys(1).first().id().as_str().to_owned();
+            std::ptr::from_ref(memory.keys().unwrap().find(&id).unwrap())
+        };
+        let before = key(&memory);
+        let later = CLOCK.plus(500);
+        memory.learn_keys(later, keys(1).public().clone());
+        assert_eq!(key(&memory), before);
+        assert_eq!(memory.keys.unwrap().asked_at, later);
+    }
+
+    #[test]
     fn a_verified_token_does_not_outlive_its_key() {
         let mut memory = complete(&[]);
         let good = good();
@@ -455,8 +566,10 @@ mod tests {
             (119_999, Step::JudgeAndAsk),
             (120_000, Step::Ask),
         ] {
-            assert_eq!(memory.keys_step(false, CLOCK.plus(age)), expected, "{age}");
+            assert_eq!(memory.keys_step(CLOCK.plus(age)), expected, "{age}");
         }
+        let back = Instant::from_millis(CLOCK.millis() - 1_000);
+        assert_eq!(memory.keys_step(back), Step::Ask, "the clock was set back");
         let asked = &mut Asked {
             keys: true,
             ..Asked::default()
@@ -464,6 +577,32 @@ mod tests {
         let late = CLOCK.plus(120_000);
         let found = verdict(memory.judge(&request(PIPELINES), Some(&good()), late, asked));
         assert_eq!(found.result, Err(Denial::RevocationUnavailable));
+    }
+
+    #[test]
+    fn without_leases_keys_are_asked_for_before_a_list_and_neither_is_left_out() {
+        let mut memory = memory(KV);
+        memory.learn_keys(CLOCK, keys(1).public().clone());
+        let snapshot = Signed {
+            snapshot: Snapshot {
+                list: StatusList::ours(),
+                version: 1,
+            },
+            signed_at: NOW,
+        };
+        memory.lists.entry(LIST, CLOCK).known.learn(&snapshot);
+        let old = CLOCK.plus(50_000);
+        for expected in [Some(Missing::Keys), Some(Missing::List(LIST)), None] {
+            let asked = &mut Asked::default();
+            let found = verdict(memory.judge(&request(PIPELINES), Some(&good()), old, asked));
+            assert!(found.result.is_ok());
+            assert_eq!(found.behind, expected);
+            match found.behind {
+                Some(Missing::Keys) => memory.keys_renewal.begin(old),
+                Some(Missing::List(id)) => memory.lists.entry(id, old).renewal.begin(old),
+                None => {}
+            }
+        }
     }
 
     #[test]

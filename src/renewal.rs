@@ -13,7 +13,7 @@ use crate::lease::{Instant, Need};
 /// lost: the request that asked it may have been cancelled by its client.
 pub const PATIENCE: u64 = 2_000;
 
-/// For how long after a failure nobody waits, in milliseconds: what `Retry-After` says.
+/// For how long after a failure nobody waits, in milliseconds; `Retry-After` follows from it.
 pub const PAUSE: u64 = 1_000;
 
 /// What one request does.
@@ -41,10 +41,13 @@ impl Renewal {
     /// What a request does that has the need. `pause` is for how long after an answer nobody
     /// asks ahead of time, in milliseconds.
     pub fn step(&self, need: Need, now: Instant, pause: u64) -> Step {
-        let asked = self
-            .asked_at
-            .is_some_and(|asked_at| asked_at.until(now) < PATIENCE);
-        let paused = |pause| self.ended_at.is_some_and(|ended| ended.until(now) < pause);
+        // What lies ahead was read from a clock that was set back since: it binds nobody.
+        let within = |then: Option<Instant>, time| {
+            then.and_then(|then| then.age(now))
+                .is_some_and(|age| age < time)
+        };
+        let asked = within(self.asked_at, PATIENCE);
+        let paused = |pause| within(self.ended_at, pause);
         match need {
             Need::Nothing => Step::Judge,
             Need::RenewSoon if asked || paused(if self.failed { PAUSE } else { pause }) => {
@@ -124,6 +127,19 @@ mod tests {
         renewal.end(at(1_200), true);
         renewal.begin(at(1_300));
         assert_eq!(renewal.step(Need::RenewFirst, at(1_301), 0), Step::Wait);
+    }
+
+    #[test]
+    fn after_the_clock_was_set_back_it_is_asked_at_once() {
+        let mut renewal = Renewal::default();
+        renewal.begin(at(60_000));
+        assert_eq!(renewal.step(Need::RenewFirst, at(5_000), 0), Step::Ask);
+        for answered in [false, true] {
+            renewal.end(at(60_100), answered);
+            assert_eq!(renewal.step(Need::RenewFirst, at(5_000), 0), Step::Ask);
+            let soon = renewal.step(Need::RenewSoon, at(5_000), 5_000);
+            assert_eq!(soon, Step::JudgeAndAsk);
+        }
     }
 
     #[test]

@@ -61,6 +61,10 @@ impl Mode {
     }
 }
 
+/// How far a snapshot may seem to come from the future, in seconds: clocks of two machines, each
+/// read in whole seconds. From further ahead it is by a clock that cannot be trusted with ages.
+const MAX_SKEW: u64 = 5;
+
 /// How often a list is signed again where edges live on snapshots, in seconds: several times
 /// before one is too old, as KV is slow to show a new value.
 pub const fn heartbeat(max_age: u64) -> u64 {
@@ -94,9 +98,14 @@ impl Default for KnownList {
 pub struct Unusable;
 
 impl KnownList {
-    /// Forgets the lease: the clock that it was counted by cannot be trusted.
-    fn distrust(&mut self) {
-        self.holder.forget_lease();
+    /// Forgets what is dated further ahead than it can be, so that better can take its place.
+    fn forget_what_is_ahead(&mut self, now: Instant) {
+        if self.holder.is_ahead(now) {
+            self.holder.forget_lease();
+        }
+        if self.age_of_snapshot(second(now)).is_none() {
+            self.signed_at = Timestamp::default();
+        }
     }
 
     /// The version to ask the changes since.
@@ -164,23 +173,32 @@ impl KnownList {
         self.status(token.status.idx)
     }
 
+    /// Seconds since the newest snapshot was signed; None if that lies ahead.
+    fn age_of_snapshot(&self, now: Timestamp) -> Option<u64> {
+        (self.signed_at <= now.plus(MAX_SKEW)).then(|| now.since(self.signed_at))
+    }
+
+    /// Was the lease asked for before that? Then it cannot name a key that is newer.
+    pub fn is_from_before(&self, then: Instant) -> bool {
+        self.holder.is_from_before(then)
+    }
+
     /// What to do before judging by the newest snapshot alone.
     pub fn need_of_snapshot(&self, now: Timestamp, max_age: u64) -> Need {
-        match now.since(self.signed_at) {
-            age if age >= max_age => Need::RenewFirst,
-            age if age >= 2 * heartbeat(max_age) => Need::RenewSoon,
-            _ => Need::Nothing,
+        match self.age_of_snapshot(now).filter(|age| *age < max_age) {
+            None => Need::RenewFirst,
+            Some(age) if age >= 2 * heartbeat(max_age) => Need::RenewSoon,
+            Some(_) => Need::Nothing,
         }
     }
 
     /// The status of a token by the newest snapshot alone, which must be at most `max_age`
     /// seconds old: what is left where no registry is asked.
     pub fn judge_by_snapshot(&self, token: &Token, now: Timestamp, max_age: u64) -> Revocation {
-        // A snapshot from the future is by a clock that cannot be trusted with ages.
-        if now.since(self.signed_at) >= max_age || self.signed_at > now.plus(max_age) {
-            return Revocation::Unavailable;
+        match self.need_of_snapshot(now, max_age) {
+            Need::RenewFirst => Revocation::Unavailable,
+            Need::RenewSoon | Need::Nothing => self.status(token.status.idx),
         }
-        self.status(token.status.idx)
     }
 
     fn status(&self, idx: u32) -> Revocation {
@@ -220,6 +238,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Forgets what was counted by a clock that cannot be trusted.
+    fn distrust(&mut self) {
+        self.known.holder.forget_lease();
+        self.renewal = Renewal::default();
+    }
+
     /// What a request does before it is judged by the list.
     pub fn step(&self, freshness: Freshness, now: Instant) -> Step {
         match freshness.mode {
@@ -249,10 +273,6 @@ fn second(now: Instant) -> Timestamp {
 /// The most lists that an edge keeps: 16 MiB.
 pub const MAX_LISTS: usize = 512;
 
-/// Readings of one clock may be out of order by this, in milliseconds, as each request of an
-/// isolate sees the time of its own last I/O. It has room in every [`margin`](crate::lease::margin).
-const DISORDER: u64 = 5;
-
 /// All lists that an edge has seen; those that were not used for the longest time are forgotten.
 #[derive(Debug, Clone, Default)]
 pub struct Lists {
@@ -263,12 +283,10 @@ pub struct Lists {
 
 impl Lists {
     /// A list, known or not, and the one place to get at it. A clock that was set back would
-    /// lengthen every lease, so all leases end then.
+    /// lengthen every lease, so all leases end then; one that was under way ends when it is seen.
     pub fn entry(&mut self, id: StatusListId, now: Instant) -> &mut Entry {
-        if now.plus(DISORDER) < self.latest {
-            self.entries
-                .values_mut()
-                .for_each(|entry| entry.known.distrust());
+        if self.latest.age(now).is_none() {
+            self.entries.values_mut().for_each(Entry::distrust);
             self.latest = now;
         }
         self.latest = self.latest.max(now);
@@ -280,6 +298,7 @@ impl Lists {
             }
         }
         let entry = self.entries.entry(id).or_default();
+        entry.known.forget_what_is_ahead(now);
         entry.used = self.uses;
         entry
     }
@@ -379,13 +398,26 @@ mod tests {
         let mut list = KnownList::default();
         list.receive(NOW, &whole(3, &[1])).unwrap();
         list.receive(NOW, &whole(2, &[7])).unwrap();
-        list.receive(NOW, &changes(3, 4, &[(1, Status::Valid)]))
+        list.receive(NOW, &changes(2, 4, &[(1, Status::Valid)]))
             .unwrap();
         list.learn(&signed(StatusList::ours(), 9, Timestamp::from_seconds(9)));
         for idx in [1, 7] {
             assert_eq!(list.judge(&token(idx), NOW, 0), REVOKED, "{idx}");
         }
         assert_eq!(list.version(), Some(9));
+    }
+
+    #[test]
+    fn after_a_restore_of_the_registry_new_revocations_are_taken_and_old_ones_kept() {
+        let mut list = KnownList::default();
+        list.receive(NOW, &whole(10, &[1])).unwrap();
+        list.receive(NOW.plus(500), &whole(9, &[])).unwrap();
+        assert_eq!(list.version(), Some(9), "or the next change were skipped");
+        list.receive(NOW.plus(600), &changes(9, 10, &[(2, Status::Invalid)]))
+            .unwrap();
+        for idx in [1, 2] {
+            assert_eq!(list.judge(&token(idx), NOW.plus(600), 0), REVOKED, "{idx}");
+        }
     }
 
     #[test]
@@ -424,7 +456,8 @@ mod tests {
         next.kids = vec!["key-2".to_owned()];
         list.receive(NOW.plus(200), &next).unwrap();
         list.receive(NOW.plus(100), &late).unwrap();
-        assert_eq!(list.judge(&token(1), NOW, 0), Revocation::KeyRetired);
+        let found = list.judge(&token(1), NOW.plus(200), 0);
+        assert_eq!(found, Revocation::KeyRetired);
     }
 
     #[test]
@@ -458,11 +491,16 @@ mod tests {
             );
         }
         assert_eq!(list.judge_by_snapshot(&token(2), at, 120), VALID);
-        let early = Timestamp::from_seconds(1_000);
-        assert_eq!(
-            list.judge_by_snapshot(&token(2), early, 120),
-            Revocation::Unavailable
-        );
+        for (behind, need, expected) in [
+            (MAX_SKEW, Need::Nothing, VALID),
+            (MAX_SKEW + 1, Need::RenewFirst, Revocation::Unavailable),
+            (9_000, Need::RenewFirst, Revocation::Unavailable),
+        ] {
+            let early = Timestamp::from_seconds(at.seconds() - behind);
+            let found = list.judge_by_snapshot(&token(2), early, 120);
+            assert_eq!(found, expected, "signed {behind} s ahead");
+            assert_eq!(list.need_of_snapshot(early, 120), need, "{behind}");
+        }
         for (age, expected) in [
             (39, Need::Nothing),
             (40, Need::RenewSoon),
@@ -490,6 +528,51 @@ mod tests {
         for id in [list(0), list(1)] {
             assert_eq!(lists.entry(id, back).known.need(back), Need::RenewFirst);
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_under_way_gives_no_long_lease_and_costs_one_renewal() {
+        let id = token(1).status.list;
+        let mut lists = Lists::default();
+        lists.entry(id, NOW).renewal.begin(NOW);
+        // The answer to what was asked at NOW comes when the clock shows this.
+        let back = Instant::from_millis(1_000);
+        let entry = lists.entry(id, back);
+        entry.known.receive(NOW, &whole(1, &[])).unwrap();
+        assert_eq!(entry.known.need(back), Need::RenewFirst);
+        let found = entry.known.judge(&token(1), back, 10_000);
+        assert_eq!(found, Revocation::Unavailable);
+        let known = &mut lists.entry(id, back).known;
+        known.receive(back, &changes(1, 1, &[])).unwrap();
+        assert_eq!(lists.entry(id, back).known.judge(&token(1), back, 0), VALID);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_stops_no_renewal() {
+        let id = token(1).status.list;
+        let mut lists = Lists::default();
+        lists.entry(id, NOW).renewal.end(NOW, false);
+        let freshness = Freshness {
+            mode: Mode::Lease,
+            stale_grace_ms: 0,
+        };
+        for (after, expected) in [(0, Step::Judge), (500, Step::Judge), (100, Step::Ask)] {
+            let now = NOW.plus(after);
+            let step = lists.entry(id, now).step(freshness, now);
+            assert_eq!(step, expected, "{after}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_from_ahead_gives_way_to_one_of_now() {
+        let id = token(1).status.list;
+        let mut lists = Lists::default();
+        let ahead = second(NOW.plus(60_000));
+        let known = &mut lists.entry(id, NOW).known;
+        known.learn(&signed(StatusList::ours(), 1, ahead));
+        let known = &mut lists.entry(id, NOW).known;
+        known.learn(&signed(StatusList::ours(), 1, second(NOW)));
+        assert_eq!(known.judge_by_snapshot(&token(1), second(NOW), 120), VALID);
     }
 
     #[test]

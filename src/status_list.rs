@@ -252,11 +252,6 @@ impl StatusListId {
     pub fn from_uri(issuer: &str, uri: &str) -> Option<Self> {
         Self::from_path(uri.strip_prefix(issuer)?)
     }
-
-    /// Does a list of ours have that entry?
-    pub fn holds(self, idx: u32) -> bool {
-        idx < LIST_SIZE
-    }
 }
 
 /// The claims of a signed list (section 5.1).

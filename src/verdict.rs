@@ -9,12 +9,13 @@ use crate::{
     bearer::BearerError,
     identity::OrganizationId,
     jws::ParseError,
-    policy::{Policy, Route},
+    policy::Policy,
     problem::Problem,
+    renewal::PAUSE,
     scope::Requirement,
     status_list::Status,
     time::Timestamp,
-    token::{Grant, Token, TokenError},
+    token::{Token, TokenError},
 };
 use std::fmt::Write as _;
 
@@ -49,8 +50,6 @@ pub struct Permit<'a> {
     pub token: &'a Token,
     /// The organization that the request acts in, where it names one.
     pub organization: Option<&'a OrganizationId>,
-    /// The rule that covers the request.
-    pub route: &'static Route,
 }
 
 /// Why a request is refused.
@@ -163,22 +162,12 @@ pub fn authorize<'a>(
     Ok(Permit {
         token,
         organization,
-        route,
     })
 }
 
-impl Permit<'_> {
-    /// The token's scopes for `X-Patrol-Scopes`: as signed; None without scopes.
-    pub fn scopes(&self) -> Option<&str> {
-        match &self.token.grant {
-            Grant::Scopes { claim, .. } => Some(claim),
-            Grant::Unscoped => None,
-        }
-    }
-}
-
-/// Seconds after which a refused client should ask again when the status was unavailable.
-pub const RETRY_AFTER_SECONDS: u32 = 1;
+/// Seconds after which a refused client should ask again when the status was unavailable: before,
+/// the edge itself does not ask again.
+const RETRY_AFTER_SECONDS: u64 = PAUSE.div_ceil(1_000);
 
 impl Denial {
     /// Stable, for programs.
@@ -312,7 +301,7 @@ impl Denial {
     }
 
     /// Seconds for `Retry-After`.
-    pub const fn retry_after(&self) -> Option<u32> {
+    pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::RevocationUnavailable => Some(RETRY_AFTER_SECONDS),
             _ => None,
