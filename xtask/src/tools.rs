@@ -81,32 +81,36 @@ fn system_packages(names: &[&str], why: &str, are_there: impl Fn() -> bool) -> R
         names.join(" ")
     );
     if first_line(Command::new("apt-get").arg("--version")).is_none() {
-        bail!("{what} is needed ({why}), and there is no `apt-get` to get it with: {by_hand}");
+        bail!("there is no `apt-get` to get {what} with ({why}): {by_hand}");
     }
-    // Root needs no sudo; anybody else may be asked for a password.
     let root = first_line(Command::new("id").arg("-u")).as_deref() == Some("0");
     if !root && first_line(Command::new("sudo").arg("--version")).is_none() {
-        bail!("{what} is needed ({why}), and only root can install it: {by_hand}");
+        bail!("only root can install {what} ({why}): {by_hand}");
     }
     let apt = |arguments: &[&str]| {
         let mut apt = if root {
             child::command("apt-get")?
         } else {
             let mut sudo = child::command("sudo")?;
-            // It forgets the environment otherwise.
-            sudo.args(["--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
+            sudo.args(["--non-interactive", "--preserve-env=DEBIAN_FRONTEND"]);
+            sudo.arg("apt-get");
             sudo
         };
         apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         child::run(&mut apt, &format!("`apt-get {}`", arguments.join(" ")))
     };
     installing(&what, why, || {
+        if !root {
+            // Asks for a password where one is needed, which it cannot below a keeper, away from
+            // the terminal. What comes of it is seen by the next line.
+            let _ = Command::new("sudo").arg("--validate").status();
+        }
         apt(&["update", "-qq"])?;
         let install = ["install", "-qq", "-y", "--no-install-recommends"];
         apt(&[&install, names].concat()).with_context(|| by_hand.clone())
     })?;
     if !are_there() {
-        bail!("{what} was installed, but does not run: {by_hand}");
+        bail!("installing {what} went well, but does not help: {by_hand}");
     }
     Ok(())
 }
