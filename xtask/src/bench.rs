@@ -1,16 +1,14 @@
 //! `cargo xtask bench`: gets ready what the benchmark measures, then runs it.
 //!
 //! The benchmark is a program of its own (`bench/`), so that nobody builds it who only wants to
-//! develop. Its load generator comes from the system's packages and is asked for here alone:
-//! nothing else needs it.
+//! develop.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::build::{self, Plan, Worker};
 use crate::child;
@@ -36,14 +34,16 @@ const PEERS: [&str; 8] = [
 /// The command.
 pub(crate) fn bench(args: &Args) -> Result<()> {
     let mut phases = Phases::new();
-    phases.quietly("tools", || tools::install().and_then(|()| load_generator()))?;
+    phases.quietly("tools", || {
+        tools::install()?;
+        tools::install_load_generator()
+    })?;
     prepare(&mut phases)?;
     phases.quietly("benchmark", || run(&args.arguments))
 }
 
-/// One short round, as part of the tests.
+/// One short round, as part of the tests, which have installed what it needs.
 pub(crate) fn quick() -> Result<()> {
-    load_generator()?;
     prepare(&mut Phases::new())?;
     run(&["--quick".into()])
 }
@@ -113,35 +113,4 @@ fn bundle(out: &Path) -> Result<()> {
         .args(PEERS.map(|peer| format!("bench/peers/{peer}.js")))
         .current_dir(root()?);
     child::run(&mut esbuild, "esbuild")
-}
-
-/// wrk, which loads a server with little load of its own.
-fn load_generator() -> Result<()> {
-    if runs("wrk", "-v") {
-        return Ok(());
-    }
-    if !runs("apt-get", "--version") {
-        bail!("the benchmark needs `wrk`: install it in the way of your system, then try again");
-    }
-    tools::installing(
-        "the system's package wrk",
-        "it sends the benchmark's requests",
-        || {
-            let is_root = child::first_line(Command::new("id").arg("-u")).as_deref() == Some("0");
-            let mut command = if is_root {
-                child::command("apt-get")?
-            } else {
-                let mut sudo = child::command("sudo")?;
-                sudo.arg("apt-get");
-                sudo
-            };
-            command.args(["install", "--yes", "--no-install-recommends", "wrk"]);
-            child::run(&mut command, "apt-get")
-        },
-    )
-}
-
-/// Can the program be run? wrk fails even when it only tells its version.
-fn runs(program: &str, argument: &str) -> bool {
-    Command::new(program).arg(argument).output().is_ok()
 }

@@ -19,7 +19,7 @@ use crate::root;
 
 /// Make fresh keys for signing tokens and sessions.
 ///
-/// Prints two lines in the format of a .dev.vars file.
+/// Prints two lines in the format of an env file, and where they go on standard error.
 #[derive(clap::Args)]
 #[command(after_help = SECRETS)]
 pub(crate) struct Args {
@@ -29,7 +29,10 @@ pub(crate) struct Args {
 }
 
 const SECRETS: &str = "\
-In production each value is a secret of the origin Worker; paste what follows the = when asked:
+In production both are secrets of the origin Worker; docs/DEPLOY.md tells how to replace them.
+Either give the file to a deployment:
+  npx wrangler deploy -c src/origin/wrangler.toml --secrets-file FILE
+or each value by itself; paste what follows the = when asked:
   npx wrangler secret put SIGNING_KEYS -c src/origin/wrangler.toml
   npx wrangler secret put SESSION_KEYS -c src/origin/wrangler.toml
 The edge holds public keys only, which it gets from the origin by itself.";
@@ -48,6 +51,8 @@ pub(crate) fn keygen(args: &Args) -> Result<()> {
             }
         }
     }
+    // Not among the keys, which may be on their way to a file.
+    eprintln!("\n{SECRETS}");
     Ok(())
 }
 

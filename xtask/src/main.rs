@@ -1,10 +1,8 @@
 //! `cargo xtask`: everything that is done with Patrol on a developer's machine.
 //!
 //! This file is the command line only; each command has its own module. What a
-//! command needs (`tools`) is installed into the project's own `target/` and
-//! `node_modules/`, so nothing outside the checkout is changed, except for the
-//! compiler's wasm target and the browser that the tests drive. Deploying is left to
-//! `npx wrangler deploy`.
+//! command needs is installed first; `tools` says where to. Deploying is left to
+//! `npx wrangler deploy`, as docs/DEPLOY.md tells.
 
 mod bench;
 mod build;
@@ -15,6 +13,7 @@ mod keygen;
 mod page;
 mod prove;
 mod report;
+mod scopes;
 mod stack;
 mod test;
 mod tools;
@@ -40,6 +39,7 @@ enum Command {
     Test(test::Args),
     Build(build::Args),
     Keygen(keygen::Args),
+    Scopes(scopes::Args),
     #[command(name = "prove-revocation")]
     Prove(prove::Args),
     Bench(bench::Args),
@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Build(args) => build::build(&args),
         Command::Keygen(args) => keygen::keygen(&args),
+        Command::Scopes(args) => scopes::scopes(&args),
         Command::Prove(args) => prove::prove(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Keep { command } => return child::keep(&command),

@@ -17,9 +17,11 @@ use crate::report::{Phases, say};
 use crate::root;
 use crate::tools;
 
-/// Check everything: format, lints, native tests, end-to-end and browser tests, the proof in short.
+/// Check everything: format, lints, native tests, end-to-end and browser tests, the proof and the
+/// benchmark in short.
 ///
-/// Stops at the first step that fails.
+/// Stops at the first step that fails. Chromium and wrk come from the system's packages: installing
+/// them needs root or sudo.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Leave out the tests that need the running system or a browser.
@@ -55,7 +57,12 @@ pub(crate) fn test(args: &Args) -> Result<()> {
         if args.quick {
             return Ok(());
         }
-        tools::install_browser()
+        tools::install_browser()?;
+        if args.filter.is_some() {
+            return Ok(());
+        }
+        // Asked for now, and not after all the tests, as it may need a password.
+        tools::install_load_generator()
     })?;
     let done = steps(args, &mut phases);
     phases.summary();

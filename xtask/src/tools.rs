@@ -1,8 +1,9 @@
 //! What the other commands need on the machine, checked and installed.
 //!
-//! All of it but the browser goes into the checkout (`target/tools`, `node_modules`), at
-//! versions that the lock files fix, so that it disturbs nothing and is the same everywhere.
-//! Chromium is the system's own: its packages bring libraries and security updates along.
+//! Most of it goes into the checkout (`target/tools`, `node_modules`), at versions that the lock
+//! files fix, so that it disturbs nothing and is the same everywhere. The machine itself gets
+//! parts of Rust (the WebAssembly target, for `test` its linters) by rustup, and for `test` and
+//! `bench` programs by the system's packages, which bring libraries and security updates along.
 //! What is there already is recognised by asking it for its version, or by the
 //! contents of the lock file it was installed from; dates of files say nothing
 //! after a change of branch. A file lock makes concurrent commands wait in turn.
@@ -49,57 +50,67 @@ pub(crate) fn install_linters() -> Result<()> {
 /// The program that starts and drives Chromium. Debian's finds its own browser.
 pub(crate) const BROWSER_DRIVER: &str = "chromedriver";
 
-/// What only the browser tests need: Chromium and its driver, from the system's packages.
+/// What only the browser tests need: Chromium and its driver.
 pub(crate) fn install_browser() -> Result<()> {
-    let version = |program: &str| first_line(Command::new(program).arg("--version"));
-    let missing = || {
-        let driver = version(BROWSER_DRIVER).is_none();
-        // Other systems call it otherwise, and their driver knows.
-        let browser = ["chromium", "google-chrome", "chromium-browser"];
-        driver || !browser.iter().any(|program| version(program).is_some())
-    };
-    if !missing() {
+    let runs = |program: &&str| first_line(Command::new(program).arg("--version")).is_some();
+    // Other systems call it otherwise, and their driver knows.
+    let browsers = ["chromium", "google-chrome", "chromium-browser"];
+    system_packages(
+        &["chromium", "chromium-driver"],
+        "the page is tested in a browser",
+        || runs(&BROWSER_DRIVER) && browsers.iter().any(runs),
+    )
+}
+
+/// What only the benchmark needs: wrk, which loads a server with little load of its own.
+pub(crate) fn install_load_generator() -> Result<()> {
+    // It fails even when it only tells its version.
+    let runs = || Command::new("wrk").arg("-v").output().is_ok();
+    system_packages(&["wrk"], "it sends the benchmark's requests", runs)
+}
+
+/// Installs packages of the system, unless what they bring is there.
+fn system_packages(names: &[&str], why: &str, are_there: impl Fn() -> bool) -> Result<()> {
+    let _turn = turn("system-packages")?;
+    if are_there() {
         return Ok(());
     }
-    let _turn = turn("browser")?;
-    let by_hand = "install Chromium and chromedriver of the same version \
-                   (Debian: `apt install chromium chromium-driver`), then try again";
-    if version("apt-get").is_none() {
-        bail!(
-            "the browser tests need Chromium, and there is no `apt-get` to get it with: {by_hand}"
-        );
+    let what = format!("the system's {}", names.join(" and "));
+    let by_hand = format!(
+        "install it in the way of your system (Debian: `apt install {}`), then try again",
+        names.join(" ")
+    );
+    if first_line(Command::new("apt-get").arg("--version")).is_none() {
+        bail!("there is no `apt-get` to get {what} with ({why}): {by_hand}");
     }
-    // Root needs no sudo; anybody else may be asked for a password.
     let root = first_line(Command::new("id").arg("-u")).as_deref() == Some("0");
-    if !root && version("sudo").is_none() {
-        bail!("the browser tests need Chromium, and only root can install it: {by_hand}");
+    if !root && first_line(Command::new("sudo").arg("--version")).is_none() {
+        bail!("only root can install {what} ({why}): {by_hand}");
     }
     let apt = |arguments: &[&str]| {
         let mut apt = if root {
             child::command("apt-get")?
         } else {
             let mut sudo = child::command("sudo")?;
+            sudo.args(["--non-interactive", "--preserve-env=DEBIAN_FRONTEND"]);
             sudo.arg("apt-get");
             sudo
         };
         apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         child::run(&mut apt, &format!("`apt-get {}`", arguments.join(" ")))
     };
-    let packages = "the system packages chromium and chromium-driver";
-    installing(packages, "the page is tested in a browser", || {
+    installing(&what, why, || {
+        if !root {
+            // Asks for a password where one is needed, which it cannot below a keeper, away from
+            // the terminal. What comes of it is seen by the next line.
+            let _ = Command::new("sudo").arg("--validate").status();
+        }
         apt(&["update", "-qq"])?;
-        apt(&[
-            "install",
-            "-qq",
-            "-y",
-            "--no-install-recommends",
-            "chromium",
-            "chromium-driver",
-        ])
-        .context(by_hand)
+        let install = ["install", "-qq", "-y", "--no-install-recommends"];
+        apt(&[&install, names].concat()).with_context(|| by_hand.clone())
     })?;
-    if missing() {
-        bail!("Chromium was installed, but it or chromedriver does not run: {by_hand}");
+    if !are_there() {
+        bail!("installing {what} went well, but does not help: {by_hand}");
     }
     Ok(())
 }
@@ -274,7 +285,7 @@ fn check_node(root: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn installing(what: &str, why: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+fn installing(what: &str, why: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     say(format_args!("installing {what}: {why}"));
     let began = Instant::now();
     work().with_context(|| format!("could not install {what}"))?;

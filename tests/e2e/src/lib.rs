@@ -9,4 +9,4 @@ pub mod system;
 pub mod wire;
 
 pub use client::{Answer, Made, User, call, client, now, read_claims};
-pub use system::{System, in_time, root, shared, until, xtask};
+pub use system::{System, empty_folder, in_time, root, shared, until, xtask};

@@ -1,6 +1,7 @@
 //! A running system, and how to end it politely or not.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader},
@@ -8,7 +9,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{OnceLock, mpsc},
+    sync::{Mutex, OnceLock, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
@@ -37,11 +38,7 @@ impl System {
     /// # Panics
     /// When it does not start.
     pub fn start(name: &str, arguments: &[&str]) -> Self {
-        let state = root().join("target/e2e").join(name);
-        if state.exists() {
-            fs::remove_dir_all(&state).expect("the old state can be removed");
-        }
-        fs::create_dir_all(&state).expect("a state folder can be made");
+        let state = empty_folder(name);
         let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
         let port = free_ports();
         let keeper = launch(port, &state, &arguments);
@@ -147,6 +144,24 @@ pub fn root() -> PathBuf {
         .join("../..")
         .canonicalize()
         .unwrap_or_default()
+}
+
+/// An empty folder of that name, for one test alone: the tests run side by side.
+///
+/// # Panics
+/// When another test has one of that name, or it cannot be made.
+pub fn empty_folder(name: &str) -> PathBuf {
+    static TAKEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    // Only a whole name is ever put in, so a panic elsewhere has left nothing half done.
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_free = taken.insert(name.to_owned());
+    assert!(is_free, "another test has a folder named {name}");
+    let folder = root().join("target/e2e").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("the old folder can be removed");
+    }
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    folder
 }
 
 /// The xtask program beside the running one, as its sources are now: cargo builds it for `cargo
@@ -329,5 +344,15 @@ impl Drop for System {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[should_panic = "another test has a folder named twice"]
+    fn two_tests_never_share_a_folder() {
+        super::empty_folder("twice");
+        super::empty_folder("twice");
     }
 }

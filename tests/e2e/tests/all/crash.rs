@@ -1,7 +1,7 @@
 //! A module that has crashed is started anew: the crash costs the request that it happened in, and
 //! no other.
 
-use patrol_e2e::{client, root, shared};
+use patrol_e2e::{client, empty_folder, root, shared};
 use patrol_stand::{
     config::{Binding, Config, Worker},
     runtime::Runtime,
@@ -12,8 +12,7 @@ use std::fs;
 async fn a_crash_costs_one_request() {
     // Which builds the edge.
     let _ = shared();
-    let folder = root().join("target/e2e/crash");
-    fs::create_dir_all(&folder).unwrap();
+    let folder = empty_folder("crash-of-the-module");
     for file in ["index.js", "index_bg.wasm"] {
         fs::copy(root().join("build/edge").join(file), folder.join(file)).unwrap();
     }
@@ -32,7 +31,6 @@ async fn a_crash_costs_one_request() {
     let path = folder.join("config.capnp");
     fs::write(&path, config.finish()).unwrap();
     let log = folder.join("log");
-    let _ = fs::remove_file(&log);
     let process = Runtime::start(&path, &log, 1).await;
 
     let ask = |path: &str, crash: &'static str| {

@@ -75,7 +75,7 @@ async fn until_the_crash(
 
 #[tokio::test]
 async fn what_was_answered_before_a_crash_in_the_middle_of_work_is_kept() {
-    let mut system = System::start("crash", &[]);
+    let mut system = System::start("crash-of-the-runtime", &[]);
     let ada = User::sign_in(&system, "ada").await;
     let wish = json!({ "name": "x", "organizations": ["acme"], "scopes": ["pipelines:read"] });
     let creations: Vec<_> = (0..40)
