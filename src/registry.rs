@@ -84,6 +84,13 @@ pub enum Call {
     Lists,
 }
 
+impl Call {
+    /// Does it change what the lists say, or which there are?
+    pub const fn changes_lists(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Revoke { .. })
+    }
+}
+
 /// What an edge asks, and what it has to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseRequest {

@@ -1,7 +1,7 @@
 //! The management of tokens: `/api/v1/me`, `/api/v1/scopes`, `/api/v1/tokens`.
 
 use crate::{
-    caller,
+    caller, publish,
     respond::{self, Outcome, Refusal},
     settings::Settings,
 };
@@ -245,7 +245,12 @@ async fn end_all(
 
 async fn ask(env: &Env, settings: &Settings, owner: UserId, call: Call) -> Outcome<Reply> {
     let registry = registry::of_user(&owner, settings.installation.registries);
-    Ok(call_registry(env, registry, call).await?)
+    let changes = call.changes_lists();
+    let reply = call_registry(env, registry, call).await;
+    if changes {
+        publish::forget(registry);
+    }
+    Ok(reply?)
 }
 
 fn token_id(text: &str) -> Outcome<TokenId> {

@@ -82,7 +82,7 @@ impl DurableObject for Registry {
         let settings = Settings::get(&self.env)?;
         let arrived = clock();
         let starts = self.number.get().is_none();
-        let changes = matches!(message.call, Call::Create(_) | Call::Revoke { .. });
+        let changes = message.call.changes_lists();
         let (mut reply, wait) = self.handle(message, settings)?;
         if starts || changes {
             // No await since the writes: one transaction with them.
