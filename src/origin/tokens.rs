@@ -16,7 +16,7 @@ use patrol::{
     policy::POLICY,
     problem::{FieldError, Problem},
     registry::{self, Call, Create, Reply, Revoked},
-    rules::{self, NewToken},
+    rules::{self, Limit, NewToken},
     status_list::StatusListId,
     token::{
         Claims, MAX_LENGTH, StatusReference, Token,
@@ -121,7 +121,7 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
     let call = Call::Create(create.clone());
     let (record, status) = match ask(env, settings, create.owner.clone(), call).await? {
         Reply::Created { record, status } => (record, status),
-        Reply::LimitReached => return Err(limit_reached()),
+        Reply::LimitReached(limit) => return Err(limit_reached(limit)),
         _ => return Err(Refusal::unexpected("reply to create")),
     };
     let token = sign(status)?;
@@ -159,16 +159,28 @@ fn not_issued(error: IssueError) -> Refusal {
     }
 }
 
-fn limit_reached() -> Refusal {
-    Problem::new(
-        "token-limit-reached",
-        409,
-        "There are as many active tokens as there may be",
-        format!(
-            "Revoke one of your {} active tokens, or wait until one expires.",
-            rules::MAX_ACTIVE_TOKENS
+fn limit_reached(limit: Limit) -> Refusal {
+    match limit {
+        Limit::Active => Problem::new(
+            "token-limit-reached",
+            409,
+            "There are as many active tokens as there may be",
+            format!(
+                "Revoke one of your {} active tokens, or wait until one expires.",
+                rules::MAX_ACTIVE_TOKENS
+            ),
         ),
-    )
+        Limit::Unexpired => Problem::new(
+            "unexpired-limit-reached",
+            409,
+            "There are as many tokens that have not expired as there may be",
+            format!(
+                "Wait until one of your {} tokens expires, revoked ones included; use a token \
+                 again instead of making one each time.",
+                rules::MAX_UNEXPIRED_TOKENS
+            ),
+        ),
+    }
     .into()
 }
 
