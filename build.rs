@@ -5,6 +5,10 @@
 #[path = "src/policy/source.rs"]
 mod source;
 
+#[path = "src/surface.rs"]
+#[allow(dead_code, unreachable_pub)] // The library uses more of it.
+mod surface;
+
 use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -20,6 +24,7 @@ fn main() -> ExitCode {
 fn compile() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-env-changed=PATROL_POLICY");
     println!("cargo::rerun-if-changed=src/policy/source.rs");
+    println!("cargo::rerun-if-changed=src/surface.rs");
     let path = env::var("PATROL_POLICY").unwrap_or_else(|_| "policy.toml".to_owned());
     println!("cargo::rerun-if-changed={path}");
     let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;

@@ -40,6 +40,17 @@ pub struct FieldError {
     pub detail: String,
 }
 
+impl FieldError {
+    /// What a rule has against the member.
+    pub fn new(field: &'static str, rejection: &Rejection) -> Self {
+        Self {
+            field,
+            code: rejection.code(),
+            detail: rejection.to_string(),
+        }
+    }
+}
+
 impl Problem {
     /// A problem that is about the request as a whole.
     pub fn new(
@@ -59,37 +70,43 @@ impl Problem {
         }
     }
 
-    /// The problem of a creation that breaks rules. The first rejection gives its code.
+    /// The problem of a creation that breaks rules.
     pub fn from_rejections(rejections: &[Rejection]) -> Self {
-        let errors: Vec<_> = rejections
-            .iter()
-            .map(|rejection| FieldError {
-                field: rejection.field().name(),
-                code: rejection.code(),
-                detail: rejection.to_string(),
-            })
-            .collect();
-        let first = errors.first();
-        Self {
-            field: first.map(|error| error.field),
-            ..Self::new(
-                first.map_or("body-invalid", |error| error.code),
-                422,
-                "The token cannot be created like this",
-                first.map_or(String::new(), |error| error.detail.clone()),
-            )
-        }
-        .with_errors(errors)
+        let error = |rejection: &Rejection| FieldError::new(rejection.field().name(), rejection);
+        let errors = rejections.iter().map(error).collect();
+        Self::of_members("The token cannot be created like this", errors)
     }
 
-    fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
-        self.errors = errors;
-        self
+    /// The problem of wrong members. The first gives its code.
+    pub fn of_members(title: &'static str, errors: Vec<FieldError>) -> Self {
+        let first = errors.first();
+        let code = first.map_or("body-invalid", |error| error.code);
+        let detail = first.map_or(String::new(), |error| error.detail.clone());
+        Self {
+            field: first.map(|error| error.field),
+            errors,
+            ..Self::new(code, 422, title, detail)
+        }
     }
 
     /// The body.
     pub fn to_json(&self) -> String {
         // Strings and numbers only: this cannot fail.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_wrong_member_gives_a_problem_its_code_and_all_are_listed() {
+        let problem = Problem::from_rejections(&[Rejection::Expiry, Rejection::NameMissing]);
+        assert_eq!((problem.status, problem.code), (422, "expiry-invalid"));
+        assert_eq!(problem.field, Some("expires_in_days"));
+        let fields: Vec<_> = problem.errors.iter().map(|error| error.field).collect();
+        assert_eq!(fields, ["expires_in_days", "name"]);
+        assert_eq!(problem.detail, problem.errors[0].detail);
     }
 }

@@ -7,6 +7,7 @@
 use crate::{
     api::{TokenRecord, Which},
     identity::{OrganizationId, TokenId, UserId},
+    rules::Limit,
     status_list::Status,
     time::{Timestamp, numeric},
     token::StatusReference,
@@ -82,6 +83,13 @@ pub enum Call {
     },
     /// The numbers of all lists.
     Lists,
+}
+
+impl Call {
+    /// Does it change what the lists say, or which there are?
+    pub const fn changes_lists(&self) -> bool {
+        matches!(self, Self::Create(_) | Self::Revoke { .. })
+    }
 }
 
 /// What an edge asks, and what it has to tell.
@@ -181,8 +189,8 @@ pub enum Reply {
         /// For the token's claims.
         status: StatusReference,
     },
-    /// The owner has as many active tokens as there may be.
-    LimitReached,
+    /// The owner has as many tokens as there may be.
+    LimitReached(Limit),
     /// Newest first.
     List(Vec<TokenRecord>),
     /// One token.
@@ -252,7 +260,7 @@ mod tests {
         assert!(matches!(reply, Some(EdgeReply::Lease(same)) if same == lease));
         assert!(matches!(read(&Reply::NotFound), Some(EdgeReply::NotFound)));
         assert!(matches!(read(&Reply::Noted), Some(EdgeReply::Noted)));
-        assert!(read(&Reply::LimitReached).is_none());
+        assert!(read(&Reply::LimitReached(Limit::Active)).is_none());
     }
 
     /// Pinned: users would lose their tokens if this ever gave other numbers.

@@ -12,6 +12,7 @@ use crate::{
     scope::ScopeSet,
     time::{DAY, Timestamp},
 };
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The longest token name, in Unicode scalar values, after trimming.
@@ -22,6 +23,10 @@ pub const MAX_LIFETIME_DAYS: u64 = 365;
 
 /// The most tokens of one user that are neither expired nor revoked.
 pub const MAX_ACTIVE_TOKENS: usize = 50;
+
+/// The most tokens of one user that are not expired, revoked ones included: each keeps its place
+/// in a status list until then.
+pub const MAX_UNEXPIRED_TOKENS: usize = 1_000;
 
 /// The most organizations that one token can be for: the token has to fit into a header.
 pub const MAX_ORGANIZATIONS: usize = 16;
@@ -348,12 +353,32 @@ impl NewToken {
     }
 }
 
-/// May a user with that many active tokens have one more?
-pub const fn may_create(active: usize) -> bool {
-    has_room(active, MAX_ACTIVE_TOKENS)
+/// What keeps a user from having one more token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// [`MAX_ACTIVE_TOKENS`]
+    Active,
+    /// [`MAX_UNEXPIRED_TOKENS`]
+    Unexpired,
 }
 
-/// The same with a limit that the origin has told ([`crate::api::TokenList::limit`]).
+/// May a user with that many tokens have one more?
+///
+/// # Errors
+/// What has to become fewer first.
+pub const fn may_create(active: usize, unexpired: usize) -> Result<(), Limit> {
+    if !has_room(active, MAX_ACTIVE_TOKENS) {
+        Err(Limit::Active)
+    } else if !has_room(unexpired, MAX_UNEXPIRED_TOKENS) {
+        Err(Limit::Unexpired)
+    } else {
+        Ok(())
+    }
+}
+
+/// Is there room for one more active token, by a limit that the origin has told
+/// ([`crate::api::TokenList::limit`])?
 pub const fn has_room(active: usize, limit: usize) -> bool {
     active < limit
 }
@@ -505,9 +530,18 @@ mod tests {
     }
 
     #[test]
-    fn at_most_50_tokens_are_active() {
-        assert!(may_create(0) && may_create(49));
-        assert!(!may_create(50) && !may_create(51));
+    fn at_most_50_tokens_are_active_and_1000_not_expired() {
+        for (active, unexpired, expected) in [
+            (0, 0, Ok(())),
+            (49, 999, Ok(())),
+            (50, 50, Err(Limit::Active)),
+            (51, 1_000, Err(Limit::Active)),
+            (0, 1_000, Err(Limit::Unexpired)),
+            (49, 1_001, Err(Limit::Unexpired)),
+        ] {
+            let found = may_create(active, unexpired);
+            assert_eq!(found, expected, "{active} of {unexpired}");
+        }
         assert!(has_room(9, 10) && !has_room(10, 10) && !has_room(0, 0));
     }
 }

@@ -95,6 +95,27 @@ pub fn without_session(header: &str) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join("; "))
 }
 
+/// Reads `DEV_SIGN_IN`, which lets whoever asks be a development user. `host` is that of
+/// `PUBLIC_URL`: an installation that others can reach does not start with it.
+///
+/// # Errors
+/// What the setting must be.
+pub fn dev_sign_in(setting: Option<&str>, host: &str) -> Result<bool, &'static str> {
+    match setting {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") if is_loopback(host) => Ok(true),
+        Some("true" | "1") => Err(
+            "DEV_SIGN_IN is for development: PUBLIC_URL must be at 127.0.0.1, localhost or [::1]",
+        ),
+        Some(_) => Err("DEV_SIGN_IN must be `true` or `false`"),
+    }
+}
+
+/// Is the host, as a URL has it, the very machine that names it?
+pub fn is_loopback(host: &str) -> bool {
+    matches!(host, "127.0.0.1" | "localhost" | "[::1]")
+}
+
 /// Does a browser send this request for another site? Then the cookie on it says nothing about
 /// what the user wants. Programs other than browsers send neither header, and no cookie of
 /// somebody else's. `own` is the origin of this installation.
@@ -153,6 +174,31 @@ mod tests {
                 refused,
                 "{site:?} {origin:?}"
             );
+        }
+    }
+
+    #[test]
+    fn development_sign_in_is_on_in_so_many_words_and_on_this_machine_only() {
+        let here = "127.0.0.1";
+        for (setting, host, expected) in [
+            (None, "patrol.example", Ok(false)),
+            (Some("false"), "patrol.example", Ok(false)),
+            (Some("0"), here, Ok(false)),
+            (Some("true"), here, Ok(true)),
+            (Some("1"), "localhost", Ok(true)),
+            (Some("1"), "[::1]", Ok(true)),
+            (Some("1"), "patrol.example", Err("PUBLIC_URL")),
+            (Some("true"), "127.0.0.1.patrol.example", Err("PUBLIC_URL")),
+            (Some("yes"), here, Err("`true` or `false`")),
+            (Some("TRUE"), here, Err("`true` or `false`")),
+            (Some("no"), "patrol.example", Err("`true` or `false`")),
+        ] {
+            match (dev_sign_in(setting, host), expected) {
+                (Err(found), Err(part)) => {
+                    assert!(found.starts_with("DEV_SIGN_IN") && found.contains(part));
+                }
+                (found, _) => assert_eq!(found, expected, "{setting:?} {host}"),
+            }
         }
     }
 

@@ -17,6 +17,9 @@ pub enum Surface {
     Api,
 }
 
+/// The edge's own folder. What it has not yet is refused like any path without a rule.
+pub const EDGE_FOLDER: &str = "/.patrol/";
+
 /// Forward-auth.
 pub const AUTHORIZE: &str = "/.patrol/authorize";
 

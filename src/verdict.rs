@@ -165,6 +165,9 @@ pub fn authorize<'a>(
     })
 }
 
+/// A challenge without an error code, for requests without credentials (RFC 6750, section 3.1).
+pub const CHALLENGE: &str = "Bearer realm=\"patrol\"";
+
 /// Seconds after which a refused client should ask again when the status was unavailable: before,
 /// the edge itself does not ask again.
 const RETRY_AFTER_SECONDS: u64 = PAUSE.div_ceil(1_000);
@@ -275,10 +278,10 @@ impl Denial {
     }
 
     /// The value of `WWW-Authenticate` (RFC 6750, section 3), where the refusal is about
-    /// credentials. Without credentials it carries no error code (section 3.1).
+    /// credentials.
     pub fn challenge(&self, policy: &Policy) -> Option<String> {
         let error = match self {
-            Self::TokenMissing => return Some("Bearer realm=\"patrol\"".to_owned()),
+            Self::TokenMissing => return Some(CHALLENGE.to_owned()),
             Self::ScopeInsufficient(requirement) => {
                 let first = requirement
                     .alternatives
@@ -287,7 +290,7 @@ impl Denial {
                     .unwrap_or_default();
                 let scope = policy.scope_names(first).join(" ");
                 return Some(format!(
-                    "Bearer realm=\"patrol\", error=\"insufficient_scope\", error_description=\"{}\", scope=\"{scope}\"",
+                    "{CHALLENGE}, error=\"insufficient_scope\", error_description=\"{}\", scope=\"{scope}\"",
                     self.title()
                 ));
             }
@@ -295,9 +298,18 @@ impl Denial {
             _ => return None,
         };
         Some(format!(
-            "Bearer realm=\"patrol\", error=\"{error}\", error_description=\"{}\"",
+            "{CHALLENGE}, error=\"{error}\", error_description=\"{}\"",
             self.title()
         ))
+    }
+
+    /// The headers that the refusal adds to those of every problem.
+    pub fn headers(&self, policy: &Policy) -> impl Iterator<Item = (&'static str, String)> {
+        let challenge = self.challenge(policy);
+        let retry_after = self.retry_after().map(|seconds| seconds.to_string());
+        let challenge = challenge.map(|value| ("WWW-Authenticate", value));
+        let retry_after = retry_after.map(|value| ("Retry-After", value));
+        challenge.into_iter().chain(retry_after)
     }
 
     /// Seconds for `Retry-After`.

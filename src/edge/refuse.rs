@@ -77,11 +77,8 @@ struct Parts {
 impl Parts {
     fn of(denial: &Denial) -> Result<Self> {
         let headers = headers()?;
-        if let Some(challenge) = denial.challenge(&POLICY) {
-            headers.set("WWW-Authenticate", &challenge)?;
-        }
-        if let Some(seconds) = denial.retry_after() {
-            headers.set("Retry-After", &seconds.to_string())?;
+        for (name, value) in denial.headers(&POLICY) {
+            headers.set(name, &value)?;
         }
         let body = denial.problem(&POLICY).to_json();
         Ok(Self {

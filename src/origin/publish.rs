@@ -1,7 +1,9 @@
 //! What anyone may read: the public keys and the signed status lists.
 //!
-//! A list is signed at most every half minute however often it is asked for, and the list of
-//! all lists is put together once a minute: strangers cost us little.
+//! Strangers cost a registry little, however often they ask and for whatever list: an isolate
+//! asks each registry for the numbers of its lists, and for each of these lists, about once in
+//! [`KEPT`] seconds, and for the list of all lists once a minute. What it changes itself it shows
+//! at once. Left out: requests that come while the first of them is being answered ask as well.
 
 use crate::{
     respond::{self, Outcome, Refusal},
@@ -16,15 +18,23 @@ use patrol::{
     time::Timestamp,
 };
 use patrol_platform::{call_registry, now};
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeMap, thread::LocalKey};
 use wasm_bindgen::JsValue;
 use worker::{Env, Error, Request, Response};
 
-/// How long third parties may use a signed list, and when they should ask again. The edge has
-/// rules of its own.
+/// How long a public answer may be kept by whoever gets it, in seconds. A revocation is known to
+/// everyone within that time.
+const MAX_AGE: u64 = 60;
+
+/// How long an isolate answers from memory, in seconds.
+const KEPT: u64 = 10;
+
+/// How long third parties may use a signed list, and when they should ask again: sooner than
+/// [`MAX_AGE`], as the list may have been kept here, and who reads it does not see its `Age`. The
+/// edge has rules of its own.
 pub(crate) const VALIDITY: Validity = Validity {
     lifetime: 15 * 60,
-    ttl: 60,
+    ttl: MAX_AGE - KEPT,
 };
 
 /// The media type of a signed list (Token Status List, section 5.1).
@@ -33,7 +43,7 @@ const STATUS_LIST_JWT: &str = "application/statuslist+jwt";
 /// `GET /.well-known/jwks.json`
 pub(crate) fn jwks(settings: &Settings) -> Outcome {
     let jwks = settings.signing_keys.public().to_jwks();
-    respond::public("application/jwk-set+json", VALIDITY.ttl, jwks)
+    respond::public("application/jwk-set+json", MAX_AGE, jwks)
 }
 
 /// `GET /status/{registry}/{list}` (Token Status List, section 8).
@@ -50,16 +60,11 @@ pub(crate) async fn list(request: &Request, path: &str, env: &Env, settings: &Se
         )
         .into());
     }
-    let reply = call_registry(env, id.registry, Call::SignedList { list: id.list }).await?;
-    let (jwt, tag) = match reply {
-        Reply::SignedList { jwt, tag } => (jwt, tag),
-        Reply::NotFound => return Err(Refusal::not_found()),
-        _ => return Err(Refusal::unexpected("reply to signed list")),
-    };
+    let (asked_at, Signed { jwt, tag }) = signed(env, id).await?;
     // Weak, as it is the same with and without compression.
     let tag = format!("W/\"{tag}\"");
     let known = request.headers().get("If-None-Match")?.unwrap_or_default();
-    let response = respond::public(STATUS_LIST_JWT, VALIDITY.ttl, jwt)?;
+    let response = respond::public(STATUS_LIST_JWT, MAX_AGE, jwt)?;
     let response = if known.split(',').any(|known| known.trim() == tag) {
         Response::builder()
             .with_status(304)
@@ -72,6 +77,8 @@ pub(crate) async fn list(request: &Request, path: &str, env: &Env, settings: &Se
         }
         response
     };
+    let age = now().since(asked_at);
+    response.headers().set("Age", &age.to_string())?;
     response.headers().set("ETag", &tag)?;
     response.headers().set("Vary", "Accept-Encoding")?;
     Ok(response)
@@ -104,37 +111,91 @@ fn accepts_gzip(accepted: &str) -> bool {
     })
 }
 
+/// A signed list, and another tag for every other one.
+#[derive(Clone)]
+struct Signed {
+    jwt: String,
+    tag: String,
+}
+
+/// Answers of registries, and when they were asked for.
+type Memory<K, V> = RefCell<BTreeMap<K, (Timestamp, V)>>;
+
+/// The most answers of a kind that are kept. A signed list has up to 64 KiB.
+const MAX_KEPT: usize = 256;
+
 thread_local! {
-    /// The list of all lists, and when it was put together.
-    static ALL_LISTS: RefCell<Option<(Timestamp, String)>> = const { RefCell::new(None) };
+    /// The numbers of a registry's lists: it is not asked for others.
+    static NUMBERS: Memory<u16, Vec<u32>> = RefCell::default();
+    static SIGNED: Memory<StatusListId, Signed> = RefCell::default();
+    /// The list of all lists.
+    static ALL_LISTS: Memory<(), String> = RefCell::default();
+}
+
+/// An answer that is not older than `seconds`, and when it was asked for.
+async fn remembered<K: Ord, V: Clone>(
+    memory: &'static LocalKey<Memory<K, V>>,
+    key: K,
+    seconds: u64,
+    ask: impl Future<Output = Outcome<V>>,
+) -> Outcome<(Timestamp, V)> {
+    let asked_at = now();
+    // An answer of the future is from before the clock was set back.
+    let fresh = |(at, _): &&(Timestamp, V)| *at <= asked_at && asked_at.since(*at) < seconds;
+    if let Some(kept) = memory.with_borrow(|kept| kept.get(&key).filter(fresh).cloned()) {
+        return Ok(kept);
+    }
+    let answer = (asked_at, ask.await?);
+    memory.with_borrow_mut(|kept| {
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(key, answer.clone());
+    });
+    Ok(answer)
+}
+
+/// Forgets what a registry said, as it was just told to change something.
+pub(crate) fn forget(registry: u16) {
+    NUMBERS.with_borrow_mut(|kept| kept.remove(&registry));
+    SIGNED.with_borrow_mut(|kept| kept.retain(|id, _| id.registry != registry));
+}
+
+async fn signed(env: &Env, id: StatusListId) -> Outcome<(Timestamp, Signed)> {
+    let StatusListId { registry, list } = id;
+    let (_, numbers) = remembered(&NUMBERS, registry, KEPT, numbers(env, registry)).await?;
+    if !numbers.contains(&list) {
+        return Err(Refusal::not_found());
+    }
+    let ask = async {
+        match call_registry(env, registry, Call::SignedList { list }).await? {
+            Reply::SignedList { jwt, tag } => Ok(Signed { jwt, tag }),
+            Reply::NotFound => Err(Refusal::not_found()),
+            _ => Err(Refusal::unexpected("reply to signed list")),
+        }
+    };
+    remembered(&SIGNED, id, KEPT, ask).await
+}
+
+async fn numbers(env: &Env, registry: u16) -> Outcome<Vec<u32>> {
+    match call_registry(env, registry, Call::Lists).await? {
+        Reply::Lists(numbers) => Ok(numbers),
+        _ => Err(Refusal::unexpected("reply to lists")),
+    }
 }
 
 /// `GET /status/aggregation` (Token Status List, section 9.3).
 pub(crate) async fn all_lists(env: &Env, settings: &Settings) -> Outcome {
-    let kept = ALL_LISTS.with_borrow(|kept| {
-        let (at, json) = kept.as_ref()?;
-        (now().since(*at) < VALIDITY.ttl).then(|| json.clone())
-    });
-    let json = if let Some(json) = kept {
-        json
-    } else {
-        let at = now();
-        let json = aggregate(env, settings).await?;
-        ALL_LISTS.set(Some((at, json.clone())));
-        json
-    };
-    respond::public("application/json", VALIDITY.ttl, json)
+    let (_, json) = remembered(&ALL_LISTS, (), MAX_AGE, aggregate(env, settings)).await?;
+    respond::public("application/json", MAX_AGE, json)
 }
 
 async fn aggregate(env: &Env, settings: &Settings) -> Outcome<String> {
     let registries = 0..settings.installation.registries;
-    let ask =
-        registries.map(
-            async |registry| match call_registry(env, registry, Call::Lists).await? {
-                Reply::Lists(lists) => Ok((registry, lists)),
-                _ => Err(Refusal::unexpected("reply to lists")),
-            },
-        );
+    let ask = registries.map(async |registry| {
+        let numbers = numbers(env, registry).await;
+        numbers.map(|numbers| (registry, numbers))
+    });
     let issuer = &settings.installation.public_url;
     let uris = try_join_all(ask)
         .await?

@@ -3,7 +3,7 @@
 use patrol::{
     policy::POLICY,
     problem::{MEDIA_TYPE, Problem},
-    verdict::Denial,
+    verdict::{CHALLENGE, Denial},
 };
 use serde::Serialize;
 use worker::{Error, Response, Result};
@@ -95,10 +95,15 @@ fn with_type(status: u16, media_type: &str, cache_control: &str, body: String) -
 }
 
 pub(crate) fn problem(problem: &Problem) -> Result<Response> {
-    match with_type(problem.status, MEDIA_TYPE, "no-store", problem.to_json()) {
-        Ok(response) => Ok(response),
-        Err(_) => Response::error("", problem.status),
+    let Ok(response) = with_type(problem.status, MEDIA_TYPE, "no-store", problem.to_json()) else {
+        return Response::error("", problem.status);
+    };
+    // Every 401 has a challenge (RFC 9110, section 15.5.2). There is none for a session, so it is
+    // that of tokens.
+    if problem.status == 401 {
+        response.headers().set("WWW-Authenticate", CHALLENGE)?;
     }
+    Ok(response)
 }
 
 pub(crate) fn method_not_allowed(allow: &str) -> Result<Response> {
@@ -114,8 +119,8 @@ pub(crate) fn method_not_allowed(allow: &str) -> Result<Response> {
 
 pub(crate) fn denial(denial: &Denial) -> Result<Response> {
     let response = problem(&denial.problem(&POLICY))?;
-    if let Some(challenge) = denial.challenge(&POLICY) {
-        response.headers().set("WWW-Authenticate", &challenge)?;
+    for (name, value) in denial.headers(&POLICY) {
+        response.headers().set(name, &value)?;
     }
     Ok(response)
 }

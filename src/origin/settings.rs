@@ -1,9 +1,9 @@
 //! The origin's settings and keys, read once per isolate.
 
-use patrol::{keys::SigningKeys, lease, policy::POLICY, token::Verifier};
+use patrol::{keys::SigningKeys, lease, policy::POLICY, session, token::Verifier};
 use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::sync::OnceLock;
-use worker::{Env, Error, Result};
+use worker::{Env, Error, Result, Url};
 
 /// All that the origin is configured with.
 #[derive(Debug)]
@@ -17,7 +17,8 @@ pub(crate) struct Settings {
     /// `LEASE_MILLISECONDS`: how long an edge judges without asking, and the longest that a
     /// revocation waits.
     pub(crate) lease_length: u64,
-    /// `DEV_SIGN_IN`: anyone on this machine may be a development user.
+    /// `DEV_SIGN_IN`: anyone on this machine may be a development user. It is on only if
+    /// `PUBLIC_URL` is at a loopback address; each sign-in is checked for one, too.
     pub(crate) dev_sign_in: bool,
     /// Checks tokens that come here themselves.
     pub(crate) verifier: Verifier,
@@ -44,12 +45,19 @@ impl Settings {
             session_keys: keys(env, "SESSION_KEYS")?,
             lease_length: number_setting(env, "LEASE_MILLISECONDS", lease::LENGTHS)?
                 .unwrap_or(lease::DEFAULT_LENGTH),
-            dev_sign_in: optional_setting(env, "DEV_SIGN_IN").is_some(),
+            dev_sign_in: dev_sign_in(env, &installation)?,
             installation,
             signing_keys,
             verifier,
         })
     }
+}
+
+fn dev_sign_in(env: &Env, installation: &Installation) -> Result<bool> {
+    let url = Url::parse(&installation.public_url)?;
+    let setting = optional_setting(env, "DEV_SIGN_IN");
+    session::dev_sign_in(setting.as_deref(), url.host_str().unwrap_or_default())
+        .map_err(|error| Error::RustError(error.to_owned()))
 }
 
 /// The error says what is wrong with the key set, never what is in it.

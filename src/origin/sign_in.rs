@@ -14,12 +14,12 @@ use patrol::{
 use patrol_platform::now;
 use worker::{Request, Response};
 
-/// `POST /auth/dev`: signs in whoever asks. It exists only where it is switched on, and only
-/// for someone on this very machine.
+/// `POST /auth/dev`: signs in whoever asks. It exists only where it is switched on, which needs a
+/// `PUBLIC_URL` at a loopback address, and only for a request whose own host is one: a name of
+/// somebody else's may lead here (DNS rebinding).
 pub(crate) async fn dev(request: Request, settings: &Settings) -> Outcome {
     let host = request.url()?.host_str().unwrap_or_default().to_owned();
-    let loopback = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
-    if !settings.dev_sign_in || !loopback {
+    if !settings.dev_sign_in || !session::is_loopback(&host) {
         return Err(Refusal::not_found());
     }
     caller::refuse_cross_site(&request, settings)?;

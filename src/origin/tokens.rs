@@ -1,7 +1,7 @@
 //! The management of tokens: `/api/v1/me`, `/api/v1/scopes`, `/api/v1/tokens`.
 
 use crate::{
-    caller,
+    caller, publish,
     respond::{self, Outcome, Refusal},
     settings::Settings,
 };
@@ -14,10 +14,14 @@ use patrol::{
     bearer,
     identity::{OrganizationId, TokenId, UserId},
     policy::POLICY,
-    problem::Problem,
+    problem::{FieldError, Problem},
     registry::{self, Call, Create, Reply, Revoked},
-    rules::{self, NewToken, Rejection},
-    token::{Claims, Token, claims},
+    rules::{self, Limit, NewToken},
+    status_list::StatusListId,
+    token::{
+        Claims, MAX_LENGTH, StatusReference, Token,
+        claims::{self, IssueError},
+    },
     verdict::{self, Denial},
 };
 use patrol_platform::{call_registry, now};
@@ -38,7 +42,10 @@ pub(crate) fn scopes(request: &Request, settings: &Settings) -> Outcome {
         .filter(|(key, _)| key == "organization")
         .map(|(_, value)| value.into_owned())
         .collect();
-    let organizations = rules::organizations(&chosen, &account).map_err(rejected)?;
+    let organizations = rules::organizations(&chosen, &account).map_err(|rejection| {
+        let error = FieldError::new("organization", &rejection);
+        Problem::of_members("There are no scopes for this choice", vec![error])
+    })?;
     let held = account
         .scopes_in_all(organizations.iter().map(OrganizationId::as_str), &POLICY)
         .unwrap_or_default();
@@ -88,38 +95,36 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
         created_at,
         expires_at: token.lifetime.expiry(created_at),
     };
-    let (record, status) = match ask(
-        env,
-        settings,
-        create.owner.clone(),
-        Call::Create(create.clone()),
-    )
-    .await?
-    {
+    let issuer = &settings.installation.public_url;
+    let sign = |status: StatusReference| {
+        let claims = Claims {
+            iss: issuer.clone(),
+            aud: issuer.clone(),
+            sub: create.owner.clone(),
+            org: create.organizations.clone(),
+            jti: create.id.clone(),
+            iat: create.created_at,
+            nbf: create.created_at,
+            exp: create.expires_at,
+            scope: create.scopes.as_ref().map(|names| names.join(" ")),
+            status: claims::Status {
+                status_list: claims::StatusListReference {
+                    idx: status.idx,
+                    uri: status.list.uri(issuer),
+                },
+            },
+        };
+        claims::issue(&claims, settings.signing_keys.first()).map_err(not_issued)
+    };
+    // The registry commits, so it is asked only for a token that fits, wherever its place will be.
+    sign(FARTHEST)?;
+    let call = Call::Create(create.clone());
+    let (record, status) = match ask(env, settings, create.owner.clone(), call).await? {
         Reply::Created { record, status } => (record, status),
-        Reply::LimitReached => return Err(limit_reached()),
+        Reply::LimitReached(limit) => return Err(limit_reached(limit)),
         _ => return Err(Refusal::unexpected("reply to create")),
     };
-    let issuer = &settings.installation.public_url;
-    let claims = Claims {
-        iss: issuer.clone(),
-        aud: issuer.clone(),
-        sub: create.owner,
-        org: create.organizations,
-        jti: create.id,
-        iat: create.created_at,
-        nbf: create.created_at,
-        exp: create.expires_at,
-        scope: create.scopes.map(|names| names.join(" ")),
-        status: claims::Status {
-            status_list: claims::StatusListReference {
-                idx: status.idx,
-                uri: status.list.uri(issuer),
-            },
-        },
-    };
-    let token = claims::issue(&claims, settings.signing_keys.first())
-        .map_err(|error| Refusal::unexpected(&format!("{error:?}")))?;
+    let token = sign(status)?;
     let location = format!("/api/v1/tokens/{}", record.id);
     let created = CreatedToken {
         record,
@@ -130,16 +135,52 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
     Ok(response)
 }
 
-fn limit_reached() -> Refusal {
-    Problem::new(
-        "token-limit-reached",
-        409,
-        "There are as many active tokens as there may be",
-        format!(
-            "Revoke one of your {} active tokens, or wait until one expires.",
-            rules::MAX_ACTIVE_TOKENS
+/// The place whose name is the longest.
+const FARTHEST: StatusReference = StatusReference {
+    list: StatusListId {
+        registry: u16::MAX,
+        list: u32::MAX,
+    },
+    idx: u32::MAX,
+};
+
+fn not_issued(error: IssueError) -> Refusal {
+    match error {
+        IssueError::TooLong => Problem::new(
+            "token-too-long",
+            422,
+            "The token would be too long",
+            format!(
+                "Choose fewer organizations or scopes: a token has at most {MAX_LENGTH} bytes."
+            ),
+        )
+        .into(),
+        IssueError::Claims => Refusal::unexpected("claims"),
+    }
+}
+
+fn limit_reached(limit: Limit) -> Refusal {
+    match limit {
+        Limit::Active => Problem::new(
+            "token-limit-reached",
+            409,
+            "There are as many active tokens as there may be",
+            format!(
+                "Revoke one of your {} active tokens, or wait until one expires.",
+                rules::MAX_ACTIVE_TOKENS
+            ),
         ),
-    )
+        Limit::Unexpired => Problem::new(
+            "unexpired-limit-reached",
+            409,
+            "There are as many tokens that have not expired as there may be",
+            format!(
+                "Wait until one of your {} tokens expires, revoked ones included; use a token \
+                 again instead of making one each time.",
+                rules::MAX_UNEXPIRED_TOKENS
+            ),
+        ),
+    }
     .into()
 }
 
@@ -173,33 +214,30 @@ pub(crate) async fn revoke_many(request: Request, env: &Env, settings: &Settings
 
 /// `GET /api/v1/tokens/current`: a token asks about itself.
 pub(crate) async fn current(request: &Request, env: &Env, settings: &Settings) -> Outcome {
-    let (_, record) = presented(request, env, settings).await?;
-    respond::json(200, &record)
+    let token = presented(request, settings)?;
+    let record = record(token.owner, token.id, env, settings).await?;
+    match record.status {
+        TokenStatus::Active => respond::json(200, &record),
+        TokenStatus::Expired => Err(Denial::TokenExpired.into()),
+        TokenStatus::Revoked => Err(Denial::TokenRevoked.into()),
+    }
 }
 
 /// `DELETE /api/v1/tokens/current`: a token ends itself, so that a program that finds a leaked
-/// one can stop it.
+/// one can stop it. A token that was ended before may do it again: the call may have been cut off
+/// while it waited, and the second one waits as well.
 pub(crate) async fn revoke_current(request: &Request, env: &Env, settings: &Settings) -> Outcome {
-    let (token, _) = presented(request, env, settings).await?;
+    let token = presented(request, settings)?;
     end(token.owner, token.id, env, settings).await
 }
 
-/// The token that a request carries, valid right now by the registry's own record.
-async fn presented(
-    request: &Request,
-    env: &Env,
-    settings: &Settings,
-) -> Outcome<(Token, TokenRecord)> {
+/// The token that a request carries: ours, and within its times. It may be revoked.
+fn presented(request: &Request, settings: &Settings) -> Outcome<Token> {
     let header = request.headers().get("Authorization")?;
     let text = bearer::parse(header.as_deref()).map_err(Denial::from)?;
     let token = settings.verifier.verify(text).map_err(Denial::from)?;
     verdict::check_times(&token, now())?;
-    let record = record(token.owner.clone(), token.id.clone(), env, settings).await?;
-    match record.status {
-        TokenStatus::Active => Ok((token, record)),
-        TokenStatus::Expired => Err(Denial::TokenExpired.into()),
-        TokenStatus::Revoked => Err(Denial::TokenRevoked.into()),
-    }
+    Ok(token)
 }
 
 async fn record(
@@ -245,13 +283,14 @@ async fn end_all(
 
 async fn ask(env: &Env, settings: &Settings, owner: UserId, call: Call) -> Outcome<Reply> {
     let registry = registry::of_user(&owner, settings.installation.registries);
-    Ok(call_registry(env, registry, call).await?)
+    let changes = call.changes_lists();
+    let reply = call_registry(env, registry, call).await;
+    if changes {
+        publish::forget(registry);
+    }
+    Ok(reply?)
 }
 
 fn token_id(text: &str) -> Outcome<TokenId> {
     text.parse().map_err(|_| Refusal::not_found())
-}
-
-fn rejected(rejection: Rejection) -> Refusal {
-    Problem::from_rejections(&[rejection]).into()
 }

@@ -6,6 +6,8 @@
 //! matches nothing, because the upstream might read it as another path than we did.
 
 use crate::scope::{Requirement, ScopeSet};
+#[cfg(test)]
+use crate::surface;
 
 #[cfg(test)]
 #[allow(dead_code)] // The tables are written by the build script; the tests want the errors.

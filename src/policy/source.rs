@@ -5,12 +5,16 @@
 //! [`Error`] with the line it stands on; a policy that contradicts itself never
 //! becomes a Worker. It knows nothing of matching a request: that is `policy`.
 
+use super::surface::{self, Surface};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt};
 use toml::Spanned;
 
 /// The most scopes that a policy may have: one bit each in a `ScopeSet`.
 pub(crate) const MAX_SCOPES: usize = 128;
+
+/// The colors of groups: the page has a style for each.
+pub(crate) const COLORS: [&str; 6] = ["blue", "violet", "amber", "green", "pink", "slate"];
 
 /// A checked policy, with every name resolved to an index.
 #[derive(Debug)]
@@ -199,8 +203,13 @@ fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scop
         if groups.iter().any(|other| other.name == *name) {
             return Err(text.at(&group.name, format!("group {name:?} stands twice")));
         }
-        if !is_word(group.color.as_ref()) {
-            return Err(text.at(&group.color, "a color is one lower-case word"));
+        let color = group.color.as_ref();
+        if !COLORS.contains(&color.as_str()) {
+            let colors = COLORS.join(", ");
+            return Err(text.at(
+                &group.color,
+                format!("color {color:?} is not one of {colors}"),
+            ));
         }
         let first = scopes.len();
         for scope in &group.scopes {
@@ -219,7 +228,7 @@ fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scop
         }
         groups.push(Group {
             name: name.clone(),
-            color: group.color.as_ref().clone(),
+            color: color.clone(),
             scopes: (first, scopes.len()),
         });
     }
@@ -281,6 +290,11 @@ fn read_routes(
         let alternatives = read_alternatives(alternatives, scopes).map_err(wrong)?;
         let (method, path) = key.as_ref().split_once(' ').unwrap_or((key.as_ref(), ""));
         let leaf = place(&mut nodes, path).map_err(wrong)?;
+        if path.starts_with(surface::EDGE_FOLDER) || surface::of(path) != Surface::Api {
+            return Err(wrong(format!(
+                "{path:?} is a path of Patrol's own and never reaches the API; take another path"
+            )));
+        }
         if !METHODS.contains(&method) {
             let methods = METHODS.join(", ");
             return Err(wrong(format!("method {method:?} is not one of {methods}")));

@@ -209,19 +209,24 @@ fn a_wrong_policy_is_refused_with_its_line() {
             "no role \"q\" stands above",
         ),
         (
-            "[[group]]\nname = \"G\"\ncolor = \"red\"\nscopes = []\n",
+            "[[group]]\nname = \"G\"\ncolor = \"pink\"\nscopes = []\n",
             8,
             "stands twice",
         ),
         (
-            "[[group]]\nname = \"H\"\ncolor = \"red\"\nscopes = []\n",
+            "[[group]]\nname = \"H\"\ncolor = \"pink\"\nscopes = []\n",
             8,
             "has no scopes",
         ),
         (
-            "[[group]]\nname = \"H\"\ncolor = \"red\"\nscopes = [{ name = \"ab\", label = \"\", description = \"\" }]\n",
+            "[[group]]\nname = \"H\"\ncolor = \"pink\"\nscopes = [{ name = \"ab\", label = \"\", description = \"\" }]\n",
             10,
             "resource:action",
+        ),
+        (
+            "[[group]]\nname = \"H\"\ncolor = \"red\"\nscopes = []\n",
+            9,
+            "color \"red\" is not one of blue, violet, amber, green, pink, slate",
         ),
         ("[rules]\n", 7, "unknown field `rules`"),
     ] {
@@ -230,4 +235,45 @@ fn a_wrong_policy_is_refused_with_its_line() {
         assert!(error.message.contains(message), "{addition}{error}");
     }
     assert!(source::read(START).is_ok());
+}
+
+#[test]
+fn a_route_that_would_never_be_reached_is_refused() {
+    let read = |path: &str| source::read(&format!("{START}[routes]\n\"GET {path}\" = [\"a:b\"]\n"));
+    for path in [
+        "/api/v1/me",
+        "/api/v1/tokens",
+        "/api/v1/tokens/{id}",
+        "/assets/{*file}",
+        "/auth/dev",
+        "/profile/x",
+        "/status/{registry}/{list}",
+        "/.well-known/openid-configuration",
+        "/.patrol/health",
+        "/.patrol/{*rest}",
+    ] {
+        let error = read(path).unwrap_err();
+        assert_eq!(error.line, 8, "{path}: {error}");
+        assert!(error.message.contains("take another path"), "{error}");
+    }
+    for path in [
+        "/api/v1/tokensx",
+        "/api/v1/{x}",
+        "/{*all}",
+        "/assets",
+        "/api/v1/me/x",
+    ] {
+        assert!(read(path).is_ok(), "{path}");
+    }
+}
+
+#[test]
+fn every_color_of_a_group_has_a_style() {
+    let sheet = include_str!("../../www/style/tokens.css");
+    for color in source::COLORS {
+        assert!(
+            sheet.contains(&format!("\n[data-color=\"{color}\"] {{")),
+            "{color}"
+        );
+    }
 }

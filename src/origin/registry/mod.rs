@@ -82,7 +82,7 @@ impl DurableObject for Registry {
         let settings = Settings::get(&self.env)?;
         let arrived = clock();
         let starts = self.number.get().is_none();
-        let changes = matches!(message.call, Call::Create(_) | Call::Revoke { .. });
+        let changes = message.call.changes_lists();
         let (mut reply, wait) = self.handle(message, settings)?;
         if starts || changes {
             // No await since the writes: one transaction with them.
@@ -159,67 +159,57 @@ impl Registry {
 
     /// One call, from start to end without an await. Gives until when its answer has to wait.
     fn handle(&self, message: Message, settings: &Settings) -> Result<(Reply, Instant)> {
-        let mut wait = Instant::default();
-        let reply = self.carry_out(message, settings, &mut wait)?;
-        Ok((reply, wait))
-    }
-
-    fn carry_out(
-        &self,
-        message: Message,
-        settings: &Settings,
-        wait: &mut Instant,
-    ) -> Result<Reply> {
         let store = self.store()?;
         let registry = message.registry;
         if self.number.get() != Some(registry) {
             store.remember_number(registry)?;
             self.number.set(Some(registry));
         }
-        match message.call {
-            Call::Create(create) => store.create(registry, &create),
-            Call::List { owner } => store.list(&owner, now()).map(Reply::List),
+        let reply = match message.call {
+            Call::Create(create) => store.create(registry, &create)?,
+            Call::List { owner } => Reply::List(store.list(&owner, now())?),
             Call::Read { owner, id } => {
                 let found = store.read(&owner, &id, now())?;
-                Ok(found.map_or(Reply::NotFound, Reply::Record))
+                found.map_or(Reply::NotFound, Reply::Record)
             }
             Call::Revoke { owner, which } => {
-                let (revoked, until) = self.with_grantor(store, |grantor| {
+                let (revoked, wait) = self.with_grantor(store, |grantor| {
                     store.revoke(&owner, which, clock(), grantor)
                 })?;
-                *wait = until;
-                Ok(Reply::Revoked(revoked))
+                return Ok((Reply::Revoked(revoked), wait));
             }
-            Call::Lease(request) => self.lease(store, &request, settings),
+            Call::Lease(request) => self.lease(store, &request, settings)?,
             Call::Used { list, usage } => {
                 store.note(list, &usage, now())?;
-                Ok(Reply::Noted)
+                Reply::Noted
             }
             Call::SignedList { list } => {
-                let id = StatusListId { registry, list };
-                let fresh = publish::VALIDITY.ttl / 2;
-                let kept = self.signed.borrow().get(&list).cloned();
-                let version = store.version(list)?;
-                let kept = kept
-                    .filter(|kept| Some(kept.version) == version && now().since(kept.at) < fresh);
-                let signed = match kept {
-                    Some(kept) => kept,
-                    None => match sign(store, id, settings)? {
-                        Some(signed) => signed,
-                        None => return Ok(Reply::NotFound),
-                    },
-                };
-                self.signed.borrow_mut().insert(list, signed.clone());
-                Ok(Reply::SignedList {
-                    tag: format!("{}-{}", signed.version, signed.at.seconds()),
-                    jwt: signed.jwt,
-                })
+                self.signed_list(store, StatusListId { registry, list }, settings)?
             }
-            Call::Lists => {
-                let lists = store.lists()?;
-                Ok(Reply::Lists(lists.iter().map(|list| list.list).collect()))
-            }
-        }
+            Call::Lists => Reply::Lists(store.lists()?.iter().map(|list| list.list).collect()),
+        };
+        Ok((reply, Instant::default()))
+    }
+
+    /// A list, signed anew if it has changed or was signed some time ago.
+    fn signed_list(&self, store: &Store, id: StatusListId, settings: &Settings) -> Result<Reply> {
+        let fresh = publish::VALIDITY.ttl / 2;
+        let version = store.version(id.list)?;
+        let kept = self.signed.borrow().get(&id.list).cloned();
+        let kept =
+            kept.filter(|kept| Some(kept.version) == version && now().since(kept.at) < fresh);
+        let signed = match kept {
+            Some(kept) => kept,
+            None => match sign(store, id, settings)? {
+                Some(signed) => signed,
+                None => return Ok(Reply::NotFound),
+            },
+        };
+        self.signed.borrow_mut().insert(id.list, signed.clone());
+        Ok(Reply::SignedList {
+            tag: format!("{}-{}", signed.version, signed.at.seconds()),
+            jwt: signed.jwt,
+        })
     }
 
     fn lease(&self, store: &Store, request: &LeaseRequest, settings: &Settings) -> Result<Reply> {

@@ -80,23 +80,38 @@ struct Place {
     idx: u32,
 }
 
+/// How many tokens a user has.
 #[derive(Deserialize)]
-struct Id {
-    id: TokenId,
+struct Counts {
+    active: usize,
+    unexpired: usize,
 }
 
 /// What a revocation has to know of a token.
 #[derive(Deserialize)]
 struct Mark {
+    id: TokenId,
     list: u32,
+    /// None: it has not been ended yet.
     effective_ms: Option<u64>,
 }
 
-impl Mark {
-    /// Until when to wait for a token that had ended before.
-    fn clear(&self, grantor: &Grantor) -> Instant {
-        let recorded = Instant::from_millis(self.effective_ms.unwrap_or_default());
-        grantor.clear_since(self.list, recorded)
+/// When a token that was ended is refused everywhere.
+#[derive(Clone, Copy, Default)]
+struct Effect {
+    /// Since when, as its owner is told: in milliseconds since 1970, and the same each time.
+    since_ms: u64,
+    /// Until when the call has to wait.
+    clear: Instant,
+}
+
+impl Effect {
+    /// When both are.
+    fn and(self, other: Self) -> Self {
+        Self {
+            since_ms: self.since_ms.max(other.since_ms),
+            clear: self.clear.max(other.clear),
+        }
     }
 }
 
@@ -158,18 +173,16 @@ impl Store {
         Ok(found.and_then(|row| row.number.try_into().ok()))
     }
 
-    /// Makes a token, unless its owner has as many active ones as there may be.
+    /// Makes a token, unless its owner has as many as there may be.
     pub(super) fn create(&self, registry: u16, create: &Create) -> Result<Reply> {
         let owner = Value::from(create.owner.as_str());
-        let active: Option<Number> = self.first(
-            "SELECT count(*) AS number FROM tokens WHERE owner = ? AND revoked_at IS NULL AND expires_at > ?",
+        let Counts { active, unexpired } = self.only(
+            "SELECT count(*) FILTER (WHERE revoked_at IS NULL) AS active, count(*) AS unexpired
+             FROM tokens WHERE owner = ? AND expires_at > ?",
             vec![owner.clone(), seconds(create.created_at)?],
         )?;
-        let active = active.map_or(usize::MAX, |row| {
-            row.number.try_into().unwrap_or(usize::MAX)
-        });
-        if !rules::may_create(active) {
-            return Ok(Reply::LimitReached);
+        if let Err(limit) = rules::may_create(active, unexpired) {
+            return Ok(Reply::LimitReached(limit));
         }
         let (list, idx) = self.next_place(create.expires_at)?;
         let organizations = serde_json::to_string(&create.organizations)?;
@@ -277,99 +290,99 @@ impl Store {
         now: Instant,
         grantor: &Grantor,
     ) -> Result<(Revoked, Instant)> {
-        let now_ms = now.millis();
-        let now = Timestamp::from_millis(now_ms);
-        let mut wait_until = Instant::default();
-        let ids = match which {
-            Which::Ids(ids) => ids,
-            Which::Active => {
-                for mark in self.ended(owner, now)? {
-                    wait_until = wait_until.max(mark.clear(grantor));
-                }
-                self.active(owner, now)?
-            }
+        let time = Timestamp::from_millis(now.millis());
+        let every = which == Which::Active;
+        // All is read before anything is written, so that a call does the whole or nothing.
+        let (marks, unknown) = match which {
+            Which::Ids(ids) => self.marks(owner, ids)?,
+            Which::Active => (self.unexpired(owner, time)?, Vec::new()),
         };
-        let mut revoked = Revoked {
-            records: Vec::new(),
-            unknown: Vec::new(),
-            effective_ms: 0,
+        let mut versions = BTreeMap::new();
+        let mut records = Vec::new();
+        let mut effect = Effect::default();
+        for mark in marks {
+            effect = effect.and(self.end(&mark, now, grantor, &mut versions)?);
+            // Who wants all active ones to end is not told of those that had ended before.
+            if !every || mark.effective_ms.is_none() {
+                records.extend(self.read(owner, &mark.id, time)?);
+            }
+        }
+        if records.is_empty() {
+            effect.since_ms = effect.since_ms.max(now.millis());
+        }
+        let revoked = Revoked {
+            records,
+            unknown,
+            effective_ms: effect.since_ms,
             waited_ms: 0,
         };
-        // One new version for each list, however many of its tokens end.
-        let mut versions = BTreeMap::new();
-        for id in ids {
-            let mark: Option<Mark> = self.first(
-                "SELECT list, effective_ms FROM tokens WHERE id = ? AND owner = ?",
-                vec![id.as_str().into(), owner.as_str().into()],
-            )?;
-            let effective_ms = match mark {
-                None => {
-                    revoked.unknown.push(id);
-                    continue;
-                }
-                Some(
-                    mark @ Mark {
-                        effective_ms: Some(since),
-                        ..
-                    },
-                ) => {
-                    wait_until = wait_until.max(mark.clear(grantor));
-                    since
-                }
-                Some(Mark { list, .. }) => {
-                    let version = match versions.get(&list) {
-                        Some(version) => *version,
-                        None => *versions.entry(list).or_insert(self.next_version(list)?),
-                    };
-                    let clear_at = grantor.clear_at(list);
-                    wait_until = wait_until.max(clear_at);
-                    let effective_ms = clear_at.millis().max(now_ms);
-                    self.run(
-                        "UPDATE tokens SET revoked_at = ?, changed = ?, effective_ms = ? WHERE id = ?",
-                        vec![
-                            seconds(now)?,
-                            integer(version)?,
-                            integer(effective_ms)?,
-                            id.as_str().into(),
-                        ],
-                    )?;
-                    effective_ms
-                }
-            };
-            revoked.effective_ms = revoked.effective_ms.max(effective_ms);
-            revoked.records.extend(self.read(owner, &id, now)?);
-        }
-        if revoked.records.is_empty() {
-            revoked.effective_ms = now_ms;
-        }
-        Ok((revoked, wait_until))
+        Ok((revoked, effect.clear))
     }
 
-    /// Tokens of a user that have ended and would work otherwise.
-    fn ended(&self, owner: &UserId, now: Timestamp) -> Result<Vec<Mark>> {
+    /// Ends one token, if that has not happened before. A list has one new version in `versions`,
+    /// however many of its tokens end.
+    fn end(
+        &self,
+        mark: &Mark,
+        now: Instant,
+        grantor: &Grantor,
+        versions: &mut BTreeMap<u32, u64>,
+    ) -> Result<Effect> {
+        if let Some(since_ms) = mark.effective_ms {
+            let clear = grantor.clear_since(mark.list, Instant::from_millis(since_ms));
+            return Ok(Effect { since_ms, clear });
+        }
+        let version = match versions.get(&mark.list) {
+            Some(version) => *version,
+            None => *versions
+                .entry(mark.list)
+                .or_insert(self.next_version(mark.list)?),
+        };
+        let clear = grantor.clear_at(mark.list);
+        let since_ms = clear.max(now).millis();
+        self.run(
+            "UPDATE tokens SET revoked_at = ?, changed = ?, effective_ms = ? WHERE id = ?",
+            vec![
+                seconds(Timestamp::from_millis(now.millis()))?,
+                integer(version)?,
+                integer(since_ms)?,
+                mark.id.as_str().into(),
+            ],
+        )?;
+        Ok(Effect { since_ms, clear })
+    }
+
+    /// Those of the ids that name tokens of the user, and the others.
+    fn marks(&self, owner: &UserId, ids: Vec<TokenId>) -> Result<(Vec<Mark>, Vec<TokenId>)> {
+        let (mut marks, mut unknown) = (Vec::new(), Vec::new());
+        for id in ids {
+            let mark: Option<Mark> = self.first(
+                "SELECT id, list, effective_ms FROM tokens WHERE id = ? AND owner = ?",
+                vec![id.as_str().into(), owner.as_str().into()],
+            )?;
+            match mark {
+                Some(mark) => marks.push(mark),
+                None => unknown.push(id),
+            }
+        }
+        Ok((marks, unknown))
+    }
+
+    /// The tokens of a user that work, or would if they had not been ended.
+    fn unexpired(&self, owner: &UserId, now: Timestamp) -> Result<Vec<Mark>> {
         self.all(
-            "SELECT list, effective_ms FROM tokens
-             WHERE owner = ? AND revoked_at IS NOT NULL AND expires_at > ?",
+            "SELECT id, list, effective_ms FROM tokens WHERE owner = ? AND expires_at > ?",
             vec![owner.as_str().into(), seconds(now)?],
         )
     }
 
-    /// The active tokens of a user.
-    fn active(&self, owner: &UserId, now: Timestamp) -> Result<Vec<TokenId>> {
-        let rows: Vec<Id> = self.all(
-            "SELECT id FROM tokens WHERE owner = ? AND revoked_at IS NULL AND expires_at > ?",
-            vec![owner.as_str().into(), seconds(now)?],
-        )?;
-        Ok(rows.into_iter().map(|row| row.id).collect())
-    }
-
+    /// Counts a change of a list: of a retired one too, whose tokens can still be ended.
     fn next_version(&self, list: u32) -> Result<u64> {
-        self.run(
-            "UPDATE lists SET version = version + 1 WHERE list = ?",
+        let next: Number = self.only(
+            "UPDATE lists SET version = version + 1 WHERE list = ? RETURNING version AS number",
             vec![i64::from(list).into()],
         )?;
-        self.version(list)?
-            .ok_or_else(|| Error::RustError("a token is in no list".to_owned()))
+        Ok(next.number)
     }
 
     /// The version of a list; None: there is none of that number, or it is retired.
@@ -502,6 +515,12 @@ impl Store {
     /// The first row. Not `one()` of the cursor: it throws through Wasm frames.
     fn first<T: DeserializeOwned>(&self, statement: &str, values: Vec<Value>) -> Result<Option<T>> {
         Ok(self.all(statement, values)?.into_iter().next())
+    }
+
+    /// The row that a statement always gives.
+    fn only<T: DeserializeOwned>(&self, statement: &str, values: Vec<Value>) -> Result<T> {
+        self.first(statement, values)?
+            .ok_or_else(|| Error::RustError("a row is missing".to_owned()))
     }
 }
 

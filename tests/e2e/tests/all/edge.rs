@@ -8,7 +8,6 @@ use patrol::{
 use patrol_e2e::{Answer, System, User, call, client::client, now, shared};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 
 const PIPELINES: &str = "/api/v1/engine/pipelines";
 
@@ -368,11 +367,10 @@ async fn an_upstream_that_is_down_is_a_502() {
     assert_eq!(Answer::to(health).await.status, 200);
     let ada = User::sign_in(&system, "ada").await;
     let made = ada.token(&["pipelines:read"]).await;
-    let asked = Instant::now();
+    // A hang would end the client's patience, and with it this test.
     let answer = Answer::to(call(&system, Method::GET, PIPELINES, &made.token)).await;
     assert_eq!(answer.outcome(), (502, "upstream-unreachable"));
     assert_eq!(answer.header("Content-Type"), "application/problem+json");
-    assert!(asked.elapsed() < Duration::from_secs(5), "without a hang");
 }
 
 #[tokio::test]

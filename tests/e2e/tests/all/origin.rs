@@ -6,9 +6,15 @@ use patrol::{
     status_list::{self, Status, StatusListId},
     time::{DAY, Timestamp},
 };
-use patrol_e2e::{Answer, User, call, client::client, now, shared, system::System};
+use patrol_e2e::{
+    Answer, User, call,
+    client::client,
+    now, root, shared,
+    system::{System, until},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::{path::Path, process::Command};
 
 fn wish() -> Value {
     json!({ "name": "ERP Data Sync", "expires_in_days": 30, "organizations": ["acme"], "scopes": ["uns:read"] })
@@ -28,9 +34,12 @@ async fn a_session_begins_with_sign_in_and_ends_with_sign_out() {
             .get(format!("{}/api/v1/me", system.base))
             .header("Cookie", cookie.to_owned())
     };
+    let nobody = Answer::to(me("")).await;
+    assert_eq!(nobody.outcome(), (401, "session-required"));
     assert_eq!(
-        Answer::to(me("")).await.outcome(),
-        (401, "session-required")
+        nobody.header("WWW-Authenticate"),
+        "Bearer realm=\"patrol\"",
+        "every 401 has a challenge"
     );
     assert_eq!(
         Answer::to(me("patrol_session=x.y.z")).await.outcome(),
@@ -161,6 +170,8 @@ async fn the_scope_selector_reflects_your_current_role_assignments() {
     assert!(names(&both).contains(&"uns:read".to_owned()));
     let unknown = ada.get("/api/v1/scopes?organization=initech").await;
     assert_eq!(unknown.outcome(), (422, "organization-unknown"));
+    assert_eq!(unknown.body["field"], "organization", "the parameter");
+    assert_eq!(unknown.body["errors"][0]["field"], "organization");
     assert_eq!(
         ada.get("/api/v1/scopes").await.outcome(),
         (422, "organization-unknown")
@@ -373,6 +384,10 @@ async fn a_token_knows_and_ends_itself() {
         (ended.status, &ended.body["status"]),
         (200, &json!("revoked"))
     );
+    // The first call may have been cut off while it waited: the second waits as it did.
+    let mut again = Answer::to(current(Method::DELETE).bearer_auth(&made.token)).await;
+    again.body["waited_ms"] = ended.body["waited_ms"].clone();
+    assert_eq!((again.status, &again.body), (200, &ended.body));
     let after = Answer::to(current(Method::GET).bearer_auth(&made.token)).await;
     assert_eq!(after.outcome(), (401, "token-revoked"));
     let used = Answer::to(call(
@@ -448,4 +463,87 @@ async fn anyone_can_check_a_token_with_the_key_set_and_the_status_list() {
         let answer = Answer::to(public(unknown)).await;
         assert_eq!(answer.outcome(), (404, "not-found"), "{unknown}");
     }
+}
+
+#[tokio::test]
+async fn a_list_is_answered_from_memory_for_a_while_and_says_how_old_it_is() {
+    let system = shared();
+    let otto = User::sign_in(system, "otto").await;
+    let claims = otto.token(&["uns:read"]).await.claims();
+    let uri = claims["status"]["status_list"]["uri"].as_str().unwrap();
+    let age = || async {
+        let answer = Answer::to(client().get(uri)).await;
+        assert_eq!(answer.status, 200);
+        answer.header("Age").parse::<u64>().unwrap()
+    };
+    until("an answer is not new", || async {
+        let age = age().await;
+        assert!(age <= 10, "{age}");
+        (age > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_would_be_too_long_is_refused_and_not_written_down() {
+    let address = format!("PUBLIC_URL=http://localhost/{}", "x".repeat(1_000));
+    let system = System::start("too-long", &["--var", &address]);
+    let ada = User::sign_in(&system, "ada").await;
+    let answer = ada.create(&wish()).await;
+    assert_eq!(answer.outcome(), (422, "token-too-long"));
+    let list = ada.get("/api/v1/tokens").await;
+    assert_eq!(list.body["tokens"], json!([]));
+}
+
+/// Changes the databases of a system's registries, whose processes are not running.
+fn change_registries(state: &Path, statements: &[&str]) {
+    let status = Command::new(root().join("node_modules/.bin/node"))
+        .arg("--disable-warning=ExperimentalWarning")
+        .arg(root().join("tests/e2e/change-registries.mjs"))
+        .arg(state)
+        .arg(serde_json::to_string(statements).unwrap())
+        .status();
+    assert!(status.unwrap().success(), "the registries are changed");
+}
+
+#[tokio::test]
+async fn what_has_expired_can_be_revoked_and_what_has_not_is_limited() {
+    let mut system = System::start("expired", &[]);
+    let ada = User::sign_in(&system, "ada").await;
+    let expired = ada.token(&["uns:read"]).await;
+    let active = ada.token(&["uns:read"]).await;
+    let vic = User::sign_in(&system, "vic").await;
+    let of_vic = vic.token(&["uns:read"]).await;
+    let expire = format!(
+        "UPDATE tokens SET expires_at = 1 WHERE id = '{}'",
+        expired.id
+    );
+    system.crash_and_restart_after(|state| {
+        let statements = [
+            expire.as_str(),
+            // Ada's list is full, and its last token has expired.
+            "UPDATE lists SET given = 131072, retired_at = 1 WHERE EXISTS
+                (SELECT * FROM tokens WHERE tokens.list = lists.list AND owner = 'ada')",
+            // Vic has revoked 999 tokens.
+            "WITH RECURSIVE numbers(number) AS
+                (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 999)
+             INSERT INTO tokens SELECT id || number, owner, name, organizations, scopes, list,
+                (idx + number) % 131072, created_at, expires_at, 1, 1, NULL, NULL, 1000
+                FROM tokens, numbers WHERE owner = 'vic'",
+        ];
+        change_registries(state, &statements);
+    });
+
+    // A call with a token of a retired list does all that it is asked for.
+    let ids = json!({ "ids": [active.id, expired.id] });
+    let answer = ada.post("/api/v1/tokens/revoke", &ids).await;
+    assert_eq!(answer.status, 200);
+    let tokens = answer.body["tokens"].as_array().unwrap();
+    let ended: Vec<_> = tokens.iter().map(|token| &token["status"]).collect();
+    assert_eq!(ended, ["revoked", "revoked"]);
+
+    let refused = vic.create(&wish()).await;
+    assert_eq!(refused.outcome(), (409, "unexpired-limit-reached"));
+    assert_eq!(vic.get("/api/v1/tokens").await.body["active"], 1);
+    assert_eq!(vic.revoke(&of_vic.id).await.status, 200);
 }
