@@ -302,6 +302,12 @@ fn every_denial_has_its_status_its_challenge_and_words() {
         assert_eq!(problem["status"], status);
         assert!(problem["detail"].as_str().unwrap().len() > 10, "{code}");
         assert_eq!(denial.retry_after().is_some(), status == 503);
+        let names: Vec<_> = denial.headers(&POLICY).map(|(name, _)| name).collect();
+        match (challenge, status) {
+            (Some(_), _) => assert_eq!(names, ["WWW-Authenticate"], "{code}"),
+            (None, 503) => assert_eq!(names, ["Retry-After"], "{code}"),
+            (None, _) => assert!(names.is_empty(), "{code}"),
+        }
     }
     let missing = Denial::TokenMissing.challenge(&POLICY).unwrap();
     assert!(!missing.contains("error"), "RFC 6750, section 3.1");
