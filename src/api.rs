@@ -26,6 +26,9 @@ pub struct Me {
     pub organizations: Vec<OrganizationView>,
     /// Are tokens restricted by scopes?
     pub rbac: bool,
+    /// How long a revoked token may still pass; absent: not at all, a revocation waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_delay_seconds: Option<u64>,
 }
 
 /// One of the user's organizations.
@@ -43,7 +46,7 @@ pub struct OrganizationView {
 
 impl Me {
     /// The account as its owner sees it.
-    pub fn new(account: &Account, policy: &Policy) -> Self {
+    pub fn new(account: &Account, policy: &Policy, mode: Mode) -> Self {
         let organizations = account
             .memberships
             .iter()
@@ -60,6 +63,10 @@ impl Me {
             email: account.email.clone(),
             organizations,
             rbac: policy.rbac,
+            revocation_delay_seconds: match mode {
+                Mode::Lease => None,
+                Mode::Kv { max_age } => Some(max_age),
+            },
         }
     }
 
@@ -392,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_judges_the_account_that_the_origin_has() {
+    fn the_browser_judges_the_account_that_the_origin_has_and_knows_how_late_a_revocation_is() {
         let account = Account {
             id: "ada".parse().unwrap(),
             name: "Ada".to_owned(),
@@ -403,8 +410,11 @@ mod tests {
                 roles: vec!["viewer".to_owned(), "operator".to_owned()],
             }],
         };
-        let json = serde_json::to_string(&Me::new(&account, &POLICY)).unwrap();
-        let me: Me = serde_json::from_str(&json).unwrap();
-        assert_eq!(me.account(), account);
+        for (mode, delay) in [(Mode::Lease, None), (Mode::Kv { max_age: 120 }, Some(120))] {
+            let json = serde_json::to_string(&Me::new(&account, &POLICY, mode)).unwrap();
+            let me: Me = serde_json::from_str(&json).unwrap();
+            assert_eq!(me.account(), account);
+            assert_eq!(me.revocation_delay_seconds, delay);
+        }
     }
 }

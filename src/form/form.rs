@@ -40,6 +40,8 @@ pub struct Input {
     pub limit: usize,
     /// The time.
     pub now: Timestamp,
+    /// Texts of the policy and the page's own words for them: a search finds what is to be seen.
+    pub words: Vec<(String, String)>,
 }
 
 /// What the user has filled in. It is kept as given, right or wrong.
@@ -50,7 +52,6 @@ struct Draft {
     organizations: Vec<OrganizationId>,
     /// Selected, whether offered at the moment or not.
     wanted: ScopeSet,
-    search: String,
 }
 
 /// What can be kept of a form, in names rather than numbers: the policy may be another one
@@ -81,7 +82,10 @@ pub struct Form {
     active: usize,
     limit: usize,
     now: Timestamp,
+    words: Vec<(String, String)>,
     draft: Draft,
+    /// As typed.
+    search: String,
     touched: Vec<Field>,
     submitted: bool,
     /// What the origin said about fields that have not changed since.
@@ -93,7 +97,7 @@ pub struct Form {
 impl Form {
     /// An empty form: the default lifetime, and the first organization, which for most users
     /// is the only one.
-    pub fn new(input: &Input) -> Self {
+    pub fn new(input: Input) -> Self {
         let account = input.me.account();
         Self {
             draft: Draft::new(&account),
@@ -103,6 +107,8 @@ impl Form {
             active: input.active,
             limit: input.limit,
             now: input.now,
+            words: input.words,
+            search: String::new(),
             touched: Vec::new(),
             submitted: false,
             refused: Vec::new(),
@@ -112,7 +118,7 @@ impl Form {
 
     /// A form as [`Self::state`] told it, as far as it still fits: organizations that the
     /// user has left and scopes that the policy has lost are gone.
-    pub fn from_state(input: &Input, state: State) -> Self {
+    pub fn from_state(input: Input, state: State) -> Self {
         let mut form = Self::new(input);
         let organizations: Vec<_> = form
             .account
@@ -129,7 +135,7 @@ impl Form {
         form.draft.name = state.name;
         form.draft.days = state.days;
         form.draft.wanted = form.policy.parse_scopes(&state.scopes.join(" "));
-        form.draft.search = state.search;
+        form.search = state.search;
         form.touched = state
             .touched
             .iter()
@@ -146,7 +152,7 @@ impl Form {
             days: self.draft.days,
             organizations: self.chosen(),
             scopes: owned(self.policy.scope_names(self.draft.wanted)),
-            search: self.draft.search.clone(),
+            search: self.search.clone(),
             touched: self.touched.iter().map(|f| f.name().to_owned()).collect(),
             submitted: self.submitted,
         }
@@ -222,14 +228,15 @@ impl Form {
         });
     }
 
-    /// The user wants everything that is offered.
+    /// The user wants everything that is offered. While a search hides some of it, that is not
+    /// touched: nobody grants what is not to be seen.
     pub fn select_all(&mut self) {
-        self.select(self.offered());
+        self.select(self.selected().union(self.found()));
     }
 
-    /// The user wants nothing.
+    /// The user wants nothing of what is offered and not hidden by a search.
     pub fn select_none(&mut self) {
-        self.select(ScopeSet::EMPTY);
+        self.select(self.selected().difference(self.found()));
     }
 
     /// A new selection; what an earlier choice of organizations had set aside is forgotten.
@@ -242,7 +249,7 @@ impl Form {
 
     /// The user looks for scopes. It changes what is visible, never what is selected.
     pub fn search(&mut self, text: &str) {
-        text.clone_into(&mut self.draft.search);
+        text.clone_into(&mut self.search);
     }
 
     /// The user has left a field: from now on its error is shown.
@@ -282,6 +289,7 @@ impl Form {
     /// The user starts afresh.
     pub fn reset(&mut self) {
         self.draft = Draft::new(&self.account);
+        self.search.clear();
         self.touched.clear();
         self.submitted = false;
         self.refused.clear();
@@ -352,6 +360,26 @@ impl Form {
         self.draft.wanted.intersection(self.offered())
     }
 
+    /// What the search leaves of what is offered.
+    fn found(&self) -> ScopeSet {
+        let words: Vec<String> = self.search.split_whitespace().map(lower).collect();
+        let mut found = ScopeSet::EMPTY;
+        for (group, scopes) in self.policy.offered(self.offered()) {
+            for (index, scope) in scopes {
+                let mut texts = vec![group.name, scope.name, scope.label, scope.description];
+                for (text, own) in &self.words {
+                    if texts.contains(&text.as_str()) {
+                        texts.push(own);
+                    }
+                }
+                if finds(&words, &texts) {
+                    found = found.union(ScopeSet::of(index));
+                }
+            }
+        }
+        found
+    }
+
     /// What a page draws.
     pub fn view(&self) -> View {
         let rejections = self.check().err().unwrap_or_default();
@@ -397,6 +425,7 @@ impl Form {
             blockers,
             refusal: self.refusal.clone(),
             limit,
+            changed: self.draft != Draft::new(&self.account),
         }
     }
 
@@ -426,7 +455,7 @@ impl Form {
     fn scopes_view(&self, error: Option<Message>) -> ScopesView {
         let offered = self.offered();
         let selected = self.selected();
-        let words: Vec<String> = self.draft.search.split_whitespace().map(lower).collect();
+        let found = self.found();
         let groups = self
             .policy
             .offered(offered)
@@ -440,10 +469,7 @@ impl Form {
                         label: scope.label,
                         description: scope.description,
                         selected: selected.contains(index),
-                        visible: finds(
-                            &words,
-                            &[group.name, scope.name, scope.label, scope.description],
-                        ),
+                        visible: found.contains(index),
                     })
                     .collect();
                 GroupView {
@@ -463,15 +489,17 @@ impl Form {
                 }
             })
             .collect();
+        let mut dropped = Vec::new();
+        for (_, scopes) in self.policy.offered(self.draft.wanted.difference(offered)) {
+            dropped.extend(scopes.iter().map(|(_, scope)| scope.label));
+        }
         ScopesView {
             error,
             selected: selected.len(),
             total: offered.len(),
             groups,
-            dropped: self
-                .policy
-                .scope_names(self.draft.wanted.difference(offered)),
-            search: self.draft.search.clone(),
+            dropped,
+            search: self.search.clone(),
         }
     }
 
@@ -597,7 +625,6 @@ impl Draft {
                 .into_iter()
                 .collect(),
             wanted: ScopeSet::EMPTY,
-            search: String::new(),
         }
     }
 }
@@ -641,6 +668,8 @@ pub struct View {
     pub refusal: Option<Message>,
     /// How many tokens there may be.
     pub limit: LimitView,
+    /// Would something that was filled in be lost with the form?
+    pub changed: bool,
 }
 
 /// The name.
@@ -717,7 +746,7 @@ pub struct ScopesView {
     pub total: usize,
     /// In display order; a group that offers nothing is left out.
     pub groups: Vec<GroupView>,
-    /// Names of scopes that were selected and that the chosen organizations do not offer.
+    /// Labels of scopes that were selected and that the chosen organizations do not offer.
     pub dropped: Vec<&'static str>,
     /// As typed.
     pub search: String,

@@ -65,7 +65,7 @@ impl TokenForm {
         #[wasm_bindgen(unchecked_param_type = "FormInput")] input: &JsValue,
     ) -> Result<Self, JsError> {
         let input = read::form_input(&json(input)).map_err(unfit("FormInput"))?;
-        let form = Form::new(&input);
+        let form = Form::new(input);
         Ok(Self { form })
     }
 
@@ -82,8 +82,8 @@ impl TokenForm {
         // Nothing that lies in a browser's storage may keep the user from making a token.
         let state = JSON::parse(state).map_or(Json::Null, |state| json(&state));
         let form = match read::state(&state) {
-            Ok(state) => Form::from_state(&input, state),
-            Err(_) => Form::new(&input),
+            Ok(state) => Form::from_state(input, state),
+            Err(_) => Form::new(input),
         };
         Ok(Self { form })
     }
@@ -157,7 +157,7 @@ impl TokenForm {
         self.view()
     }
 
-    /// The user wants every scope that is offered.
+    /// The user wants every scope that is offered and that a search does not hide.
     ///
     /// # Errors
     /// None in practice.
@@ -167,7 +167,7 @@ impl TokenForm {
         self.view()
     }
 
-    /// The user wants no scope.
+    /// The user wants no scope, or none of those that a search leaves.
     ///
     /// # Errors
     /// None in practice.

@@ -114,6 +114,19 @@ impl Json {
         })
     }
 
+    /// Texts by texts, which a page may leave out.
+    fn names(&self, name: &str) -> Vec<(String, String)> {
+        let mut names = Vec::new();
+        if let Self::Object(members) = self.get(name) {
+            for (key, value) in members {
+                if let Self::Text(value) = value {
+                    names.push((key.clone(), value.clone()));
+                }
+            }
+        }
+        names
+    }
+
     /// Milliseconds since the epoch.
     fn clock(&self, name: &'static str) -> Result<Timestamp, Unfit> {
         match self.get(name) {
@@ -142,6 +155,7 @@ pub fn form_input(json: &Json) -> Result<form::Input, Unfit> {
         active: json.size("active")?,
         limit: json.size("limit")?,
         now: json.clock("now")?,
+        words: json.names("words"),
     })
 }
 
@@ -159,6 +173,7 @@ fn me(json: &Json) -> Result<Me, Unfit> {
             })
         })?,
         rbac: json.flag("rbac")?,
+        revocation_delay_seconds: json.count("revocation_delay_seconds").ok(),
     })
 }
 
@@ -167,6 +182,7 @@ fn me(json: &Json) -> Result<Me, Unfit> {
 pub fn table_input(json: &Json) -> Result<table::Input, Unfit> {
     Ok(table::Input {
         tokens: json.list("tokens", record)?,
+        organizations: json.names("organizations"),
         active: json.size("active")?,
         limit: json.size("limit")?,
         now: json.clock("now")?,

@@ -14,7 +14,6 @@ use crate::{
 };
 use patrol::{
     api::{TokenRecord, TokenStatus},
-    identity::OrganizationId,
     policy::POLICY,
     time::{DAY, Timestamp},
 };
@@ -33,6 +32,8 @@ const NO_COLOR: &str = "neutral";
 pub struct Input {
     /// Newest first.
     pub tokens: Vec<TokenRecord>,
+    /// Id and name of the user's organizations.
+    pub organizations: Vec<(String, String)>,
     /// How many of them are active, as of the answer.
     pub active: usize,
     /// How many may be.
@@ -163,8 +164,8 @@ impl Table {
         self.filter = filter;
     }
 
-    /// The user looks for tokens: every word must be in the name, a scope or an organization,
-    /// or be how the id begins.
+    /// The user looks for tokens: every word must be in the name, a scope or an organization's
+    /// id or name, or be how the id begins.
     pub fn set_search(&mut self, text: &str) {
         text.clone_into(&mut self.search);
     }
@@ -186,6 +187,24 @@ impl Table {
         } else {
             order
         }
+    }
+
+    fn matches(&self, token: &TokenRecord, words: &[String]) -> bool {
+        let mut texts = vec![token.name.as_str()];
+        texts.extend(token.scopes.iter().flatten().map(String::as_str));
+        for organization in &token.organizations {
+            let id = organization.as_str();
+            texts.push(id);
+            for (own, name) in &self.input.organizations {
+                if own == id {
+                    texts.push(name);
+                }
+            }
+        }
+        let id = lower(token.id.as_str());
+        words
+            .iter()
+            .all(|word| id.starts_with(word.as_str()) || finds(std::slice::from_ref(word), &texts))
     }
 
     /// What a page draws.
@@ -215,7 +234,7 @@ impl Table {
         let words: Vec<String> = self.search.split_whitespace().map(lower).collect();
         let mut found: Vec<Judged> = Vec::new();
         for row in &with_status {
-            if self.filter.admits(row.1) && matches(row.0, &words) {
+            if self.filter.admits(row.1) && self.matches(row.0, &words) {
                 // Behind its equals, so the order is stable. The sort of the standard library
                 // is for longer lists, and larger than all of this.
                 let place = found.partition_point(|other| self.order(other, row).is_le());
@@ -250,16 +269,6 @@ impl Table {
 }
 
 type Judged<'a> = (&'a TokenRecord, TokenStatus);
-
-fn matches(token: &TokenRecord, words: &[String]) -> bool {
-    let mut texts = vec![token.name.as_str()];
-    texts.extend(token.scopes.iter().flatten().map(String::as_str));
-    texts.extend(token.organizations.iter().map(OrganizationId::as_str));
-    let id = lower(token.id.as_str());
-    words
-        .iter()
-        .all(|word| id.starts_with(word.as_str()) || finds(std::slice::from_ref(word), &texts))
-}
 
 fn compare(column: Column, (a, a_status): &Judged, (b, b_status): &Judged) -> Ordering {
     // No restriction is more than any number of scopes.

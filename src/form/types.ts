@@ -8,6 +8,8 @@ export interface Me {
     email: string;
     organizations: { id: string; name: string; roles: string[]; scopes: string[] }[];
     rbac: boolean;
+    /** How long a revoked token may still pass; absent: not at all. */
+    revocation_delay_seconds?: number;
 }
 
 /** One of `GET /api/v1/tokens`. */
@@ -100,6 +102,8 @@ export interface FormInput {
     active: number;
     limit: number;
     now: number;
+    /** The policy's texts in the page's language, so that a search finds them too. */
+    words?: Record<string, string>;
 }
 
 /** `error` is there once the field was touched, the form submitted, or the server refused. */
@@ -130,7 +134,7 @@ export interface FormView {
         /** Offered for the chosen organizations. */
         total: number;
         groups: GroupView[];
-        /** Selected before, but not offered for the chosen organizations. */
+        /** Labels of scopes that were selected, but that the chosen organizations do not offer. */
         dropped: string[];
         search: string;
     }) | null;
@@ -141,6 +145,8 @@ export interface FormView {
     /** The server's refusal, if it is about no field; until anything changes. */
     refusal: Message | null;
     limit: { active: number; limit: number; reached: boolean };
+    /** Would something that was filled in be lost with the form? */
+    changed: boolean;
 }
 
 export interface GroupView {
@@ -161,6 +167,8 @@ export interface TableInput {
     active: number;
     limit: number;
     now: number;
+    /** Names of organizations by their ids, so that a search finds them too. */
+    organizations?: Record<string, string>;
 }
 
 export interface TableView {

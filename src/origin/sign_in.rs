@@ -35,11 +35,8 @@ pub(crate) async fn dev(request: Request, settings: &Settings) -> Outcome {
     })?;
     let session = session::sign(account.id.clone(), now(), settings.session_keys.first())
         .map_err(|error| Refusal::unexpected(&error.to_string()))?;
-    with_cookie(
-        respond::json(200, &Me::new(&account, &POLICY))?,
-        &session,
-        settings,
-    )
+    let me = Me::new(&account, &POLICY, settings.installation.mode);
+    with_cookie(respond::json(200, &me)?, &session, settings)
 }
 
 /// `POST /auth/sign-out`: ends the session in this browser.

@@ -30,7 +30,8 @@ use worker::{Env, Request, Response};
 /// `GET /api/v1/me`
 pub(crate) fn me(request: &Request, settings: &Settings) -> Outcome {
     let account = caller::account(request, settings)?;
-    respond::json(200, &Me::new(&account, &POLICY))
+    let mode = settings.installation.mode;
+    respond::json(200, &Me::new(&account, &POLICY, mode))
 }
 
 /// `GET /api/v1/scopes?organization=ID`: what the caller may grant in all of them.

@@ -28,7 +28,11 @@ import { askToSignIn, signInView } from "./sign-in.js";
  * @property {() => void} signedOut
  */
 
-/** @typedef {{ title: string, element: HTMLElement }} View */
+/**
+ * `greet`: somebody else has signed in, without leaving what is open.
+ *
+ * @typedef {{ title: string, element: HTMLElement, greet?: (me: Me) => void }} View
+ */
 
 /** @type {Record<string, (context: Context) => View>} */
 const VIEWS = {
@@ -46,6 +50,8 @@ let language = new Language(preferred());
 let me = null;
 /** @type {Shell | null} */
 let shell = null;
+/** What the shell shows. @type {View | null} */
+let view = null;
 
 const router = new Router({
   show: () => show(),
@@ -89,7 +95,7 @@ function show() {
   }
   const context = { language, api, me, signedOut };
   const make = VIEWS[path] ?? notFound;
-  const view = make(context);
+  view = make(context);
   const isNew = shell === null;
   shell ??= new Shell({ language, me, onlanguage: speak });
   if (isNew) app.replaceChildren(shell.element);
@@ -98,11 +104,12 @@ function show() {
   if (!isNew) shell.focus();
 }
 
-/** @param {View} view */
-function showAlone(view) {
+/** @param {View} alone */
+function showAlone(alone) {
   shell = null;
-  app.replaceChildren(view.element);
-  document.title = `${view.title} · Patrol`;
+  view = null;
+  app.replaceChildren(alone.element);
+  document.title = `${alone.title} · Patrol`;
 }
 
 /** @param {Context} context */
@@ -143,7 +150,10 @@ async function signInAgain() {
   if (!account) return false;
   const other = account.id !== me.id;
   me = account;
-  if (other) shell?.greet(account);
+  if (other) {
+    shell?.greet(account);
+    view?.greet?.(account);
+  }
   return true;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { button } from "../shared/button.js";
-import { h } from "../shared/dom.js";
+import { h, setText } from "../shared/dom.js";
 
 /** @typedef {import("./main.js").Context} Context */
 /** @typedef {import("./main.js").View} View */
@@ -87,13 +87,15 @@ export function securityView(context) {
       }
     },
   });
-  return tab(
+  const who = h("span", {}, texts.signedInAs(me.email));
+  const view = tab(
     context,
     "/profile/security",
     texts.security,
-    card("session", texts.session, texts.signedInAs(me.email), signOut.element, failed),
+    card("session", texts.session, who, signOut.element, failed),
     h("patrol-tokens", { lang: language.code }),
   );
+  return { ...view, greet: ({ email }) => setText(who, texts.signedInAs(email)) };
 }
 
 /**
@@ -126,7 +128,7 @@ function tab({ language }, path, title, ...content) {
 /**
  * @param {string} id
  * @param {string} title
- * @param {string | undefined} lead
+ * @param {string | Node | undefined} lead
  * @param {...Node} content
  */
 function card(id, title, lead, ...content) {

@@ -33,7 +33,7 @@ export default {
       ["Token mitsenden", "Im Authorization-Header jeder Anfrage."],
       [
         "Token widerrufen",
-        "Wenn es nicht mehr gebraucht wird oder bekannt geworden ist: Es wird sofort überall abgelehnt.",
+        "Wenn es nicht mehr gebraucht wird oder bekannt geworden ist: Es wird überall abgelehnt, endgültig.",
       ],
     ],
     sample: "Beispiel einer Anfrage",
@@ -151,6 +151,8 @@ export default {
     selected: (selected, total) => `${selected} von ${total} gewählt`,
     all: "Alle wählen",
     none: "Keine wählen",
+    allShown: "Gezeigte wählen",
+    noneShown: "Gezeigte abwählen",
     search: "Berechtigungen suchen",
     noMatch: "Keine Berechtigung passt zur Suche.",
     noneOffered: "Sie haben keine Berechtigung in allen diesen Organisationen. Wählen Sie andere.",
@@ -193,10 +195,24 @@ export default {
     leaveAnyway: "Ohne Kopieren schließen",
   },
 
+  discard: {
+    leaveTitle: "Ohne Erstellen schließen?",
+    leave: "Ihre Eingaben gehen verloren.",
+    back: "Zurück zum Formular",
+    leaveAnyway: "Verwerfen",
+  },
+
   revoke: {
     title: (name) => `„${name}“ widerrufen?`,
+    immediate: [
+      "Sofort.",
+      "Jedes Programm, das dieses Token nutzt, verliert augenblicklich den Zugriff.",
+    ],
+    delayed: (time) => [
+      `Innerhalb von ${time}.`,
+      "Bis dahin können Programme, die dieses Token nutzen, noch Zugriff haben.",
+    ],
     consequences: [
-      ["Sofort.", "Jedes Programm, das dieses Token nutzt, verliert augenblicklich den Zugriff."],
       [
         "Endgültig.",
         "Ein widerrufenes Token kann nicht wieder aktiviert werden. Erstellen Sie bei Bedarf ein neues.",
@@ -209,13 +225,17 @@ export default {
     confirm: "Token widerrufen",
     busyTitle: "Wird widerrufen …",
     busy: "Es wird gewartet, bis jeder Edge-Server das Token ablehnt.",
+    busyRecording: "Es wird gewartet, bis der Widerruf festgehalten ist.",
     doneTitle: (name) => `„${name}“ ist widerrufen`,
     done: (time) => `Überall abgelehnt seit ${time}`,
-    doneBy: (time) => `Spätestens ab ${time} überall abgelehnt`,
+    pending: (time) => `Wird möglicherweise noch bis ${time} angenommen`,
+    pendingTitle: (name) => `„${name}“ wird widerrufen`,
     took: (seconds) => `Das dauerte ${seconds}.`,
     close: "Fertig",
     failed: "Das Token ist, soweit bekannt, nicht widerrufen.",
-    gone: "Dieses Token gibt es in Ihrem Konto nicht. Laden Sie die Seite neu, um Ihre Tokens zu sehen.",
+    unconfirmed: "Der Server hat es nicht bestätigt; es kann schon widerrufen sein.",
+    again: "Versuchen Sie es erneut, das schadet nicht.",
+    gone: "Dieses Token gibt es in Ihrem Konto nicht.",
   },
 
   messages: {

@@ -40,7 +40,7 @@ export default {
       ["Send it along", "Put it into the Authorization header of every request."],
       [
         "Revoke it",
-        "When it is no longer needed, or has leaked: it is refused everywhere at once.",
+        "When it is no longer needed, or has leaked: it is refused everywhere, for good.",
       ],
     ],
     sample: "Example of a request",
@@ -170,6 +170,8 @@ export default {
     selected: (selected, total) => `${selected} of ${total} selected`,
     all: "Select all",
     none: "Select none",
+    allShown: "Select shown",
+    noneShown: "Clear shown",
     search: "Search permissions",
     noMatch: "No permission matches the search.",
     noneOffered: "You hold no permission in all of these organizations. Choose others.",
@@ -212,11 +214,23 @@ export default {
     leaveAnyway: "Close without copying",
   },
 
+  discard: {
+    leaveTitle: "Close without creating?",
+    leave: "What you have filled in will be lost.",
+    back: "Go back to the form",
+    leaveAnyway: "Discard it",
+  },
+
   revoke: {
     /** @param {string} name */
     title: (name) => `Revoke “${name}”?`,
+    immediate: ["Immediate.", "Every program that uses this token loses access right away."],
+    /** @param {string} time */
+    delayed: (time) => [
+      `Within ${time}.`,
+      "Until then, programs that use this token may still have access.",
+    ],
     consequences: [
-      ["Immediate.", "Every program that uses this token loses access right away."],
       [
         "Permanent.",
         "A revoked token cannot be made active again. Create a new one if you need it.",
@@ -230,17 +244,23 @@ export default {
     confirm: "Revoke Token",
     busyTitle: "Revoking…",
     busy: "Waiting until every edge refuses the token.",
+    busyRecording: "Waiting until the revocation is recorded.",
     /** @param {string} name */
     doneTitle: (name) => `“${name}” is revoked`,
     /** @param {string} time */
     done: (time) => `Refused everywhere since ${time}`,
     /** @param {string} time */
-    doneBy: (time) => `Refused everywhere by ${time} at the latest`,
+    pending: (time) => `May still be accepted until ${time}`,
+    /** @param {string} name */
+    pendingTitle: (name) => `“${name}” is being revoked`,
     /** @param {string} seconds */
     took: (seconds) => `It took ${seconds}.`,
     close: "Done",
     failed: "The token is not revoked as far as is known.",
-    gone: "There is no such token in your account. Reload the page to see your tokens.",
+    /** No answer, or a bad one: it may be revoked. */
+    unconfirmed: "The server did not confirm it; it may be revoked already.",
+    again: "Try again, that is safe.",
+    gone: "There is no such token in your account.",
   },
 
   /** @type {Record<string, (values: Values, language: Language) => string>} */

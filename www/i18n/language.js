@@ -74,12 +74,14 @@ export class Language {
   #exact;
   #list;
   #relative;
+  #locale;
 
   /** @param {string} tag Any tag of BCP 47; a language without texts becomes English. */
   constructor(tag) {
     this.code = known([tag]) ?? "en";
     this.texts = TEXTS[this.code];
     const locale = navigator.languages.find((other) => primary(other) === this.code) ?? this.code;
+    this.#locale = locale;
     this.#date = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
     this.#dateTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
     this.#utc = new Intl.DateTimeFormat(locale, {
@@ -132,6 +134,12 @@ export class Language {
     const digits = seconds < 10 ? 1 : 0;
     const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
     return `${seconds.toLocaleString(this.code, options)} s`;
+  }
+
+  /** A length of time in words, as "2 minutes". @param {number} seconds */
+  duration(seconds) {
+    const [count, unit] = seconds % 60 === 0 ? [seconds / 60, "minute"] : [seconds, "second"];
+    return count.toLocaleString(this.#locale, { style: "unit", unit, unitDisplay: "long" });
   }
 
   /** "a, b and c". @param {readonly string[]} names */

@@ -19,8 +19,11 @@
  * @typedef {TokenRecord & { effective_at?: string, effective_by?: string, waited_ms?: number }} RevokedToken
  */
 
-/** How long an answer may take, in ms. A revocation waits for every edge. */
+/** How long an answer may take, in ms. */
 const PATIENCE = 30_000;
+
+/** The same of a revocation, which waits for leases of up to 30 seconds. */
+const PATIENCE_REVOKING = 90_000;
 
 /** The server said no, and why. */
 export class Refused extends Error {
@@ -70,7 +73,7 @@ export class Api {
    * @returns {Promise<CreatedToken>}
    */
   create(request) {
-    return this.#send("POST", "/api/v1/tokens", request);
+    return this.#write("POST", "/api/v1/tokens", request);
   }
 
   /**
@@ -78,7 +81,8 @@ export class Api {
    * @returns {Promise<RevokedToken>}
    */
   revoke(id) {
-    return this.#send("DELETE", `/api/v1/tokens/${encodeURIComponent(id)}`);
+    const path = `/api/v1/tokens/${encodeURIComponent(id)}`;
+    return this.#write("DELETE", path, undefined, PATIENCE_REVOKING);
   }
 
   /**
@@ -86,29 +90,44 @@ export class Api {
    * @returns {Promise<Me>}
    */
   signIn(user) {
-    return this.#send("POST", "/auth/dev", { user });
+    return this.#write("POST", "/auth/dev", { user });
   }
 
   /** @returns {Promise<void>} */
   signOut() {
-    return this.#send("POST", "/auth/sign-out");
+    return this.#write("POST", "/auth/sign-out");
   }
 
   /** @param {string} path */
   #read(path) {
     const underWay = this.#reads.get(path);
     if (underWay) return underWay;
-    const read = this.#send("GET", path).finally(() => this.#reads.delete(path));
+    const read = this.#send("GET", path).finally(() => {
+      if (this.#reads.get(path) === read) this.#reads.delete(path);
+    });
     this.#reads.set(path, read);
     return read;
+  }
+
+  /**
+   * Whoever reads after it must not get an answer that was under way before.
+   *
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} [body]
+   * @param {number} [patience]
+   */
+  #write(method, path, body, patience) {
+    return this.#send(method, path, body, patience).finally(() => this.#reads.clear());
   }
 
   /**
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
+   * @param {number} [patience]
    */
-  async #send(method, path, body) {
+  async #send(method, path, body, patience = PATIENCE) {
     try {
       const response = await fetch(this.#base + path, {
         method,
@@ -120,7 +139,7 @@ export class Api {
         cache: "no-store",
         credentials: "same-origin",
         redirect: "error",
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(patience),
       });
       const text = await response.text();
       if (!response.ok) throw new Refused(problem(response, text));

@@ -9,6 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const PATHS = {
   check: ["M3.5 8.5l3 3 6-7"],
   chevron: ["M4 6.2l4 4 4-4"],
+  clock: ["M14 8A6 6 0 1 1 2 8a6 6 0 0 1 12 0z", "M8 4.7V8l2.3 1.5"],
   close: ["M4 4l8 8M12 4l-8 8"],
   copy: [
     "M6.5 5.5h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-6a1 1 0 0 1-1-1v-6a1 1 0 0 1 1-1z",

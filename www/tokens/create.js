@@ -15,6 +15,7 @@ import { CreatedView } from "./created.js";
 import { Field } from "./field.js";
 import { TokenForm } from "./form-module.js";
 import { Modal } from "../shared/modal.js";
+import { Organizations } from "./organizations.js";
 import { Permissions } from "./permissions.js";
 
 /** @typedef {import("../pkg/form.js").FormView} FormView */
@@ -28,6 +29,7 @@ import { Permissions } from "./permissions.js";
  * @property {FormInput} input
  * @property {() => Promise<FormInput | null>} renew Signs in again; null: the user did not.
  * @property {(record: import("../shared/api.js").TokenRecord) => void} oncreated
+ * @property {() => void} onclosed
  */
 
 /** How often the dates move along while the dialog stays open, in ms. */
@@ -56,8 +58,6 @@ export class CreateDialog {
   #expiry;
   #expirySelect;
   #organizations;
-  /** @type {Map<string, HTMLInputElement>} */
-  #organizationBoxes = new Map();
   #permissions;
   #summary = h("ul", { id: "token-summary" });
   #submit;
@@ -121,7 +121,9 @@ export class CreateDialog {
       wrapper: h("span", { class: "select" }, this.#expirySelect, icon("chevron")),
     });
 
-    this.#organizations = this.#organizationField();
+    this.#organizations = new Organizations(language, (id, chosen) =>
+      this.#draw(this.#form.setOrganization(id, chosen)),
+    );
     this.#permissions = new Permissions(language, {
       toggleScope: (name) => this.#draw(this.#form.toggleScope(name)),
       toggleGroup: (name) => this.#draw(this.#form.toggleGroup(name)),
@@ -209,49 +211,6 @@ export class CreateDialog {
     this.#modal.close();
   }
 
-  #organizationField() {
-    const { language } = this.#options;
-    const texts = language.texts.create;
-    const { several, choices } = this.#form.view().organizations;
-    const names = choices.map(({ name }) => name).join(", ");
-    const control = several
-      ? h(
-          "div",
-          { class: "choices" },
-          choices.map((choice) => this.#organizationChoice(choice)),
-        )
-      : h("p", {}, names);
-    return new Field({
-      label: texts.organizations,
-      hint: several ? texts.organizationsHint : "",
-      control,
-      group: several,
-    });
-  }
-
-  /** @param {FormView["organizations"]["choices"][number]} choice */
-  #organizationChoice({ id, name, roles }) {
-    const { language } = this.#options;
-    const box = /** @type {HTMLInputElement} */ (
-      h("input", {
-        type: "checkbox",
-        name: "organization",
-        value: id,
-        autocomplete: "off",
-        onchange: () => this.#draw(this.#form.setOrganization(id, box.checked)),
-      })
-    );
-    this.#organizationBoxes.set(id, box);
-    const role = language.list(roles.map((role) => language.policy(role)));
-    return h(
-      "label",
-      { class: "choice" },
-      box,
-      h("span", {}, name),
-      h("span", { class: "muted" }, role),
-    );
-  }
-
   /** @param {FormView} view */
   #draw(view) {
     if (this.#created || !this.#modal.open) return;
@@ -266,13 +225,12 @@ export class CreateDialog {
 
     this.#drawExpiry(view.expiry);
 
-    for (const choice of view.organizations.choices) {
-      const box = this.#organizationBoxes.get(choice.id);
-      if (box) box.checked = choice.chosen;
-    }
     const nowhere = view.blockers.find(({ code }) => code === "organization-none");
     const organizationError = view.organizations.error ?? nowhere;
-    this.#organizations.draw(organizationError ? language.message(organizationError) : null);
+    this.#organizations.draw(
+      view.organizations,
+      organizationError ? language.message(organizationError) : null,
+    );
 
     this.#permissions.draw(view.scopes);
     setChildren(
@@ -378,10 +336,17 @@ export class CreateDialog {
 
   /** Roles may have changed, or the user: the form is made anew around what was filled in. */
   async #signInAgain() {
-    const input = await this.#options.renew();
+    const { problems } = this.#options.language.texts;
+    let input = null;
+    let why = problems.session;
+    try {
+      input = await this.#options.renew();
+    } catch (error) {
+      why = error instanceof Refused ? problems.unknown : problems.unreachable;
+    }
     if (!this.#modal.open) return;
     if (input === null) {
-      this.#say("warning", "create-session", this.#options.language.texts.problems.session);
+      this.#say("warning", "create-session", why);
       this.#focusBanner();
       return;
     }
@@ -401,7 +366,7 @@ export class CreateDialog {
     if (view.limit.reached || view.refusal) this.#focusBanner();
     else if (name.error) this.#nameInput.focus();
     else if (expiry.error) this.#expirySelect.focus();
-    else if (organizations.error) this.#organizationBoxes.values().next().value?.focus();
+    else if (organizations.error) this.#organizations.focus();
     else if (scopes?.error) this.#permissions.focus();
   }
 
@@ -439,13 +404,19 @@ export class CreateDialog {
 
   #mayClose() {
     if (this.#sending) return false;
-    if (!this.holdsUncopied) return true;
-    this.#confirmLeaving();
+    const { created, discard } = this.#options.language.texts;
+    if (this.holdsUncopied) this.#confirmLeaving(created);
+    else if (!this.#created && this.#form.view().changed) this.#confirmLeaving(discard);
+    else return true;
     return false;
   }
 
-  #confirmLeaving() {
-    const texts = this.#options.language.texts.created;
+  /**
+   * Asks whether what would be lost may be.
+   *
+   * @param {{ leaveTitle: string, leave: string, back: string, leaveAnyway: string }} texts
+   */
+  #confirmLeaving(texts) {
     const confirm = new Modal({
       root: this.#options.root,
       id: "leave-dialog",
@@ -490,5 +461,6 @@ export class CreateDialog {
     this.#created?.forget();
     this.#created = null;
     this.#form.free();
+    this.#options.onclosed();
   }
 }

@@ -49,7 +49,10 @@ export class CreatedView {
         "aria-describedby": "created-once",
         onfocus: () => this.#field.select(),
         // Marked and copied by hand.
-        oncopy: () => this.#noteCopied(),
+        oncopy: () => {
+          const { selectionStart, selectionEnd, value } = this.#field;
+          this.#noteCopied(value.slice(selectionStart ?? 0, selectionEnd ?? 0));
+        },
       })
     );
     this.#field.value = token;
@@ -98,7 +101,7 @@ export class CreatedView {
               tabindex: "0",
               role: "region",
               "aria-labelledby": "example-title",
-              oncopy: () => this.#noteCopied(),
+              oncopy: () => this.#noteCopied(this.#marked()),
             },
             this.#example,
           ),
@@ -175,7 +178,7 @@ export class CreatedView {
   async #copyToken() {
     const done = await copy(this.#token);
     if (done) {
-      this.#noteCopied();
+      this.#noteCopied(this.#token);
       this.#announce(this.#texts.tokenCopied);
     } else {
       this.#field.focus();
@@ -185,16 +188,23 @@ export class CreatedView {
   }
 
   async #copyExample() {
-    const done = await copy(this.#example.textContent ?? "");
+    const command = this.#example.textContent ?? "";
+    const done = await copy(command);
     if (done) {
-      // The command has the token in it.
-      this.#noteCopied();
+      this.#noteCopied(command);
       this.#announce(this.#texts.exampleCopied);
     }
     return done;
   }
 
-  #noteCopied() {
-    this.#copied = true;
+  /** What is marked in the command; nothing where a browser does not tell of a shadow root. */
+  #marked() {
+    const root = /** @type {Document} */ (this.#example.getRootNode());
+    return String(root.getSelection?.() ?? getSelection());
+  }
+
+  /** A part of the token is of no use. @param {string} text */
+  #noteCopied(text) {
+    this.#copied ||= this.#token !== "" && text.includes(this.#token);
   }
 }

@@ -5,7 +5,7 @@
  *   <patrol-tokens></patrol-tokens>
  *
  * It loads what it shows, and creates and revokes tokens, with the session that the browser
- * has. It lives in a shadow root, so that no style of the page that it stands in reaches it,
+ * has. It lives in a shadow root, so that no rule of the page that it stands in reaches it,
  * nor the other way round; custom properties (style/base.css) set on it change its looks.
  *
  * Attributes: `lang`, a language; without it the page's own. `base`, what stands before
@@ -54,6 +54,8 @@ export class PatrolTokens extends HTMLElement {
   #me = null;
   /** @type {TokenList | null} */
   #list = null;
+  /** Counts what was begun to be shown; only the newest is. */
+  #turn = 0;
   #loadedAt = 0;
   /** @type {TokenTable | null} */
   #table = null;
@@ -83,7 +85,6 @@ export class PatrolTokens extends HTMLElement {
     document.removeEventListener("visibilitychange", this.#comeBack);
     // It may hold a token.
     this.#dialog?.close();
-    this.#dialog = null;
   }
 
   attributeChangedCallback() {
@@ -141,7 +142,10 @@ export class PatrolTokens extends HTMLElement {
   }
 
   async #fetch() {
+    const turn = (this.#turn += 1);
     const [me, list] = await Promise.all([this.#api.me(), this.#api.tokens()]);
+    // A change that was shown meanwhile is newer.
+    if (turn !== this.#turn) return;
     this.#me = me;
     this.#show(list);
   }
@@ -150,7 +154,8 @@ export class PatrolTokens extends HTMLElement {
   #show(list) {
     this.#list = list;
     this.#loadedAt = Date.now();
-    const input = { ...list, now: Date.now() };
+    const named = this.#me?.organizations.map(({ id, name }) => [id, name]) ?? [];
+    const input = { ...list, now: Date.now(), organizations: Object.fromEntries(named) };
     if (this.#table) this.#draw(this.#table.update(input));
     else this.#draw((this.#table = new TokenTable(input)).view());
   }
@@ -168,6 +173,7 @@ export class PatrolTokens extends HTMLElement {
       ? [record, ...others]
       : this.#list.tokens.map((token) => (token.id === record.id ? record : token));
     const active = tokens.filter(({ status }) => status === "active").length;
+    this.#turn += 1;
     this.#show({ ...this.#list, tokens, active });
     this.#load();
   }
@@ -196,15 +202,21 @@ export class PatrolTokens extends HTMLElement {
         return this.#formInput();
       },
       oncreated: (record) => this.#showChange(record),
+      onclosed: this.#closed,
     });
     this.#dialog = dialog;
     dialog.open();
   }
 
+  #closed = () => {
+    this.#dialog = null;
+  };
+
   #formInput() {
     if (!this.#me || !this.#list) return null;
     const { active, limit } = this.#list;
-    return { me: this.#me, active, limit, now: Date.now() };
+    const words = this.#language.texts.policy;
+    return { me: this.#me, active, limit, now: Date.now(), words };
   }
 
   /** @param {Row} row */
@@ -213,9 +225,12 @@ export class PatrolTokens extends HTMLElement {
       root: this.#root,
       language: this.#language,
       row,
+      delay: this.#me?.revocation_delay_seconds ?? 0,
       // A second time gives the same answer, so this one can simply be repeated.
       revoke: () => this.#signedIn(() => this.#api.revoke(row.id)),
       onrevoked: (record) => this.#showChange(record),
+      onfailed: () => this.#load(),
+      onclosed: this.#closed,
       returnTo: () => this.#section?.heading(row.id),
     });
     this.#dialog = dialog;

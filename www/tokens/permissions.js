@@ -2,7 +2,8 @@
  * The permissions of a token: groups of scopes, a counter, a search; or, where RBAC is off,
  * the banner that there is nothing to choose.
  *
- * A group's own box is on, off or in between. The search only hides. What is offered changes
+ * A group's own box is on, off or in between. The search only hides, and what it hides is not
+ * touched by the buttons for all and none, which say so. What is offered changes
  * with the organizations, so the groups are built again when it does, and only then.
  */
 
@@ -32,6 +33,8 @@ export class Permissions {
   #dropped = h("p", { id: "scopes-dropped", class: "dropped", role: "status", hidden: true });
   #none = h("p", { class: "muted none", hidden: true });
   #list = h("div", { class: "groups" });
+  #all;
+  #allNot;
   #search;
   #section;
   #off;
@@ -56,11 +59,17 @@ export class Permissions {
         placeholder: texts.search,
         "aria-label": texts.search,
         oninput: () => events.search(this.#search.value),
-        // Here Enter is the end of a search, not of the form.
-        onkeydown: (/** @type {KeyboardEvent} */ event) =>
-          event.key === "Enter" && event.preventDefault(),
+        // Here Enter and Esc are the end of a search, not of the form.
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          const clears = event.key === "Escape" && this.#search.value !== "";
+          if (clears) events.search("");
+          if (clears || event.key === "Enter") event.preventDefault();
+        },
       })
     );
+    const choice = { type: "button", class: "button quiet small" };
+    this.#all = h("button", { id: "scopes-all", ...choice, onclick: events.selectAll });
+    this.#allNot = h("button", { id: "scopes-none", ...choice, onclick: events.selectNone });
     this.#section = h(
       "section",
       {
@@ -76,30 +85,7 @@ export class Permissions {
         h("h3", { id: "permissions-title" }, texts.permissions),
         this.#counter,
         h("div", { class: "with-icon" }, icon("search"), this.#search),
-        h(
-          "div",
-          { class: "both" },
-          h(
-            "button",
-            {
-              id: "scopes-all",
-              type: "button",
-              class: "button quiet small",
-              onclick: events.selectAll,
-            },
-            texts.all,
-          ),
-          h(
-            "button",
-            {
-              id: "scopes-none",
-              type: "button",
-              class: "button quiet small",
-              onclick: events.selectNone,
-            },
-            texts.none,
-          ),
-        ),
+        h("div", { class: "both" }, this.#all, this.#allNot),
       ),
       this.#error,
       this.#dropped,
@@ -131,23 +117,20 @@ export class Permissions {
       this.#groups = scopes.groups.map((group) => new Group(group, language, this.#events));
       this.#list.replaceChildren(...this.#groups.map(({ element }) => element));
     }
-    const words = scopes.search.toLowerCase().split(/\s+/).filter(Boolean);
-    let visible = false;
-    this.#groups.forEach((group, index) => {
-      visible = group.draw(scopes.groups[index], words) || visible;
-    });
+    this.#groups.forEach((group, index) => group.draw(scopes.groups[index]));
 
+    const searching = scopes.search.trim() !== "";
+    setText(this.#all, searching ? texts.allShown : texts.all);
+    setText(this.#allNot, searching ? texts.noneShown : texts.none);
     setText(this.#counter, texts.selected(scopes.selected, scopes.total));
     if (this.#search.value !== scopes.search) this.#search.value = scopes.search;
     setText(this.#error, scopes.error ? language.message(scopes.error) : "");
     this.#error.hidden = scopes.error === null;
     setAttribute(this.#section, "data-invalid", scopes.error !== null);
     this.#dropped.hidden = scopes.dropped.length === 0;
-    setText(
-      this.#dropped,
-      scopes.dropped.length ? texts.dropped(language.list(scopes.dropped)) : "",
-    );
-    this.#none.hidden = visible;
+    const dropped = scopes.dropped.map((label) => language.policy(label));
+    setText(this.#dropped, dropped.length ? texts.dropped(language.list(dropped)) : "");
+    this.#none.hidden = scopes.groups.some((group) => group.visible);
     setText(this.#none, scopes.groups.length === 0 ? texts.noneOffered : texts.noMatch);
   }
 }
@@ -156,7 +139,7 @@ export class Permissions {
 class Group {
   #box;
   #count = h("span", { class: "muted numbers" });
-  /** @type {{ box: HTMLInputElement, element: HTMLElement, words: string }[]} */
+  /** @type {{ box: HTMLInputElement, element: HTMLElement }[]} */
   #scopes;
 
   /**
@@ -175,8 +158,6 @@ class Group {
       setAttribute(box, "aria-describedby", id);
       return {
         box,
-        // The module searches the policy's own words; these are the ones on the screen.
-        words: `${name} ${label} ${description}`.toLowerCase(),
         element: h(
           "div",
           { class: "scope" },
@@ -208,25 +189,18 @@ class Group {
     );
   }
 
-  /**
-   * @param {GroupView} group
-   * @param {string[]} words What is searched for.
-   * @returns {boolean} Whether anything of the group is to be seen.
-   */
-  draw(group, words) {
+  /** @param {GroupView} group */
+  draw(group) {
     this.#box.checked = group.state === "all";
     this.#box.indeterminate = group.state === "some";
     setAttribute(this.element, "data-state", group.state);
     setText(this.#count, `${group.selected} / ${group.total}`);
-    let visible = false;
     group.scopes.forEach((scope, index) => {
-      const { box, element, words: own } = this.#scopes[index];
+      const { box, element } = this.#scopes[index];
       box.checked = scope.selected;
-      element.hidden = !(scope.visible || words.every((word) => own.includes(word)));
-      visible ||= !element.hidden;
+      element.hidden = !scope.visible;
     });
-    this.element.hidden = !visible;
-    return visible;
+    this.element.hidden = !group.visible;
   }
 }
 

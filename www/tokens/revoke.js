@@ -2,12 +2,13 @@
  * The dialog that revokes a token: the question, the wait, and since when it is refused.
  *
  * The answer of the server comes when every edge refuses the token, so the wait is shown, and
- * told afterwards. It cannot be broken off: the revocation would go on.
+ * told afterwards. It cannot be broken off: the revocation would go on. Where edges learn of it
+ * later (`kv` mode), the question says how much later, and the answer until when.
  */
 
 import { banner } from "../shared/banner.js";
 import { button } from "../shared/button.js";
-import { Refused, Unreachable } from "../shared/api.js";
+import { Refused } from "../shared/api.js";
 import { h, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { Modal } from "../shared/modal.js";
@@ -17,11 +18,17 @@ import { Modal } from "../shared/modal.js";
  * @property {Node} root
  * @property {import("../i18n/language.js").Language} language
  * @property {import("../pkg/form.js").Row} row
+ * @property {number} delay How long a revoked token may still be accepted, in seconds.
  * @property {() => Promise<import("../shared/api.js").RevokedToken>} revoke
  * @property {(record: import("../shared/api.js").RevokedToken) => void} onrevoked
+ * @property {() => void} onfailed It may have happened, or the token be another's now.
+ * @property {() => void} onclosed
  * @property {() => HTMLElement | undefined} returnTo Where the focus goes once the button of the
  *   row is gone.
  */
+
+/** A wait that is shorter than this, in ms, would be told as none. */
+const NOTICEABLE = 50;
 
 /** One revocation. */
 export class RevokeDialog {
@@ -29,6 +36,7 @@ export class RevokeDialog {
   #texts;
   #modal;
   #waiting = false;
+  #busy;
   #used;
   #problems = h("div", { class: "banners" });
   #progress = h("div", { class: "progress", role: "progressbar", hidden: true });
@@ -48,8 +56,10 @@ export class RevokeDialog {
       description: "revoke-text",
       alert: true,
       mayClose: () => !this.#waiting,
+      closed: options.onclosed,
     });
-    this.#progress.setAttribute("aria-label", texts.busy);
+    this.#busy = options.delay > 0 ? texts.busyRecording : texts.busy;
+    this.#progress.setAttribute("aria-label", this.#busy);
     const { lastUsedAt } = options.row;
     this.#used =
       lastUsedAt === null ? texts.neverUsed : texts.lastUsed(options.language.dateTime(lastUsedAt));
@@ -74,8 +84,9 @@ export class RevokeDialog {
   }
 
   open() {
-    const { row } = this.#options;
+    const { delay, language, row } = this.#options;
     const texts = this.#texts;
+    const effect = delay > 0 ? texts.delayed(language.duration(delay)) : texts.immediate;
     this.#modal.show(
       h("header", { class: "dialog-head" }, h("h2", { id: "revoke-title" }, texts.title(row.name))),
       h(
@@ -88,7 +99,7 @@ export class RevokeDialog {
           h(
             "ul",
             { class: "consequences" },
-            texts.consequences.map(([word, sentence]) =>
+            [effect, ...texts.consequences].map(([word, sentence]) =>
               h("li", {}, h("strong", {}, word), ` ${sentence}`),
             ),
           ),
@@ -118,6 +129,7 @@ export class RevokeDialog {
     } catch (error) {
       this.#setWaiting(false);
       this.#fail(error);
+      if (!needsSession(error)) this.#options.onfailed();
     }
   }
 
@@ -126,13 +138,13 @@ export class RevokeDialog {
     this.#waiting = waiting;
     this.#confirm.busy(waiting ? this.#texts.busyTitle : null);
     this.#progress.hidden = !waiting;
-    setText(this.#note, waiting ? this.#texts.busy : this.#used);
+    setText(this.#note, waiting ? this.#busy : this.#used);
     this.#keep.hidden = waiting;
     this.#modal.state = waiting ? "waiting" : "asking";
     if (waiting) {
       this.#problems.replaceChildren();
       this.#confirm.element.focus();
-      this.#modal.announce(this.#texts.busy);
+      this.#modal.announce(this.#busy);
     }
   }
 
@@ -144,10 +156,10 @@ export class RevokeDialog {
     const { language, row, returnTo } = this.#options;
     const texts = this.#texts;
     const effective = effective_at ?? effective_by ?? new Date().toISOString();
+    const pending = !effective_at && effective_by !== undefined;
+    const done = (pending ? texts.pending : texts.done)(language.time(effective));
     // What is still to come took no time yet.
-    const [done, took] = effective_at
-      ? [texts.done(language.time(effective)), texts.took(language.seconds(waited))]
-      : [texts.doneBy(language.time(effective)), ""];
+    const took = !pending && waited >= NOTICEABLE && texts.took(language.seconds(waited));
     const close = h(
       "button",
       { id: "revoke-done", type: "button", class: "button", onclick: () => this.#modal.close() },
@@ -157,7 +169,11 @@ export class RevokeDialog {
       h(
         "header",
         { class: "dialog-head" },
-        h("h2", { id: "revoke-title" }, texts.doneTitle(row.name)),
+        h(
+          "h2",
+          { id: "revoke-title" },
+          (pending ? texts.pendingTitle : texts.doneTitle)(row.name),
+        ),
       ),
       h(
         "div",
@@ -165,7 +181,11 @@ export class RevokeDialog {
         h(
           "div",
           { id: "revoke-text", class: "done" },
-          h("span", { class: "seal" }, icon("check")),
+          h(
+            "span",
+            { class: "seal", "data-pending": pending },
+            icon(pending ? "clock" : "check"),
+          ),
           h(
             "div",
             {},
@@ -188,24 +208,31 @@ export class RevokeDialog {
     const heading = returnTo();
     if (heading) this.#modal.returnTo = heading;
     close.focus();
-    this.#modal.announce(`${done}. ${took}`.trim());
+    this.#modal.announce([`${done}.`, took].filter(Boolean).join(" "));
   }
 
   /** @param {unknown} error */
   #fail(error) {
     if (!this.#modal.open) return;
-    const { language } = this.#options;
-    const { problems } = language.texts;
+    const texts = this.#texts;
+    const { problems } = this.#options.language.texts;
+    // A server that fails may have done it before.
+    const unknown = !(error instanceof Refused) || error.problem.status >= 500;
     let why = problems.unknown;
-    if (error instanceof Unreachable) why = problems.unreachable;
-    else if (error instanceof Refused && error.needsSession) why = problems.session;
-    else if (error instanceof Refused && error.problem.status === 404) why = this.#texts.gone;
+    if (unknown) why = texts.again;
+    else if (needsSession(error)) why = problems.session;
+    else if (error.problem.status === 404) why = texts.gone;
     const box = banner(
       "danger",
       { id: "revoke-problem", role: "alert" },
-      h("strong", {}, this.#texts.failed),
+      h("strong", {}, unknown ? texts.unconfirmed : texts.failed),
       h("p", {}, why),
     );
     this.#problems.replaceChildren(box);
   }
+}
+
+/** @param {unknown} error */
+function needsSession(error) {
+  return error instanceof Refused && error.needsSession;
 }

@@ -83,10 +83,10 @@ export class Table {
   }
 
   /**
-   * Gives the focus to the row of a token.
+   * What takes the focus for the row of a token.
    *
    * @param {string} id
-   * @returns {HTMLElement | undefined} What takes it.
+   * @returns {HTMLElement | undefined}
    */
   heading(id) {
     return this.#rows.get(id)?.heading;
@@ -98,6 +98,7 @@ class TokenRow {
   #language;
   #row;
   #lastUsed = cell();
+  #usedFromText = h("span", { class: "second" });
   #expires = cell();
   #status = h("span", { class: "status" });
   #ended = h("span", { class: "second" });
@@ -117,8 +118,8 @@ class TokenRow {
     this.heading = h(
       "th",
       { role: "rowheader", scope: "row", class: "name", tabindex: "-1" },
-      h("span", { class: "truncate", title: row.name }, row.name),
-      h("span", { class: "truncate second", title: organizations }, organizations),
+      h("span", { class: "clamped", title: row.name }, row.name),
+      h("span", { class: "clamped second", title: organizations }, organizations),
     );
     this.#revoke = h(
       "button",
@@ -138,7 +139,7 @@ class TokenRow {
       this.heading,
       this.#cell("scopes", scopeBadges(row, language)),
       this.#cell("created", created),
-      this.#cell("last_used", this.#lastUsed.first, this.#lastUsed.second),
+      this.#cell("last_used", this.#lastUsed.first, this.#lastUsed.second, this.#usedFromText),
       this.#cell("expires", this.#expires.first, this.#expires.second),
       this.#cell("status", this.#status, this.#ended),
       h("td", { role: "cell", class: "action" }, this.#revoke),
@@ -154,8 +155,8 @@ class TokenRow {
     return h(
       "td",
       { role: "cell", "data-column": column },
-      // Seen on cards only, where there is no head.
-      h("span", { class: "label", "aria-hidden": "true" }, label),
+      // On cards only, where there is no head.
+      h("span", { class: "label" }, label),
       h("div", { class: "value" }, ...content),
     );
   }
@@ -167,16 +168,16 @@ class TokenRow {
     const { tokens } = language.texts;
     setAttribute(this.element, "data-status", row.status);
     setAttribute(this.element, "data-warning", row.warning);
+    const address = this.#usedFrom(row.id);
     if (row.lastUsedAt === null) {
       setText(this.#lastUsed.first, tokens.never);
-      this.#lastUsed.second.hidden = true;
     } else {
       date(this.#lastUsed.first, row.lastUsedAt, language);
       setText(this.#lastUsed.second, language.message(row.lastUsed));
-      const address = this.#usedFrom(row.id);
-      setAttribute(this.#lastUsed.second, "title", address && tokens.usedFrom(address));
-      this.#lastUsed.second.hidden = false;
+      setText(this.#usedFromText, address === null ? "" : tokens.usedFrom(address));
     }
+    this.#lastUsed.second.hidden = row.lastUsedAt === null;
+    this.#usedFromText.hidden = row.lastUsedAt === null || address === null;
     setAttribute(this.#lastUsed.first, "class", row.lastUsedAt === null && "muted");
     date(this.#expires.first, row.expiresAt, language);
     setText(this.#status, tokens.status[row.status]);

@@ -71,6 +71,7 @@ fn a_view_has_the_members_that_its_type_names() {
         "canSubmit",
         "blockers.0.code",
         "limit.reached",
+        "changed",
     ] {
         assert!(!at(&view, path).is_undefined(), "{path}");
     }
@@ -99,6 +100,24 @@ fn events_give_the_new_view_and_a_request_that_can_be_sent() {
              \"scopes\":[\"models:read\",\"models:write\",\"models:delete\"]}"
         )
     );
+}
+
+#[wasm_bindgen_test]
+fn a_search_finds_what_the_page_calls_things() {
+    let words = INPUT.replace(
+        "\"active\"",
+        "\"words\": { \"Models\": \"Modelle\" }, \"active\"",
+    );
+    let mut form = TokenForm::new(&parsed(&words)).expect("a form");
+    view(form.search("modelle"));
+    let drawn = view(form.select_all());
+    assert!(is_number(&drawn, "scopes.selected", 3));
+    let named = TOKENS.replace(
+        "\"active\": 1",
+        "\"organizations\": { \"acme\": \"Works\" }, \"active\": 1",
+    );
+    let mut table = TokenTable::new(&parsed(&named)).expect("a table");
+    assert!(is_number(&view(table.set_search("works")), "shown", 1));
 }
 
 #[wasm_bindgen_test]

@@ -37,6 +37,7 @@ fn input() -> Input {
         active: 0,
         limit: 50,
         now: NOW,
+        words: Vec::new(),
     }
 }
 
@@ -61,7 +62,7 @@ fn codes(view: &View) -> Vec<&str> {
 
 #[test]
 fn an_empty_form_shows_no_error_and_says_what_is_missing() {
-    let view = Form::new(&input()).view();
+    let view = Form::new(input()).view();
     assert!(!view.can_submit);
     assert_eq!(codes(&view), ["name-missing", "scopes-missing"]);
     assert_eq!(view.name.error, None);
@@ -72,7 +73,7 @@ fn an_empty_form_shows_no_error_and_says_what_is_missing() {
 
 #[test]
 fn an_error_is_shown_once_its_field_was_left() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.touch(Field::Name);
     let view = form.view();
     assert_eq!(view.name.error.unwrap().code, "name-missing");
@@ -83,7 +84,7 @@ fn an_error_is_shown_once_its_field_was_left() {
 
 #[test]
 fn after_an_attempt_to_submit_every_error_is_shown() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.submit();
     let view = form.view();
     assert!(view.name.error.is_some());
@@ -92,7 +93,7 @@ fn after_an_attempt_to_submit_every_error_is_shown() {
 
 #[test]
 fn characters_are_counted_as_people_count_them() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.set_name(&"é".repeat(300));
     let view = form.view();
     assert_eq!((view.name.length, view.name.left), (300, -45));
@@ -101,13 +102,13 @@ fn characters_are_counted_as_people_count_them() {
 
 #[test]
 fn what_an_organization_does_not_offer_is_set_aside_and_returns_with_it() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.toggle_scope("pipelines:read");
     form.toggle_scope("pipelines:delete");
     form.set_organization("globex", true);
     let view = form.view();
     assert_eq!(selected(&view), ["pipelines:read"].into());
-    assert_eq!(view.scopes.unwrap().dropped, ["pipelines:delete"]);
+    assert_eq!(view.scopes.unwrap().dropped, ["Delete pipelines"]);
     form.set_organization("globex", false);
     assert_eq!(
         selected(&form.view()),
@@ -116,13 +117,80 @@ fn what_an_organization_does_not_offer_is_set_aside_and_returns_with_it() {
 }
 
 #[test]
+fn all_and_none_do_not_touch_what_a_search_hides() {
+    let mut form = Form::new(input());
+    form.toggle_scope("pipelines:delete");
+    form.search("dash SHARE");
+    form.select_all();
+    let both: BTreeSet<_> = ["dashboards:share", "pipelines:delete"].into();
+    assert_eq!(selected(&form.view()), both);
+    form.search("share dashboards");
+    form.select_none();
+    assert_eq!(selected(&form.view()), ["pipelines:delete"].into());
+    form.search("no such");
+    form.select_all();
+    form.select_none();
+    assert_eq!(selected(&form.view()), ["pipelines:delete"].into());
+    form.search(" ");
+    form.select_all();
+    assert_eq!(selected(&form.view()).len(), 23);
+}
+
+#[test]
+fn a_search_finds_the_words_of_the_page_as_well() {
+    let german = [
+        ("Delete pipelines", "Pipelines löschen"),
+        ("Models", "Modelle"),
+    ];
+    let mut input = input();
+    input.words = german.map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec();
+    let mut form = Form::new(input);
+    for (search, found) in [
+        ("LÖSCHEN", &["pipelines:delete"][..]),
+        ("delete pipe", &["pipelines:delete"]),
+        ("modelle ändern", &[]),
+        ("modelle change", &["models:write"]),
+    ] {
+        form.search(search);
+        let scopes = form.view().scopes.unwrap();
+        let visible: Vec<_> = (scopes.groups.iter())
+            .flat_map(|group| &group.scopes)
+            .filter(|scope| scope.visible)
+            .map(|scope| scope.name)
+            .collect();
+        assert_eq!(visible, found, "{search}");
+    }
+}
+
+#[test]
+fn a_form_is_changed_while_it_has_what_an_empty_one_has_not() {
+    let mut form = Form::new(input());
+    for (event, changed) in [
+        (Event::Search("uns".to_owned()), false),
+        (Event::Touch(Field::Name), false),
+        (Event::Submit, false),
+        (Event::Name("x".to_owned()), true),
+        (Event::Name(String::new()), false),
+        (Event::Organization("globex", true), true),
+        (Event::Organization("globex", false), false),
+        (Event::Expiry(30), true),
+        (Event::Expiry(90), false),
+        (Event::Scope("uns:read"), true),
+        (Event::Reset, false),
+    ] {
+        apply(&mut form, &event);
+        assert_eq!(form.view().changed, changed, "{event:?}");
+    }
+}
+
+#[test]
 fn where_nothing_can_be_granted_the_form_says_so_instead_of_asking_for_a_choice() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.set_organization("initech", true);
     assert!(codes(&form.view()).contains(&"scopes-none-offered"));
     let mut input = input();
     input.me.organizations.clear();
-    let view = Form::new(&input).view();
+    let view = Form::new(input).view();
     assert!(codes(&view).contains(&"organization-none"));
 }
 
@@ -130,7 +198,7 @@ fn where_nothing_can_be_granted_the_form_says_so_instead_of_asking_for_a_choice(
 fn a_full_account_can_fill_in_the_form_and_not_send_it() {
     let mut input = input();
     input.active = 50;
-    let mut form = Form::new(&input);
+    let mut form = Form::new(input);
     form.set_name("x");
     form.select_all();
     let view = form.view();
@@ -140,7 +208,7 @@ fn a_full_account_can_fill_in_the_form_and_not_send_it() {
 
 #[test]
 fn without_rbac_there_are_no_scopes_to_choose_and_none_to_send() {
-    let mut form = Form::new(&without_rbac());
+    let mut form = Form::new(without_rbac());
     form.set_name("x");
     form.select_all();
     let view = form.view();
@@ -151,7 +219,7 @@ fn without_rbac_there_are_no_scopes_to_choose_and_none_to_send() {
 
 #[test]
 fn a_refusal_stands_at_its_field_until_that_field_changes() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.set_name("x");
     form.select_all();
     let refused = |field: &str| RefusedField {
@@ -172,7 +240,7 @@ fn a_refusal_stands_at_its_field_until_that_field_changes() {
 
 #[test]
 fn a_refusal_about_no_field_stands_until_anything_changes() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.reject(&Refusal::default());
     assert_eq!(form.view().refusal.unwrap().code, "refused");
     form.set_expiry(30);
@@ -181,7 +249,7 @@ fn a_refusal_about_no_field_stands_until_anything_changes() {
 
 #[test]
 fn a_limit_that_only_the_origin_knew_of_is_shown_as_the_form_would() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.set_name("x");
     form.select_all();
     form.reject(&Refusal {
@@ -195,7 +263,7 @@ fn a_limit_that_only_the_origin_knew_of_is_shown_as_the_form_would() {
 
 #[test]
 fn the_dates_move_along_with_the_time() {
-    let mut form = Form::new(&input());
+    let mut form = Form::new(input());
     form.set_now(NOW.plus(60));
     let view = form.view();
     for (choice, lifetime) in view.expiry.choices.iter().zip(Lifetime::ALL) {
@@ -262,6 +330,7 @@ struct Model {
     days: u64,
     organizations: BTreeSet<&'static str>,
     wanted: BTreeSet<&'static str>,
+    search: String,
 }
 
 impl Model {
@@ -271,6 +340,7 @@ impl Model {
             days: 90,
             organizations: ["acme"].into(),
             wanted: BTreeSet::new(),
+            search: String::new(),
         }
     }
 
@@ -292,6 +362,24 @@ impl Model {
         &self.wanted & &self.offered()
     }
 
+    /// Offered, and not hidden by the search.
+    fn found(&self) -> BTreeSet<&'static str> {
+        let everything = POLICY.offered(POLICY.role("admin").unwrap().scopes);
+        let found = everything.flat_map(|(group, scopes)| {
+            let text = |scope: &patrol::policy::Scope| {
+                [group.name, scope.name, scope.label, scope.description]
+                    .map(str::to_lowercase)
+                    .join("\n")
+            };
+            let inside = scopes.into_iter().filter(move |(_, scope)| {
+                let text = text(scope);
+                self.search.split(' ').all(|word| text.contains(word))
+            });
+            inside.map(|(_, scope)| scope.name)
+        });
+        &found.collect() & &self.offered()
+    }
+
     fn toggle(&mut self, set: &BTreeSet<&'static str>) {
         let set = set & &self.offered();
         let selected = self.selected();
@@ -309,10 +397,8 @@ impl Model {
             Event::Name(text) => text.clone_into(&mut self.name),
             Event::Expiry(days) => self.days = *days,
             // Not the user's.
-            Event::Organization("hooli", _)
-            | Event::Search(_)
-            | Event::Touch(_)
-            | Event::Submit => {}
+            Event::Organization("hooli", _) | Event::Touch(_) | Event::Submit => {}
+            Event::Search(text) => text.clone_into(&mut self.search),
             Event::Organization(id, true) => _ = self.organizations.insert(id),
             Event::Organization(id, false) => _ = self.organizations.remove(id),
             Event::Scope(name) => self.toggle(&[*name].into()),
@@ -324,8 +410,8 @@ impl Model {
                 let scopes = group.into_iter().flat_map(|(_, scopes)| scopes);
                 self.toggle(&scopes.map(|(_, scope)| scope.name).collect());
             }
-            Event::All => self.wanted = self.offered(),
-            Event::None => self.wanted.clear(),
+            Event::All => self.wanted = &self.selected() | &self.found(),
+            Event::None => self.wanted = &self.selected() - &self.found(),
             Event::Reset => *self = Self::new(),
         }
     }
@@ -348,7 +434,7 @@ proptest! {
 
     #[test]
     fn after_any_events_the_form_is_what_the_model_says(events in prop::collection::vec(event(), 0..40)) {
-        let mut form = Form::new(&input());
+        let mut form = Form::new(input());
         let mut model = Model::new();
         for event in &events {
             apply(&mut form, event);
@@ -373,7 +459,7 @@ proptest! {
     ) {
         let input = if rbac { input() } else { without_rbac() };
         let (account, policy) = account_and_policy(&input);
-        let mut form = Form::new(&input);
+        let mut form = Form::new(input);
         for event in &events {
             apply(&mut form, event);
             let view = form.view();
@@ -400,7 +486,7 @@ proptest! {
 
     #[test]
     fn counters_and_boxes_agree_with_the_scopes(events in prop::collection::vec(event(), 0..40)) {
-        let mut form = Form::new(&input());
+        let mut form = Form::new(input());
         for event in &events {
             apply(&mut form, event);
             let view = form.view();
@@ -429,7 +515,7 @@ proptest! {
     fn an_error_is_shown_only_at_a_field_that_was_left_or_after_an_attempt(
         events in prop::collection::vec(event(), 0..40),
     ) {
-        let mut form = Form::new(&input());
+        let mut form = Form::new(input());
         let (mut left, mut submitted) = (BTreeSet::new(), false);
         for event in &events {
             apply(&mut form, event);
@@ -454,12 +540,12 @@ proptest! {
 
     #[test]
     fn what_was_filled_in_survives_the_end_of_a_session(events in prop::collection::vec(event(), 0..40)) {
-        let mut form = Form::new(&input());
+        let mut form = Form::new(input());
         for event in &events {
             apply(&mut form, event);
         }
         let state: State = form.state();
-        let restored = Form::from_state(&input(), state.clone());
+        let restored = Form::from_state(input(), state.clone());
         prop_assert_eq!(restored.state(), state);
         prop_assert_eq!(restored.view(), form.view());
     }
@@ -469,7 +555,7 @@ proptest! {
         events in prop::collection::vec(event(), 0..20),
         scope in select(POLICY.scopes.iter().map(|scope| scope.name).collect::<Vec<_>>()),
     ) {
-        let mut form = Form::new(&input());
+        let mut form = Form::new(input());
         for event in &events {
             apply(&mut form, event);
         }
@@ -483,7 +569,7 @@ proptest! {
     fn a_search_changes_nothing_but_what_is_to_be_seen(
         events in prop::collection::vec(event(), 0..20), text in ".{0,6}",
     ) {
-        let mut form = Form::new(&input());
+        let mut form = Form::new(input());
         for event in &events {
             apply(&mut form, event);
         }

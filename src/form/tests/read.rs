@@ -96,6 +96,27 @@ fn every_member_of_the_account_is_read() {
 }
 
 #[test]
+fn what_a_page_may_leave_out_is_read_where_it_is_there() {
+    let mut me = me();
+    me.revocation_delay_seconds = Some(120);
+    let mut json = as_form_input(&serde_json::to_value(&me).unwrap());
+    assert!(form_input(&parsed(&json)).unwrap().words.is_empty());
+    json["words"] = json!({ "Models": "Modelle", "UNS": 7 });
+    let read = form_input(&parsed(&json)).unwrap();
+    assert_eq!(read.me, me);
+    let words = [("Models".to_owned(), "Modelle".to_owned())];
+    assert_eq!(read.words, words, "no word is no reason to fail");
+
+    let mut json = as_table_input(&serde_json::to_value(record()).unwrap());
+    let read = table_input(&parsed(&json)).unwrap();
+    assert!(read.organizations.is_empty());
+    json["organizations"] = json!({ "acme": "Acme" });
+    let read = table_input(&parsed(&json)).unwrap();
+    let named = [("acme".to_owned(), "Acme".to_owned())];
+    assert_eq!(read.organizations, named);
+}
+
+#[test]
 fn a_record_is_read_as_it_was_written() {
     let written = serde_json::to_value(record()).unwrap();
     let read = table_input(&parsed(&as_table_input(&written))).unwrap();
@@ -176,7 +197,7 @@ fn a_kept_state_is_read_as_it_was_written() {
         &serde_json::to_value(me()).unwrap(),
     )))
     .unwrap();
-    let mut form = Form::new(&input);
+    let mut form = Form::new(input);
     form.set_name("ERP");
     form.select_all();
     form.submit();

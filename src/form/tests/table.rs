@@ -43,6 +43,7 @@ fn input(tokens: Vec<TokenRecord>) -> Input {
     Input {
         active: active.count(),
         tokens,
+        organizations: vec![("acme".to_owned(), "Acme Manufacturing".to_owned())],
         limit: 50,
         now: NOW,
     }
@@ -151,6 +152,7 @@ fn words_are_looked_for_in_names_scopes_organizations_and_the_beginnings_of_ids(
         ("erp grafana", 0),
         ("UNS:", 1),
         ("acme", 2),
+        ("grafana MANU", 1),
         ("0000000000000000000034", 1),
         ("34", 0),
     ] {

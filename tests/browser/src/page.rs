@@ -23,6 +23,8 @@ pub struct Look {
     pub height: u32,
     /// Does the user prefer dark?
     pub dark: bool,
+    /// Does the user's own palette replace all colors?
+    pub forced_colors: bool,
 }
 
 impl Default for Look {
@@ -31,6 +33,7 @@ impl Default for Look {
             width: 1280,
             height: 900,
             dark: false,
+            forced_colors: false,
         }
     }
 }
@@ -95,10 +98,13 @@ async fn run(base: &str, system: Option<&System>, look: Look, test: impl AsyncFn
         page.behaved().await;
     };
     let outcome = AssertUnwindSafe(whole).catch_unwind().await;
+    let name = std::thread::current().name().unwrap_or("test").to_owned();
+    let failed = format!("failed/{}", name.replace("::", "-"));
     if outcome.is_err() {
-        let name = std::thread::current().name().unwrap_or("test").to_owned();
-        page.shoot(&format!("failed/{}", name.replace("::", "-")))
-            .await;
+        page.shoot(&failed).await;
+    } else {
+        // Of an earlier run; mostly there is none.
+        let _ = fs::remove_file(screenshots().join(format!("{failed}.png")));
     }
     browser.end().await;
     if let Err(panic) = outcome {
@@ -115,9 +121,11 @@ impl Page<'_> {
         self.devtools("Emulation.setDeviceMetricsOverride", size)
             .await;
         let scheme = if look.dark { "dark" } else { "light" };
+        let forced = if look.forced_colors { "active" } else { "none" };
         let media = json!({ "features": [
             { "name": "prefers-color-scheme", "value": scheme },
             { "name": "prefers-reduced-motion", "value": "reduce" },
+            { "name": "forced-colors", "value": forced },
         ] });
         self.devtools("Emulation.setEmulatedMedia", media).await;
         // Not UTC, so that the two are told apart.
@@ -285,6 +293,37 @@ impl Page<'_> {
             self.find(selector).await?.click().await.ok()
         })
         .await;
+    }
+
+    /// Moves the pointer to where nothing reacts to it.
+    pub async fn rest_pointer(&self) {
+        let corner = json!({ "type": "mouseMoved", "x": 0, "y": 0 });
+        self.devtools("Input.dispatchMouseEvent", corner).await;
+    }
+
+    /// Lets every request to an address that fits fail, as if nobody were there; none: no more.
+    pub async fn block(&self, pattern: Option<&str>) {
+        self.expect("net::ERR_BLOCKED_BY_CLIENT");
+        self.devtools("Network.enable", json!({})).await;
+        let urls = json!({ "urls": pattern.as_slice() });
+        self.devtools("Network.setBlockedURLs", urls).await;
+    }
+
+    /// Comes back to the tab after a while: the page's clock goes on, and nobody waits.
+    pub async fn come_back_after_a_minute(&self) {
+        self.js(
+            "((now) => (Date.now = () => now() + 60_000))(Date.now.bind(Date)) && \
+                 document.dispatchEvent(new Event('visibilitychange'))",
+        )
+        .await;
+    }
+
+    /// Closes a form that has something in it.
+    pub async fn discard_form(&self) {
+        self.click("#create-form .dialog-foot .button:not(.primary)")
+            .await;
+        self.click("#leave-anyway").await;
+        self.gone("#create-dialog").await;
     }
 
     /// Types into a field, behind what is there.

@@ -208,6 +208,52 @@ async fn a_search_hides_scopes_and_keeps_what_is_selected() {
         assert_eq!(page.text("#scopes-counter").await, "1 of 23 selected");
         page.type_into("#scopes-search", "xyz").await;
         page.says("#permissions", "No permission matches").await;
+        // Esc ends the search, and not the form.
+        page.press(&[key::ESCAPE]).await;
+        page.see("input[name=scope][value='uns:read']").await;
+        assert_eq!(page.property("#scopes-search", "value").await, "");
+        page.see("#token-name").await;
+        assert_eq!(page.count("#leave-dialog").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_a_search_hides_scopes_only_the_shown_ones_are_selected_at_once() {
+    form(async |page| {
+        assert_eq!(page.text("#scopes-all").await, "Select all");
+        page.click("input[name=scope][value='uns:read']").await;
+        page.type_into("#scopes-search", "dash").await;
+        assert_eq!(page.text("#scopes-all").await, "Select shown");
+        page.click("#scopes-all").await;
+        page.says("#scopes-counter", "5 of 23").await;
+        assert_eq!(page.text("#scopes-none").await, "Clear shown");
+        page.click("#scopes-none").await;
+        page.says("#scopes-counter", "1 of 23").await;
+        assert_eq!(
+            page.attributes("input[name=scope]:checked", "value").await,
+            ["uns:read"]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closing_a_form_with_something_in_it_asks_first() {
+    form(async |page| {
+        page.type_into("#token-name", "Half done").await;
+        page.press(&[key::ESCAPE]).await;
+        page.says("#leave-dialog", "will be lost").await;
+        page.state("discard").await;
+        page.focuses("#leave-back").await;
+        page.press(&[key::ENTER]).await;
+        page.gone("#leave-dialog").await;
+        assert_eq!(page.property("#token-name", "value").await, "Half done");
+        page.paste("#token-name", "").await;
+        page.js("document.execCommand('delete')").await;
+        page.says("#token-name-count", "0 / 255").await;
+        page.press(&[key::ESCAPE]).await;
+        page.gone("#create-dialog").await;
     })
     .await;
 }
@@ -325,6 +371,44 @@ async fn closing_without_a_copy_asks_first() {
         page.click("#leave-anyway").await;
         page.gone("#create-dialog").await;
         page.focuses("#create-token").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_part_of_the_token_is_no_copy_of_it() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        let marks = [
+            (
+                "$('#created-token').focus(), $('#created-token').setSelectionRange(0, 9)",
+                false,
+            ),
+            (
+                "$('#example').focus(), getSelection().setBaseAndExtent(\
+              $('#example code').firstChild, 0, $('#example code').firstChild, 30)",
+                false,
+            ),
+            (
+                "$('#example').focus(), getSelection().selectAllChildren($('#example code'))",
+                true,
+            ),
+            (
+                "$('#created-token').focus(), $('#created-token').select()",
+                true,
+            ),
+        ];
+        for (number, (mark, whole)) in marks.into_iter().enumerate() {
+            page.create(&format!("Marked {number}"), &["models:read"])
+                .await;
+            page.js(&format!("({mark})")).await;
+            page.chord(&[key::CONTROL, 'c']).await;
+            page.press(&[key::ESCAPE]).await;
+            if !whole {
+                page.click("#leave-anyway").await;
+            }
+            page.gone("#create-dialog").await;
+        }
     })
     .await;
 }

@@ -26,9 +26,7 @@ async fn a_user_has_at_most_50_active_tokens() {
         page.says("#create-limit", "50 active tokens").await;
         page.focuses("#create-limit").await;
         page.state("limit-reached").await;
-        page.click("#create-form .dialog-foot .button:not(.primary)")
-            .await;
-        page.gone("#create-dialog").await;
+        page.discard_form().await;
         page.reload().await;
         page.loaded().await;
         page.says("#limit-reached", "Revoke one that you no longer need")

@@ -6,11 +6,13 @@ use patrol::{
 };
 use patrol_browser::{
     Look, Page,
+    page::key,
     stage::{EXHIBITS, Exhibit, gallery, workshop},
     visit,
 };
-use patrol_e2e::{Answer, call, now, until};
+use patrol_e2e::{Answer, User, call, now, until};
 use reqwest::Method;
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// The gallery's list, as `ada` sees it.
@@ -182,6 +184,7 @@ async fn last_used_is_the_date_when_the_token_was_last_used() {
             (before - 60..=now()).contains(&used_at.seconds()),
             "{shown}"
         );
+        assert!(shown.contains("From "), "{shown}");
         page.revoke("In use").await;
     })
     .await;
@@ -261,6 +264,97 @@ async fn filter_search_and_order_find_a_token() {
         assert_eq!(names().await[0], "UNS Topic Publisher");
         let order = page.attributes("th[data-column=name]", "aria-sort").await;
         assert_eq!(order, ["descending"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_is_read_whole() {
+    list(async |page| {
+        for exhibit in EXHIBITS {
+            let name = page.in_row(exhibit.name, "th span").await;
+            let cut = "((one) => one.scrollWidth > one.clientWidth || \
+                       one.scrollHeight > one.clientHeight)($(args[0]))";
+            assert_eq!(page.js_with(cut, &[&name]).await, false, "{exhibit:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn on_cards_each_value_has_the_name_of_its_column_also_for_screen_readers() {
+    let narrow = Look {
+        width: 360,
+        ..Look::default()
+    };
+    visit(gallery().await, narrow, async |page| {
+        page.tokens_of("ada").await;
+        page.cell(EXHIBITS[0].name, "status").await;
+        let names = page.texts("#tokens tbody tr:first-child .label").await;
+        let expected = ["Scopes", "Created", "Last Used", "Expires", "Status"];
+        assert_eq!(names, expected);
+        assert_eq!(page.count("#tokens [aria-hidden] .label").await, 0);
+        assert_eq!(page.count("#tokens .label[aria-hidden]").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn organizations_are_found_by_the_names_that_the_rows_show() {
+    list(async |page| {
+        page.type_into("#token-search", "chemicals").await;
+        let names = page.texts("#tokens tbody th span:first-child").await;
+        assert_eq!(names, ["Grafana"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn coming_back_to_the_page_shows_what_was_made_elsewhere() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        // Also after a dialog.
+        page.open_form().await;
+        page.press(&[key::ESCAPE]).await;
+        page.gone("#create-dialog").await;
+        let ada = User::sign_in(page.system(), "ada").await;
+        let wish = json!({
+            "name": "Made elsewhere", "organizations": ["acme"], "scopes": ["uns:read"],
+        });
+        assert_eq!(ada.create(&wish).await.status, 201);
+        page.come_back_after_a_minute().await;
+        page.cell("Made elsewhere", "status").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_late_answer_does_not_undo_a_change_that_is_shown() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.create_and_take("Not undone", &["models:read"]).await;
+        // Every list that is read from now on arrives only when it is let go.
+        page.js("((real, kept) => { window.fetch = async (url, init) => { \
+                   const answer = await real(url, init); \
+                   if (init.method !== 'GET' || !url.endsWith('/tokens')) return answer; \
+                   await new Promise((go) => kept.push(go)); return answer; }; \
+                 window.kept = kept; })(fetch.bind(window), [])")
+            .await;
+        page.come_back_after_a_minute().await;
+        page.holds("the list is held", "window.kept.length === 1")
+            .await;
+        page.revoke("Not undone").await;
+        page.holds("it is read anew", "window.kept.length === 2")
+            .await;
+        page.js("window.kept[0]()").await;
+        page.click("#revoke-done").await;
+        page.gone("#revoke-dialog").await;
+        assert!(
+            page.cell("Not undone", "status")
+                .await
+                .starts_with("Revoked")
+        );
+        page.js("window.kept[1]()").await;
     })
     .await;
 }

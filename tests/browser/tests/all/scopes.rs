@@ -60,7 +60,7 @@ async fn the_scope_selector_reflects_the_current_role_assignments() {
             .await;
         page.click("input[name=organization][value=globex]").await;
         assert_eq!(page.text("#scopes-counter").await, "1 of 8 selected");
-        page.says("#scopes-dropped", "pipelines:delete").await;
+        page.says("#scopes-dropped", "Delete pipelines").await;
         page.gone("input[name=scope][value='pipelines:delete']")
             .await;
         page.state("two-organizations").await;

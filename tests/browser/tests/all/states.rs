@@ -11,6 +11,7 @@ const LIGHT: Look = Look {
     width: 1280,
     height: 900,
     dark: false,
+    forced_colors: false,
 };
 const DARK: Look = Look {
     dark: true,
@@ -20,7 +21,7 @@ const DARK: Look = Look {
 const NARROW: Look = Look {
     width: 360,
     height: 780,
-    dark: false,
+    ..LIGHT
 };
 
 /// Shows the form as somebody has filled it in.
@@ -37,6 +38,7 @@ async fn filled_in(page: &Page<'_>) {
 
 /// Scrolls dialogs up, and moves the pointer's mark away.
 async fn top(page: &Page<'_>) {
+    page.rest_pointer().await;
     page.js("$$('.dialog-body').forEach((one) => one.scrollTo(0, 0))")
         .await;
 }
@@ -56,6 +58,9 @@ async fn tour(prefix: &str, look: Look) {
             false,
             "nothing is wider than the window"
         );
+        page.js("scrollTo(0, 1e6)").await;
+        page.state(&format!("{prefix}-list-end")).await;
+        page.js("scrollTo(0, 0)").await;
         page.click("#create-token").await;
         page.see("#token-name").await;
         page.state(&format!("{prefix}-empty-form")).await;
@@ -69,9 +74,7 @@ async fn tour(prefix: &str, look: Look) {
         page.state(&format!("{prefix}-create")).await;
         page.js("$('.dialog-body').scrollTo(0, 1e6)").await;
         page.state(&format!("{prefix}-create-end")).await;
-        page.click("#create-form .dialog-foot .button:not(.primary)")
-            .await;
-        page.gone("#create-dialog").await;
+        page.discard_form().await;
         let revoke = page.in_row("Grafana", ".revoke").await;
         page.click(&revoke).await;
         page.see("#revoke-dialog").await;
@@ -204,9 +207,13 @@ async fn the_page_speaks_german() {
         page.state("german-create").await;
         page.js("$('.dialog-body').scrollTo(0, 1e6)").await;
         page.state("german-create-end").await;
-        page.click("#create-form .dialog-foot .button:not(.primary)")
-            .await;
-        page.gone("#create-dialog").await;
+        // What is to be seen is what is found.
+        page.type_into("#scopes-search", "endgültig LÖSCHEN").await;
+        page.says("#scopes-all", "Gezeigte wählen").await;
+        let found = page.attributes(".scope:not([hidden]) input", "value").await;
+        let deleting = ["pipelines", "models", "connectors", "dashboards"];
+        assert_eq!(found, deleting.map(|group| format!("{group}:delete")));
+        page.discard_form().await;
         let revoke = page.in_row("Grafana", ".revoke").await;
         page.click(&revoke).await;
         page.state("german-revoke").await;
@@ -220,12 +227,44 @@ async fn the_page_speaks_german() {
 }
 
 #[tokio::test]
+async fn in_the_users_own_colors_what_is_chosen_is_to_be_seen() {
+    let forced = Look {
+        forced_colors: true,
+        ..LIGHT
+    };
+    visit(gallery().await, forced, async |page| {
+        page.tokens_of("ada").await;
+        page.cell(EXHIBITS[0].name, "status").await;
+        page.rest_pointer().await;
+        page.state("forced-colors-list").await;
+        let differ = "((chosen, other) => ['backgroundColor', 'outlineStyle', \
+                      'borderBlockEndStyle'].some((one) => getComputedStyle(chosen)[one] !== \
+                      getComputedStyle(other)[one]))($(args[0]), $(args[1]))";
+        for (chosen, other) in [
+            (".segment:has(:checked)", ".segment:not(:has(:checked))"),
+            (".tabs [aria-current]", ".tabs a:not([aria-current])"),
+            ("[data-language=en]", "[data-language=de]"),
+            (".user", ".nav-link"),
+        ] {
+            assert_eq!(
+                page.js_with(differ, &[chosen, other]).await,
+                true,
+                "{chosen}"
+            );
+        }
+        filled_in(page).await;
+        page.state("forced-colors-create").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn at_twice_the_size_nothing_is_lost() {
     // What a window of 1280 by 900 has left at 200 %.
     let half = Look {
         width: 640,
         height: 450,
-        dark: false,
+        ..LIGHT
     };
     visit(gallery().await, half, async |page| {
         page.tokens_of("ada").await;

@@ -130,6 +130,26 @@ async fn the_end_of_a_session_loses_nothing_that_was_typed() {
 }
 
 #[tokio::test]
+async fn an_answer_that_fails_after_signing_in_again_is_told_and_keeps_the_form() {
+    visit(workshop(), Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.open_form().await;
+        page.paste("#token-name", "Kept all the same").await;
+        page.click("#scopes-all").await;
+        page.end_session().await;
+        page.click("#create-submit").await;
+        page.see("#sign-in-dialog").await;
+        page.block(Some("*/api/v1/me")).await;
+        page.click("#sign-in-dialog [data-user=ada]").await;
+        page.says("#create-session", "There was no answer").await;
+        page.block(None).await;
+        page.click("#create-submit").await;
+        page.see("#created-token").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_session_that_ends_before_a_revocation_is_renewed_on_the_way() {
     visit(workshop(), Look::default(), async |page| {
         page.tokens_of("ada").await;
@@ -257,6 +277,14 @@ async fn what_the_user_may_is_asked_again_after_signing_in_as_somebody_else() {
         page.click("#sign-in-dialog [data-user=otto]").await;
         page.gone("#sign-in-dialog").await;
         page.says("#scopes-counter", "11 of 11 selected").await;
+        // Nothing of the other account is left.
+        assert_eq!(page.count("input[name=organization]").await, 0);
+        assert_eq!(
+            page.text("#token-organizations").await,
+            "Acme Manufacturing"
+        );
+        page.says("#session", "otto@example.com").await;
+        page.says("#user", "Otto Operator").await;
         page.click("#create-submit").await;
         page.see("#created-token").await;
         belongs_to(page, "otto", "By somebody else").await;
@@ -269,6 +297,25 @@ async fn belongs_to(page: &Page<'_>, user: &str, name: &str) {
     let list = user.get("/api/v1/tokens").await.body;
     let tokens = list["tokens"].as_array().expect("a list");
     assert!(tokens.iter().any(|token| token["name"] == name));
+}
+
+#[tokio::test]
+async fn a_platforms_text_does_not_reach_into_the_element_and_its_colors_do() {
+    visit(gallery().await, Look::default(), async |page| {
+        page.tokens_of("ada").await;
+        page.js("Object.assign(document.body.style, { letterSpacing: '9px', \
+                 textTransform: 'uppercase', color: 'rgb(1, 2, 3)', lineHeight: '3' }) && \
+                 $('patrol-tokens').style.setProperty('--accent', 'rgb(4, 5, 6)')")
+            .await;
+        let looks = "((title, create) => [title.letterSpacing, title.textTransform, \
+                     title.color === 'rgb(1, 2, 3)', create.backgroundColor].join())(\
+                     getComputedStyle($('#tokens-title + p')), getComputedStyle($('#create-token')))";
+        assert_eq!(page.js_text(looks).await, "normal,none,false,rgb(4, 5, 6)");
+        // What hides the page hides the element.
+        page.js("document.body.style.visibility = 'hidden'").await;
+        page.gone("#create-token").await;
+    })
+    .await;
 }
 
 /// The example beside the page, which embeds only the form, on a server that knows nothing.
