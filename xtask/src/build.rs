@@ -122,8 +122,8 @@ impl Plan {
             let name = format!("policy-{stem}");
             plan.out = plan.out.join(&name);
             plan.form = plan.out.join("form");
-            // Its own, or the two builds would undo each other's work every time.
-            plan.target = plan.target.join(&name);
+            // Apart from the normal build, or the two would undo each other's work every time.
+            plan.target = plan.target.join("policies");
             plan.policy = Some(file);
         } else if let Some(file) = std::env::var_os(POLICY) {
             // Set by hand: the build script reads it; here it counts as an input.

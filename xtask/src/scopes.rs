@@ -9,6 +9,9 @@
 #[path = "../../src/policy/source.rs"]
 #[allow(dead_code)] // Colors and paths as a tree are for the Workers.
 mod source;
+#[path = "../../src/surface.rs"]
+#[allow(dead_code, unreachable_pub)] // The parser refuses routes that are not the API's.
+mod surface;
 
 use std::fmt::Write as _;
 use std::fs;

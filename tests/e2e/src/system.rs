@@ -209,19 +209,23 @@ pub fn keeper(program: impl AsRef<OsStr>) -> Command {
     keeper
 }
 
-/// The policy of the checkout with RBAC switched off, in a file for `--policy`. It is always
-/// the same file, as its Workers are built once.
+/// The policy of the checkout with another text in place of one, in a file for `--policy`. What has
+/// one name must always be the same, as its Workers are built once.
 ///
 /// # Panics
-/// When it cannot be written.
-pub fn policy_without_rbac() -> PathBuf {
-    let text = fs::read_to_string(root().join("policy.toml")).expect("the policy is there");
-    let off = text.replacen("enabled = true", "enabled = false", 1);
-    assert_ne!(text, off, "the policy has RBAC on");
-    let path = root().join("target/e2e/rbac-off.toml");
+/// When the policy has no such text, or it cannot be written.
+pub fn policy_with(name: &str, text: &str, other: &str) -> PathBuf {
+    let policy = fs::read_to_string(root().join("policy.toml")).expect("the policy is there");
+    assert!(policy.contains(text), "the policy has {text}");
+    let path = root().join(format!("target/e2e/{name}.toml"));
     fs::create_dir_all(path.parent().unwrap_or(&path)).expect("a folder can be made");
-    fs::write(&path, off).expect("the policy can be written");
+    fs::write(&path, policy.replace(text, other)).expect("the policy can be written");
     path
+}
+
+/// Tokens without scopes.
+pub fn policy_without_rbac() -> PathBuf {
+    policy_with("rbac-off", "enabled = true", "enabled = false")
 }
 
 fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {

@@ -10,7 +10,7 @@ use patrol_e2e::{
     Answer, User, call,
     client::client,
     now, root, shared,
-    system::{System, until},
+    system::{System, policy_with, until},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -486,10 +486,11 @@ async fn a_list_is_answered_from_memory_for_a_while_and_says_how_old_it_is() {
 
 #[tokio::test]
 async fn a_token_that_would_be_too_long_is_refused_and_not_written_down() {
-    let address = format!("PUBLIC_URL=http://localhost/{}", "x".repeat(1_000));
-    let system = System::start("too-long", &["--var", &address]);
+    let scope = format!("uns:{}", "x".repeat(4_000));
+    let policy = policy_with("long-scope", "uns:read", &scope);
+    let system = System::start("too-long", &["--policy", policy.to_str().unwrap()]);
     let ada = User::sign_in(&system, "ada").await;
-    let answer = ada.create(&wish()).await;
+    let answer = ada.create(&with("scopes", json!([scope]))).await;
     assert_eq!(answer.outcome(), (422, "token-too-long"));
     let list = ada.get("/api/v1/tokens").await;
     assert_eq!(list.body["tokens"], json!([]));
