@@ -16,6 +16,7 @@ use patrol::{
     lease::Instant,
     registry::{Call, Message, object_name},
     revocation::Mode,
+    session::is_loopback,
     time::Timestamp,
 };
 use serde::de::DeserializeOwned;
@@ -169,11 +170,10 @@ impl Installation {
 /// Is the text an origin as browsers write it (HTML, section 7.1.1)? What they send as `Origin` is
 /// compared with it. Without TLS a session would travel for all to read.
 fn is_origin(text: &str) -> bool {
-    const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
     Url::new(text).is_ok_and(|url| {
         let safe = match &*url.protocol() {
             "https:" => true,
-            "http:" => LOOPBACK.contains(&&*url.hostname()),
+            "http:" => is_loopback(&url.hostname()),
             _ => false,
         };
         safe && url.origin() == text
