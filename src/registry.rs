@@ -2,7 +2,8 @@
 //!
 //! A Registry is a Durable Object that owns all tokens of its users, and the status lists of
 //! these tokens. A user's registry follows from the name alone, so that any Worker finds it.
-//! Both sides share these types: a call that one side does not know does not compile.
+//! Both sides share these types: a call that one side does not know does not compile, nor does
+//! an answer to another call.
 
 use crate::{
     api::{TokenRecord, Which},
@@ -12,7 +13,7 @@ use crate::{
     time::{Timestamp, numeric},
     token::StatusReference,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
@@ -32,65 +33,142 @@ pub fn object_name(number: u16) -> String {
     format!("registry-{number}")
 }
 
+/// A call to a registry, and what answers it: neither side can mean another answer.
+pub trait Call: Serialize {
+    /// What it is called on the way.
+    const NAME: &'static str;
+
+    /// Does it change what the lists say, or which there are?
+    const CHANGES_LISTS: bool;
+
+    /// What answers it.
+    type Answer: Serialize + DeserializeOwned;
+}
+
+macro_rules! calls {
+    ($($(#[$doc:meta])* $name:literal: $call:ident -> $answer:ty, changes lists: $changes:literal;)+) => {
+        /// Any call, as a registry reads it.
+        #[derive(Debug, Clone, Deserialize)]
+        pub enum AnyCall {
+            $($(#[$doc])* #[serde(rename = $name)] $call($call),)+
+        }
+
+        impl AnyCall {
+            /// [`Call::CHANGES_LISTS`]
+            pub const fn changes_lists(&self) -> bool {
+                match self {
+                    $(Self::$call(_) => $changes,)+
+                }
+            }
+        }
+
+        $(impl Call for $call {
+            const NAME: &'static str = $name;
+            const CHANGES_LISTS: bool = $changes;
+            type Answer = $answer;
+        })+
+    };
+}
+
+calls! {
+    /// Make a token, if the owner may have one more.
+    "create": Create -> Result<Created, Limit>, changes lists: true;
+    /// All tokens of a user, newest first.
+    "list": List -> Vec<TokenRecord>, changes lists: false;
+    /// One token of a user. None: there is no such token of this user.
+    "read": Read -> Option<TokenRecord>, changes lists: false;
+    /// End tokens. The answer comes when no edge accepts them any more.
+    "revoke": Revoke -> Revoked, changes lists: true;
+    /// A lease on a list. None: there is no such list.
+    "lease": LeaseRequest -> Option<LeaseAnswer>, changes lists: false;
+    /// Tokens were used, and no lease is wanted.
+    "used": Used -> (), changes lists: false;
+    /// A whole list, signed a moment ago. None: there is no such list.
+    "signed_list": ReadSignedList -> Option<SignedList>, changes lists: false;
+    /// The numbers of all lists that somebody may still need.
+    "lists": Lists -> Vec<u32>, changes lists: false;
+}
+
 /// What is sent: a call, and the number of the registry that it is for. An object cannot know
 /// its number by itself, and the addresses of its lists contain it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Message {
     /// The registry's number.
     pub registry: u16,
     /// What it shall do.
-    pub call: Call,
+    pub call: AnyCall,
 }
 
-/// A call to a registry.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Call {
-    /// Make a token, if the owner may have one more.
-    Create(Create),
-    /// All tokens of a user.
-    List {
-        /// Whose.
-        owner: UserId,
-    },
-    /// One token of a user.
-    Read {
-        /// Whose.
-        owner: UserId,
-        /// Which.
-        id: TokenId,
-    },
-    /// End tokens. The answer comes when no edge accepts them any more.
-    Revoke {
-        /// Whose.
-        owner: UserId,
-        /// Which.
-        which: Which,
-    },
-    /// A lease on a list.
-    Lease(LeaseRequest),
-    /// Tokens were used, and no lease is wanted.
-    Used {
-        /// The list's number in this registry.
-        list: u32,
-        /// By whom.
-        usage: Vec<Usage>,
-    },
-    /// A whole list, signed a moment ago.
-    SignedList {
-        /// Its number in this registry.
-        list: u32,
-    },
-    /// The numbers of all lists.
-    Lists,
-}
-
-impl Call {
-    /// Does it change what the lists say, or which there are?
-    pub const fn changes_lists(&self) -> bool {
-        matches!(self, Self::Create(_) | Self::Revoke { .. })
+impl Message {
+    /// As JSON, from a call of which only the registry need know the others: an edge that could
+    /// write them all would be larger by as much.
+    ///
+    /// # Errors
+    /// None that these calls can cause.
+    pub fn to_json<C: Call>(registry: u16, call: &C) -> serde_json::Result<String> {
+        #[derive(Serialize)]
+        struct Sent<'a, C: Call> {
+            registry: u16,
+            call: Named<'a, C>,
+        }
+        /// Written as serde writes [`AnyCall`].
+        struct Named<'a, C>(&'a C);
+        impl<C: Call> Serialize for Named<'_, C> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_newtype_variant("AnyCall", 0, C::NAME, self.0)
+            }
+        }
+        serde_json::to_string(&Sent {
+            registry,
+            call: Named(call),
+        })
     }
 }
+
+/// All tokens of a user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct List {
+    /// Whose.
+    pub owner: UserId,
+}
+
+/// One token of a user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Read {
+    /// Whose.
+    pub owner: UserId,
+    /// Which.
+    pub id: TokenId,
+}
+
+/// End tokens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Revoke {
+    /// Whose.
+    pub owner: UserId,
+    /// Which.
+    pub which: Which,
+}
+
+/// Tokens were used.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Used {
+    /// The list's number in the registry.
+    pub list: u32,
+    /// By whom.
+    pub usage: Vec<Usage>,
+}
+
+/// A whole list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadSignedList {
+    /// Its number in the registry.
+    pub list: u32,
+}
+
+/// The numbers of all lists.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lists {}
 
 /// What an edge asks, and what it has to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,53 +256,22 @@ pub struct Create {
     pub expires_at: Timestamp,
 }
 
-/// A registry's answer.
+/// A token that was made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reply {
-    /// The token's record, and where its status stands.
-    Created {
-        /// As the list will show it.
-        record: TokenRecord,
-        /// For the token's claims.
-        status: StatusReference,
-    },
-    /// The owner has as many tokens as there may be.
-    LimitReached(Limit),
-    /// Newest first.
-    List(Vec<TokenRecord>),
-    /// One token.
-    Record(TokenRecord),
-    /// Tokens, ended.
-    Revoked(Revoked),
-    /// No such token of this user, or no such list.
-    NotFound,
-    /// A lease.
-    Lease(LeaseAnswer),
-    /// Written down.
-    Noted,
-    /// A signed list.
-    SignedList {
-        /// The list as a JWT.
-        jwt: String,
-        /// Another one for every other text.
-        tag: String,
-    },
-    /// The numbers of all lists that somebody may still need.
-    Lists(Vec<u32>),
+pub struct Created {
+    /// As the list will show it.
+    pub record: TokenRecord,
+    /// For the token's claims.
+    pub status: StatusReference,
 }
 
-/// Those of the replies that an edge can get: what it need not be able to read would be a good
-/// part of its module.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EdgeReply {
-    /// As [`Reply::Lease`].
-    Lease(LeaseAnswer),
-    /// As [`Reply::NotFound`].
-    NotFound,
-    /// As [`Reply::Noted`].
-    Noted,
+/// A list as a JWT.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SignedList {
+    /// The JWT.
+    pub jwt: String,
+    /// Another one for every other text.
+    pub tag: String,
 }
 
 /// Tokens that have ended.
@@ -245,22 +292,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_edge_reads_the_replies_that_it_can_get() {
-        let read = |reply: &Reply| {
-            let text = serde_json::to_string(reply).unwrap();
-            serde_json::from_str::<EdgeReply>(&text).ok()
+    fn a_registry_reads_the_calls_that_are_sent() {
+        fn sent<C: Call>(call: &C) -> Message {
+            serde_json::from_str(&Message::to_json(7, call).unwrap()).unwrap()
+        }
+        let owner: UserId = "ada".parse().unwrap();
+        let message = sent(&List {
+            owner: owner.clone(),
+        });
+        assert_eq!(message.registry, 7);
+        assert!(matches!(message.call, AnyCall::List(list) if list.owner == owner));
+        assert!(matches!(sent(&Lists {}).call, AnyCall::Lists(_)));
+        let request = LeaseRequest {
+            list: 3,
+            since: None,
+            usage: Vec::new(),
         };
-        let lease = LeaseAnswer {
-            version: 7,
-            content: Content::Whole("lst".to_owned()),
-            length: 1_000,
-            kids: vec!["kid".to_owned()],
-        };
-        let reply = read(&Reply::Lease(lease.clone()));
-        assert!(matches!(reply, Some(EdgeReply::Lease(same)) if same == lease));
-        assert!(matches!(read(&Reply::NotFound), Some(EdgeReply::NotFound)));
-        assert!(matches!(read(&Reply::Noted), Some(EdgeReply::Noted)));
-        assert!(read(&Reply::LimitReached(Limit::Active)).is_none());
+        let message = sent(&request);
+        assert!(matches!(message.call, AnyCall::LeaseRequest(same) if same == request));
     }
 
     /// Pinned: users would lose their tokens if this ever gave other numbers.

@@ -5,7 +5,7 @@ local head, tail, body, at, users
 
 local calls = {
   nothing = function()
-    return '"lists"'
+    return '{"lists":{}}'
   end,
   -- Forty for each owner: fewer than an owner may have.
   create = function(number)

@@ -6,7 +6,7 @@ use crate::{Plan, tokens};
 use anyhow::{Context as _, Result, bail};
 use patrol::{
     keys::SigningKeys,
-    registry::{Call, Create, Message, Reply, object_name},
+    registry::{Call, Create, Message, Revoke, object_name},
     status_list::LIST_SIZE,
     time::{DAY, Timestamp},
     token::StatusReference,
@@ -111,24 +111,17 @@ impl System {
                 self.revoked_places.insert(status.idx);
                 self.revoked.push(Revoked { number, status });
             }
-            let call = Call::Revoke {
+            let revoke = Revoke {
                 owner: name.parse().context("a user")?,
                 which: patrol::api::Which::Active,
             };
-            match self.call(0, call).await? {
-                Reply::Revoked(_) => {}
-                other => bail!("a registry answered a revocation with {other:?}"),
-            }
+            ask(&self.client, &self.gate_url(), 0, &revoke).await?;
         }
         Ok(())
     }
 
     async fn create(&self, registry: u16, owner: &str, number: u32) -> Result<StatusReference> {
         create(&self.client, &self.gate_url(), registry, owner, number).await
-    }
-
-    async fn call(&self, registry: u16, call: Call) -> Result<Reply> {
-        ask(&self.client, &self.gate_url(), registry, call).await
     }
 
     /// How often somebody has asked a registry, whatever for.
@@ -155,7 +148,7 @@ pub(crate) async fn create(
     number: u32,
 ) -> Result<StatusReference> {
     let now = Timestamp::from_seconds(patrol_e2e::now());
-    let call = Call::Create(Create {
+    let create = Create {
         owner: owner.parse().context("a user")?,
         id: tokens::id(number),
         name: "Benchmark".to_owned(),
@@ -163,18 +156,23 @@ pub(crate) async fn create(
         scopes: Some(vec!["pipelines:read".to_owned()]),
         created_at: now,
         expires_at: now.plus(30 * DAY),
-    });
-    match ask(client, gate, registry, call).await? {
-        Reply::Created { status, .. } => Ok(status),
-        other => bail!("a registry answered a creation with {other:?}"),
+    };
+    match ask(client, gate, registry, &create).await? {
+        Ok(created) => Ok(created.status),
+        Err(limit) => bail!("a registry refused a token: {limit:?}"),
     }
 }
 
 /// Asks a registry.
-async fn ask(client: &reqwest::Client, gate: &str, registry: u16, call: Call) -> Result<Reply> {
+async fn ask<C: Call>(
+    client: &reqwest::Client,
+    gate: &str,
+    registry: u16,
+    call: &C,
+) -> Result<C::Answer> {
     let url = format!("{gate}/{}", object_name(registry));
-    let message = Message { registry, call };
-    let response = client.post(url).json(&message).send().await?;
+    let message = Message::to_json(registry, call)?;
+    let response = client.post(url).body(message).send().await?;
     Ok(response.error_for_status()?.json().await?)
 }
 

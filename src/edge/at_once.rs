@@ -13,7 +13,6 @@ use crate::{
     isolate::with_memory,
     judge::{Client, Judgement},
     refuse,
-    runtime::Fetcher,
     settings::Settings,
 };
 use js_sys::{Uint8Array, WebAssembly::Memory};
@@ -25,7 +24,7 @@ use patrol::{
     time::Timestamp,
     verdict::Request as AskedFor,
 };
-use patrol_platform::clock;
+use patrol_platform::{Fetcher, clock};
 use std::{
     cell::RefCell,
     str::{self, Split},

@@ -1,14 +1,10 @@
 //! Passes requests on: to the origin as they are, to the upstream without their secrets.
 
-use crate::{
-    judge::Identity,
-    refuse,
-    runtime::{Fetcher, UPSTREAM},
-    settings::Settings,
-};
+use crate::{judge::Identity, refuse, runtime::UPSTREAM, settings::Settings};
 use futures_util::future::{Either, select};
 use js_sys::{Array, JsString};
 use patrol::forwarding::{self, Change, Conditional};
+use patrol_platform::Fetcher;
 use std::pin::pin;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use web_sys::{Request, Response};

@@ -2,7 +2,7 @@
 
 use crate::{isolate::with_memory, refresh::logged, runtime::in_time, settings::Settings};
 use patrol::{
-    registry::{Call, EdgeReply, LeaseRequest, Usage},
+    registry::{LeaseRequest, Usage},
     revocation::Entry,
     status_list::{self, StatusListId},
 };
@@ -33,19 +33,18 @@ pub(crate) async fn lease(
         let snapshot = in_time(KV_PATIENCE, snapshot(id, env, settings)).await;
         logged(&id.path(), &snapshot);
     }
-    let call = Call::Lease(LeaseRequest {
+    let request = LeaseRequest {
         list: id.list,
         since: with_entry(id, |entry| entry.known.version())?,
         usage,
-    });
+    };
     // The lease counts from before the question.
     let asked_at = clock();
-    match call_registry(env, id.registry, call).await? {
-        EdgeReply::Lease(answer) => with_entry(id, |entry| entry.known.receive(asked_at, &answer))?
-            .map_err(|_| Error::RustError("the lease does not fit what is known".to_owned())),
-        EdgeReply::NotFound => Err(Error::RustError("the registry has no such list".to_owned())),
-        EdgeReply::Noted => Err(Error::RustError("an unexpected reply to lease".to_owned())),
-    }
+    let answer = call_registry(env, id.registry, &request)
+        .await?
+        .ok_or_else(|| Error::RustError("the registry has no such list".to_owned()))?;
+    with_entry(id, |entry| entry.known.receive(asked_at, &answer))?
+        .map_err(|_| Error::RustError("the lease does not fit what is known".to_owned()))
 }
 
 /// The snapshot in KV, if there is one.

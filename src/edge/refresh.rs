@@ -15,7 +15,7 @@ use crate::{
 };
 use patrol::{
     memory::{Memory, Missing},
-    registry::{Call, EdgeReply, Usage},
+    registry::{Usage, Used},
     renewal::{PATIENCE, Renewal, Step},
     revocation::Mode,
     status_list::StatusListId,
@@ -125,13 +125,13 @@ pub(crate) fn tell_behind(id: StatusListId, round: Round, event: Event<'_>) {
         if usage.is_empty() {
             return;
         }
-        let call = Call::Used {
+        let used = Used {
             list: id.list,
-            usage: usage.clone(),
+            usage,
         };
-        let told = patient(call_registry::<EdgeReply>(&env, id.registry, call)).await;
+        let told = patient(call_registry(&env, id.registry, &used)).await;
         if !logged(&id.path(), &told) {
-            put_back_usage(id, usage);
+            put_back_usage(id, used.usage);
         }
     });
 }

@@ -8,9 +8,7 @@ use futures_util::future::{Either, select};
 use patrol::renewal::PATIENCE;
 use patrol_platform::clock;
 use std::{pin::pin, time::Duration};
-use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, Response, ResponseInit};
+use web_sys::{Response, ResponseInit};
 use worker::{Context, Delay, Env, Error, Result};
 
 /// What a request can use of its surroundings.
@@ -54,38 +52,6 @@ pub(crate) async fn look_again_until(holds: impl Fn() -> bool) {
 
 /// The binding of the platform's API, where it is a Worker.
 pub(crate) const UPSTREAM: &str = "UPSTREAM";
-
-#[wasm_bindgen]
-extern "C" {
-    /// Anything with a method `fetch`: a service binding, or the global object.
-    pub type Fetcher;
-
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn fetch(
-        this: &Fetcher,
-        request: &Request,
-    ) -> std::result::Result<js_sys::Promise, JsValue>;
-}
-
-impl Fetcher {
-    /// A service binding.
-    pub(crate) fn binding(env: &Env, name: &str) -> Result<Self> {
-        env.service(name).map(worker::Fetcher::into_rpc)
-    }
-
-    /// The network.
-    pub(crate) fn network() -> Self {
-        js_sys::global().unchecked_into()
-    }
-
-    /// Sends the request and waits for the head of the answer.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Response> {
-        let response = JsFuture::from(self.fetch(request)?).await?;
-        response
-            .dyn_into()
-            .map_err(|_| Error::RustError("fetch gave no response".to_owned()))
-    }
-}
 
 /// An answer without a body.
 pub(crate) fn empty(status: u16) -> Result<Response> {

@@ -13,7 +13,7 @@ use futures_util::future::try_join_all;
 use js_sys::Reflect;
 use patrol::{
     problem::Problem,
-    registry::{Call, Reply},
+    registry::{Lists, ReadSignedList, SignedList},
     status_list::{Aggregation, StatusListId, Validity},
     time::Timestamp,
 };
@@ -60,7 +60,7 @@ pub(crate) async fn list(request: &Request, path: &str, env: &Env, settings: &Se
         )
         .into());
     }
-    let (asked_at, Signed { jwt, tag }) = signed(env, id).await?;
+    let (asked_at, SignedList { jwt, tag }) = signed(env, id).await?;
     // Weak, as it is the same with and without compression.
     let tag = format!("W/\"{tag}\"");
     let known = request.headers().get("If-None-Match")?.unwrap_or_default();
@@ -111,13 +111,6 @@ fn accepts_gzip(accepted: &str) -> bool {
     })
 }
 
-/// A signed list, and another tag for every other one.
-#[derive(Clone)]
-struct Signed {
-    jwt: String,
-    tag: String,
-}
-
 /// Answers of registries, and when they were asked for.
 type Memory<K, V> = RefCell<BTreeMap<K, (Timestamp, V)>>;
 
@@ -127,7 +120,7 @@ const MAX_KEPT: usize = 256;
 thread_local! {
     /// The numbers of a registry's lists: it is not asked for others.
     static NUMBERS: Memory<u16, Vec<u32>> = RefCell::default();
-    static SIGNED: Memory<StatusListId, Signed> = RefCell::default();
+    static SIGNED: Memory<StatusListId, SignedList> = RefCell::default();
     /// The list of all lists.
     static ALL_LISTS: Memory<(), String> = RefCell::default();
 }
@@ -161,27 +154,21 @@ pub(crate) fn forget(registry: u16) {
     SIGNED.with_borrow_mut(|kept| kept.retain(|id, _| id.registry != registry));
 }
 
-async fn signed(env: &Env, id: StatusListId) -> Outcome<(Timestamp, Signed)> {
+async fn signed(env: &Env, id: StatusListId) -> Outcome<(Timestamp, SignedList)> {
     let StatusListId { registry, list } = id;
     let (_, numbers) = remembered(&NUMBERS, registry, KEPT, numbers(env, registry)).await?;
     if !numbers.contains(&list) {
         return Err(Refusal::not_found());
     }
     let ask = async {
-        match call_registry(env, registry, Call::SignedList { list }).await? {
-            Reply::SignedList { jwt, tag } => Ok(Signed { jwt, tag }),
-            Reply::NotFound => Err(Refusal::not_found()),
-            _ => Err(Refusal::unexpected("reply to signed list")),
-        }
+        let signed = call_registry(env, registry, &ReadSignedList { list }).await?;
+        signed.ok_or_else(Refusal::not_found)
     };
     remembered(&SIGNED, id, KEPT, ask).await
 }
 
 async fn numbers(env: &Env, registry: u16) -> Outcome<Vec<u32>> {
-    match call_registry(env, registry, Call::Lists).await? {
-        Reply::Lists(numbers) => Ok(numbers),
-        _ => Err(Refusal::unexpected("reply to lists")),
-    }
+    Ok(call_registry(env, registry, &Lists {}).await?)
 }
 
 /// `GET /status/aggregation` (Token Status List, section 9.3).

@@ -15,7 +15,7 @@ use patrol::{
     identity::{OrganizationId, TokenId, UserId},
     policy::POLICY,
     problem::{FieldError, Problem},
-    registry::{self, Call, Create, Reply, Revoked},
+    registry::{self, Call, Create, Created, List, Read, Revoke, Revoked},
     rules::{self, Limit, NewToken},
     status_list::StatusListId,
     token::{
@@ -56,9 +56,15 @@ pub(crate) fn scopes(request: &Request, settings: &Settings) -> Outcome {
 /// `GET /api/v1/tokens`
 pub(crate) async fn list(request: &Request, env: &Env, settings: &Settings) -> Outcome {
     let owner = caller::account(request, settings)?.id;
-    let Reply::List(tokens) = ask(env, settings, owner.clone(), Call::List { owner }).await? else {
-        return Err(Refusal::unexpected("reply to list"));
-    };
+    let tokens = ask(
+        env,
+        settings,
+        &owner,
+        &List {
+            owner: owner.clone(),
+        },
+    )
+    .await?;
     let active = tokens
         .iter()
         .filter(|token| token.status == TokenStatus::Active)
@@ -119,12 +125,8 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
     };
     // The registry commits, so it is asked only for a token that fits, wherever its place will be.
     sign(FARTHEST)?;
-    let call = Call::Create(create.clone());
-    let (record, status) = match ask(env, settings, create.owner.clone(), call).await? {
-        Reply::Created { record, status } => (record, status),
-        Reply::LimitReached(limit) => return Err(limit_reached(limit)),
-        _ => return Err(Refusal::unexpected("reply to create")),
-    };
+    let made = ask(env, settings, &create.owner, &create).await?;
+    let Created { record, status } = made.map_err(limit_reached)?;
     let token = sign(status)?;
     let location = format!("/api/v1/tokens/{}", record.id);
     let created = CreatedToken {
@@ -247,11 +249,9 @@ async fn record(
     env: &Env,
     settings: &Settings,
 ) -> Outcome<TokenRecord> {
-    match ask(env, settings, owner.clone(), Call::Read { owner, id }).await? {
-        Reply::Record(record) => Ok(record),
-        Reply::NotFound => Err(Refusal::not_found()),
-        _ => Err(Refusal::unexpected("reply to read")),
-    }
+    let read = Read { owner, id };
+    let record = ask(env, settings, &read.owner, &read).await?;
+    record.ok_or_else(Refusal::not_found)
 }
 
 /// Ends one token.
@@ -270,26 +270,26 @@ async fn end_all(
     env: &Env,
     settings: &Settings,
 ) -> Outcome<(Revoked, Effect)> {
-    let call = Call::Revoke {
-        owner: owner.clone(),
-        which,
-    };
-    let Reply::Revoked(revoked) = ask(env, settings, owner, call).await? else {
-        return Err(Refusal::unexpected("reply to revoke"));
-    };
+    let revoke = Revoke { owner, which };
+    let revoked = ask(env, settings, &revoke.owner, &revoke).await?;
     let mode = settings.installation.mode;
     let effect = Effect::new(mode, revoked.effective_ms, revoked.waited_ms);
     Ok((revoked, effect))
 }
 
-async fn ask(env: &Env, settings: &Settings, owner: UserId, call: Call) -> Outcome<Reply> {
-    let registry = registry::of_user(&owner, settings.installation.registries);
-    let changes = call.changes_lists();
-    let reply = call_registry(env, registry, call).await;
-    if changes {
+/// Asks the registry of a user.
+async fn ask<C: Call>(
+    env: &Env,
+    settings: &Settings,
+    owner: &UserId,
+    call: &C,
+) -> Outcome<C::Answer> {
+    let registry = registry::of_user(owner, settings.installation.registries);
+    let answer = call_registry(env, registry, call).await;
+    if C::CHANGES_LISTS {
         publish::forget(registry);
     }
-    Ok(reply?)
+    Ok(answer?)
 }
 
 fn token_id(text: &str) -> Outcome<TokenId> {

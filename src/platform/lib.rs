@@ -1,4 +1,4 @@
-//! What both Workers need of the platform: the clock, settings, calls to a Registry.
+//! What both Workers need of the platform: the clock, settings, other Workers, calls to a Registry.
 //!
 //! Translation only. A call that fails is an error, never a guess: what a failure means is
 //! decided by the caller.
@@ -11,7 +11,7 @@
     clippy::indexing_slicing
 )]
 
-use js_sys::{JSON, Reflect};
+use js_sys::{JSON, Promise, Reflect};
 use patrol::{
     lease::Instant,
     registry::{Call, Message, object_name},
@@ -19,9 +19,10 @@ use patrol::{
     session::is_loopback,
     time::Timestamp,
 };
-use serde::de::DeserializeOwned;
 use std::{ops::RangeInclusive, sync::OnceLock};
-use web_sys::{Request, RequestInit, Url};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, RequestInit, Response, Url};
 use worker::{Env, Error, Result};
 
 /// The binding of the Registry class.
@@ -180,25 +181,75 @@ fn is_origin(text: &str) -> bool {
     })
 }
 
-/// Asks a registry. `R` is a reply, or those of them that the caller can get.
+#[wasm_bindgen]
+extern "C" {
+    /// Anything with a method `fetch`: a service binding, a Durable Object, the global object.
+    pub type Fetcher;
+
+    /// Begins to send a request.
+    ///
+    /// # Errors
+    /// The runtime refuses to.
+    #[wasm_bindgen(method, catch)]
+    pub fn fetch(this: &Fetcher, request: &Request) -> std::result::Result<Promise, JsValue>;
+}
+
+impl Fetcher {
+    /// A service binding.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn binding(env: &Env, name: &str) -> Result<Self> {
+        env.service(name).map(worker::Fetcher::into_rpc)
+    }
+
+    /// The network.
+    pub fn network() -> Self {
+        js_sys::global().unchecked_into()
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// Nobody answered.
+    pub async fn send(&self, request: &Request) -> Result<Response> {
+        let response = JsFuture::from(self.fetch(request)?).await?;
+        response
+            .dyn_into()
+            .map_err(|_| Error::RustError("fetch gave no response".to_owned()))
+    }
+
+    /// Sends a request and reads all of the answer, which must be 200.
+    ///
+    /// # Errors
+    /// Nobody answered, or not so; `what` is the name for whom that says.
+    pub async fn read(&self, request: &Request, what: &str) -> Result<String> {
+        let response = self.send(request).await?;
+        if response.status() != 200 {
+            let status = response.status();
+            return Err(Error::RustError(format!("{what} answered {status}")));
+        }
+        let text = JsFuture::from(response.text()?).await?;
+        Ok(text.as_string().unwrap_or_default())
+    }
+}
+
+/// Asks a registry.
 ///
 /// # Errors
 /// The registry could not be reached, or answered something else.
-pub async fn call_registry<R: DeserializeOwned>(env: &Env, registry: u16, call: Call) -> Result<R> {
-    let message = serde_json::to_string(&Message { registry, call })?;
+pub async fn call_registry<C: Call>(env: &Env, registry: u16, call: &C) -> Result<C::Answer> {
+    let message = Message::to_json(registry, call)?;
+    Ok(serde_json::from_str(
+        &send(env, &object_name(registry), message).await?,
+    )?)
+}
+
+async fn send(env: &Env, registry: &str, message: String) -> Result<String> {
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_body(&message.into());
     let request = Request::new_with_str_and_init("https://registry/", &init)?;
-    let stub = env
-        .durable_object(REGISTRY)?
-        .get_by_name(&object_name(registry))?;
-    let mut response = stub.fetch_with_request(request.into()).await?;
-    if response.status_code() != 200 {
-        return Err(Error::RustError(format!(
-            "registry {registry} answered {}",
-            response.status_code()
-        )));
-    }
-    Ok(serde_json::from_slice(&response.bytes().await?)?)
+    let stub = env.durable_object(REGISTRY)?.get_by_name(registry)?;
+    stub.into_rpc::<Fetcher>().read(&request, registry).await
 }

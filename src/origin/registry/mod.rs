@@ -15,7 +15,10 @@ mod store;
 use crate::{publish, settings::Settings};
 use patrol::{
     lease::{Grantor, Instant},
-    registry::{Call, LeaseAnswer, LeaseRequest, Message, Reply, Revoked},
+    registry::{
+        AnyCall, Call, LeaseAnswer, LeaseRequest, Message, ReadSignedList, Revoke, Revoked,
+        SignedList,
+    },
     revocation::{self, Mode},
     status_list::{self, StatusListId},
     time::Timestamp,
@@ -83,18 +86,22 @@ impl DurableObject for Registry {
         let arrived = clock();
         let starts = self.number.get().is_none();
         let changes = message.call.changes_lists();
-        let (mut reply, wait) = self.handle(message, settings)?;
+        let handled = self.handle(message, settings)?;
         if starts || changes {
             // No await since the writes: one transaction with them.
             self.plan_alarm(settings, Instant::default()).await?;
         }
-        if let Reply::Revoked(Revoked { waited_ms, .. }) = &mut reply
-            && settings.installation.mode == Mode::Lease
-        {
-            wait_until(wait).await;
-            *waited_ms = arrived.until(clock());
-        }
-        Response::ok(serde_json::to_string(&reply)?)
+        let answer = match handled {
+            Handled::Answered(answer) => answer,
+            Handled::Revoked(mut revoked, wait) => {
+                if settings.installation.mode == Mode::Lease {
+                    wait_until(wait).await;
+                    revoked.waited_ms = arrived.until(clock());
+                }
+                serde_json::to_string::<<Revoke as Call>::Answer>(&revoked)?
+            }
+        };
+        Response::ok(answer)
     }
 
     async fn alarm(&self) -> Result<Response> {
@@ -150,6 +157,18 @@ fn publish_at(list: &Published, settings: &Settings) -> Option<u64> {
     }
 }
 
+/// What became of a call.
+enum Handled {
+    /// The answer, as JSON.
+    Answered(String),
+    /// Tokens have ended; the answer has to wait until then.
+    Revoked(Revoked, Instant),
+}
+
+fn answer<C: Call>(_: &C, answer: &C::Answer) -> Result<Handled> {
+    Ok(Handled::Answered(serde_json::to_string(answer)?))
+}
+
 impl Registry {
     fn store(&self) -> Result<&Store> {
         self.store
@@ -157,42 +176,43 @@ impl Registry {
             .map_err(|error| Error::RustError(format!("the registry's storage: {error}")))
     }
 
-    /// One call, from start to end without an await. Gives until when its answer has to wait.
-    fn handle(&self, message: Message, settings: &Settings) -> Result<(Reply, Instant)> {
+    /// One call, from start to end without an await.
+    fn handle(&self, message: Message, settings: &Settings) -> Result<Handled> {
         let store = self.store()?;
         let registry = message.registry;
         if self.number.get() != Some(registry) {
             store.remember_number(registry)?;
             self.number.set(Some(registry));
         }
-        let reply = match message.call {
-            Call::Create(create) => store.create(registry, &create)?,
-            Call::List { owner } => Reply::List(store.list(&owner, now())?),
-            Call::Read { owner, id } => {
-                let found = store.read(&owner, &id, now())?;
-                found.map_or(Reply::NotFound, Reply::Record)
+        match message.call {
+            AnyCall::Create(call) => answer(&call, &store.create(registry, &call)?),
+            AnyCall::List(call) => answer(&call, &store.list(&call.owner, now())?),
+            AnyCall::Read(call) => answer(&call, &store.read(&call.owner, &call.id, now())?),
+            AnyCall::Revoke(Revoke { owner, which }) => self.with_grantor(store, |grantor| {
+                let (revoked, wait) = store.revoke(&owner, which, clock(), grantor)?;
+                Ok(Handled::Revoked(revoked, wait))
+            }),
+            AnyCall::LeaseRequest(call) => answer(&call, &self.lease(store, &call, settings)?),
+            AnyCall::Used(call) => answer(&call, &store.note(call.list, &call.usage, now())?),
+            AnyCall::ReadSignedList(call) => {
+                let ReadSignedList { list } = call;
+                let id = StatusListId { registry, list };
+                answer(&call, &self.signed_list(store, id, settings)?)
             }
-            Call::Revoke { owner, which } => {
-                let (revoked, wait) = self.with_grantor(store, |grantor| {
-                    store.revoke(&owner, which, clock(), grantor)
-                })?;
-                return Ok((Reply::Revoked(revoked), wait));
+            AnyCall::Lists(call) => {
+                let lists = store.lists()?;
+                answer(&call, &lists.iter().map(|list| list.list).collect())
             }
-            Call::Lease(request) => self.lease(store, &request, settings)?,
-            Call::Used { list, usage } => {
-                store.note(list, &usage, now())?;
-                Reply::Noted
-            }
-            Call::SignedList { list } => {
-                self.signed_list(store, StatusListId { registry, list }, settings)?
-            }
-            Call::Lists => Reply::Lists(store.lists()?.iter().map(|list| list.list).collect()),
-        };
-        Ok((reply, Instant::default()))
+        }
     }
 
     /// A list, signed anew if it has changed or was signed some time ago.
-    fn signed_list(&self, store: &Store, id: StatusListId, settings: &Settings) -> Result<Reply> {
+    fn signed_list(
+        &self,
+        store: &Store,
+        id: StatusListId,
+        settings: &Settings,
+    ) -> Result<Option<SignedList>> {
         let fresh = publish::VALIDITY.ttl / 2;
         let version = store.version(id.list)?;
         let kept = self.signed.borrow().get(&id.list).cloned();
@@ -202,21 +222,26 @@ impl Registry {
             Some(kept) => kept,
             None => match sign(store, id, settings)? {
                 Some(signed) => signed,
-                None => return Ok(Reply::NotFound),
+                None => return Ok(None),
             },
         };
         self.signed.borrow_mut().insert(id.list, signed.clone());
-        Ok(Reply::SignedList {
+        Ok(Some(SignedList {
             tag: format!("{}-{}", signed.version, signed.at.seconds()),
             jwt: signed.jwt,
-        })
+        }))
     }
 
-    fn lease(&self, store: &Store, request: &LeaseRequest, settings: &Settings) -> Result<Reply> {
+    fn lease(
+        &self,
+        store: &Store,
+        request: &LeaseRequest,
+        settings: &Settings,
+    ) -> Result<Option<LeaseAnswer>> {
         let list = request.list;
         store.note(list, &request.usage, now())?;
         let Some(version) = store.version(list)? else {
-            return Ok(Reply::NotFound);
+            return Ok(None);
         };
         let content = store.content(list, version, request.since)?;
         let length = settings.lease_length;
@@ -227,7 +252,7 @@ impl Registry {
             }
         })?;
         let kids = settings.signing_keys.public().ids();
-        Ok(Reply::Lease(LeaseAnswer {
+        Ok(Some(LeaseAnswer {
             version,
             content,
             length,

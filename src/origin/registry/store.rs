@@ -8,8 +8,8 @@ use patrol::{
     api::{TokenRecord, TokenStatus, Which},
     identity::{TokenId, UserId},
     lease::{Grantor, Instant},
-    registry::{Content, Create, MAX_CHANGES, Reply, Revoked, Usage},
-    rules,
+    registry::{Content, Create, Created, MAX_CHANGES, Revoked, Usage},
+    rules::{self, Limit},
     status_list::{Places, Snapshot, Status, StatusList, StatusListId},
     time::{Timestamp, numeric},
     token::StatusReference,
@@ -174,7 +174,11 @@ impl Store {
     }
 
     /// Makes a token, unless its owner has as many as there may be.
-    pub(super) fn create(&self, registry: u16, create: &Create) -> Result<Reply> {
+    pub(super) fn create(
+        &self,
+        registry: u16,
+        create: &Create,
+    ) -> Result<std::result::Result<Created, Limit>> {
         let owner = Value::from(create.owner.as_str());
         let Counts { active, unexpired } = self.only(
             "SELECT count(*) FILTER (WHERE revoked_at IS NULL) AS active, count(*) AS unexpired
@@ -182,7 +186,7 @@ impl Store {
             vec![owner.clone(), seconds(create.created_at)?],
         )?;
         if let Err(limit) = rules::may_create(active, unexpired) {
-            return Ok(Reply::LimitReached(limit));
+            return Ok(Err(limit));
         }
         let (list, idx) = self.next_place(create.expires_at)?;
         let organizations = serde_json::to_string(&create.organizations)?;
@@ -213,7 +217,7 @@ impl Store {
             list: StatusListId { registry, list },
             idx,
         };
-        Ok(Reply::Created { record, status })
+        Ok(Ok(Created { record, status }))
     }
 
     /// The next free place, for a token that expires then: in the newest list, or in a new one
