@@ -15,7 +15,8 @@ use patrol::{
 };
 use patrol_platform::clock;
 use std::{cell::OnceCell, net::IpAddr, rc::Rc};
-use web_sys::{Headers, Request, Response, ResponseInit};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use web_sys::{Headers, Request, Response};
 use worker::Result;
 
 /// What becomes of a request.
@@ -45,7 +46,7 @@ pub(crate) struct IdentityHeaders {
 }
 
 thread_local! {
-    static NAMES: [JsString; 4] = forwarding::IDENTITY.map(JsString::from);
+    static NAMES: Array = forwarding::IDENTITY.into_iter().map(JsString::from).collect();
 }
 
 impl Identity {
@@ -68,7 +69,7 @@ impl Identity {
 
     fn kept(&self) -> Rc<IdentityHeaders> {
         let make = || IdentityHeaders {
-            headers: pairs(self.values()),
+            headers: named(self.values()),
             answer: OnceCell::new(),
         };
         self.verified.extra.get_or_make(self.organization, make)
@@ -88,25 +89,38 @@ impl Identity {
             // Not `Response.clone()`: the very same answer again.
             return Ok(Clone::clone(answer));
         }
-        let init = ResponseInit::new();
-        init.set_status(204);
         let values = self.values();
-        if values.iter().all(Option::is_some) {
-            init.set_headers(&kept.headers);
+        let answer = if values.iter().all(Option::is_some) {
+            respond(&kept.headers)?
         } else {
-            init.set_headers(&pairs(values.map(|value| value.or(Some("")))));
-        }
-        let answer = Response::new_with_opt_str_and_init(None, &init)?;
+            respond(&named(values.map(|value| value.or(Some("")))))?
+        };
         Ok(Clone::clone(kept.answer.get_or_init(|| answer)))
     }
 }
 
-/// The values that there are, with their names.
-fn pairs(values: [Option<&str>; 4]) -> Array {
-    let pair = |(name, value): (&JsString, Option<&str>)| {
-        value.map(|value| Array::of2(name, &value.into()))
-    };
-    NAMES.with(|names| names.iter().zip(values).filter_map(pair).collect())
+#[wasm_bindgen(module = "/identity.js")]
+extern "C" {
+    /// Pairs of name and value: see there.
+    fn pairs(names: &Array, lines: &str) -> Array;
+
+    /// An answer without a body: see there.
+    #[wasm_bindgen(catch)]
+    fn respond(headers: &Array) -> std::result::Result<Response, JsValue>;
+}
+
+/// The values that there are, with their names. No identifier has a line feed, and the scopes are
+/// the last line.
+fn named(values: [Option<&str>; 4]) -> Array {
+    let mut lines = String::new();
+    for value in values {
+        if let Some(value) = value {
+            lines.push('=');
+            lines.push_str(value);
+        }
+        lines.push('\n');
+    }
+    NAMES.with(|names| pairs(names, &lines))
 }
 
 /// Where the client's address stands.
