@@ -9,6 +9,7 @@ mod query_plan;
 mod rbac_off;
 mod restart;
 mod revocation;
+mod settings;
 mod status_list;
 mod streaming;
 mod traces;
