@@ -171,8 +171,9 @@ async fn where_no_lease_vouches_for_it_the_page_promises_no_more_than_the_age_of
     let system = System::start("page-kv", &arguments);
     visit(&system, Look::default(), async |page| {
         page.tokens_of("ada").await;
-        page.create_and_take("Ended in a while", &["models:read"])
-            .await;
+        for name in ["Ended in a while", "Noch eine Weile"] {
+            page.create_and_take(name, &["models:read"]).await;
+        }
         let revoke = page.in_row("Ended in a while", ".revoke").await;
         page.click(&revoke).await;
         let question = page.text("#revoke-dialog").await;
@@ -189,6 +190,20 @@ async fn where_no_lease_vouches_for_it_the_page_promises_no_more_than_the_age_of
         page.says("#revoke-title", "is being revoked").await;
         page.see(".seal[data-pending]").await;
         page.state("light-revoked-in-a-while").await;
+        page.click("#revoke-done").await;
+        page.gone("#revoke-dialog").await;
+        page.click("[data-language=de]").await;
+        let revoke = page.in_row("Noch eine Weile", ".revoke").await;
+        page.click(&revoke).await;
+        let question = page.text("#revoke-dialog").await;
+        assert!(question.contains("Innerhalb von 1 Minute."), "{question}");
+        assert!(!question.contains("Sofort"), "{question}");
+        page.state("german-revoke-in-a-while").await;
+        page.click("#revoke-confirm").await;
+        page.see("#revoke-done").await;
+        page.says("#revoke-text", "Wird möglicherweise noch bis")
+            .await;
+        page.says("#revoke-title", "wird widerrufen").await;
     })
     .await;
 }
