@@ -89,6 +89,24 @@ calls! {
     "lists": Lists -> Vec<u32>, changes lists: false;
 }
 
+/// A call about one user's tokens, which only that user's registry can answer.
+pub trait OwnersCall: Call {
+    /// The user.
+    fn owner(&self) -> &UserId;
+}
+
+macro_rules! owners_calls {
+    ($($call:ident),+) => {
+        $(impl OwnersCall for $call {
+            fn owner(&self) -> &UserId {
+                &self.owner
+            }
+        })+
+    };
+}
+
+owners_calls!(Create, List, Read, Revoke);
+
 /// What is sent: a call, and the number of the registry that it is for. An object cannot know
 /// its number by itself, and the addresses of its lists contain it.
 #[derive(Debug, Clone, Deserialize)]

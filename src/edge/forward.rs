@@ -1,6 +1,6 @@
 //! Passes requests on: to the origin as they are, to the upstream without their secrets.
 
-use crate::{judge::Identity, refuse, runtime::UPSTREAM, settings::Settings};
+use crate::{judge::Identity, refuse, settings::Settings};
 use futures_util::future::{Either, select};
 use js_sys::{Array, JsString};
 use patrol::forwarding::{self, Change, Conditional};
@@ -9,6 +9,9 @@ use std::pin::pin;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use web_sys::{Request, Response};
 use worker::{Delay, Env, Result, console_error};
+
+/// The binding of the platform's API, where it is a Worker.
+const UPSTREAM: &str = "UPSTREAM";
 
 /// To the origin, untouched.
 pub(crate) async fn to_origin(request: &Request, env: &Env) -> Result<Response> {

@@ -50,9 +50,6 @@ pub(crate) async fn look_again_until(holds: impl Fn() -> bool) {
     }
 }
 
-/// The binding of the platform's API, where it is a Worker.
-pub(crate) const UPSTREAM: &str = "UPSTREAM";
-
 /// An answer without a body.
 pub(crate) fn empty(status: u16) -> Result<Response> {
     let init = ResponseInit::new();

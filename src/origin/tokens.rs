@@ -15,7 +15,7 @@ use patrol::{
     identity::{OrganizationId, TokenId, UserId},
     policy::POLICY,
     problem::{FieldError, Problem},
-    registry::{self, Call, Create, Created, List, Read, Revoke, Revoked},
+    registry::{self, Create, Created, List, OwnersCall, Read, Revoke, Revoked},
     rules::{self, Limit, NewToken},
     status_list::StatusListId,
     token::{
@@ -56,15 +56,7 @@ pub(crate) fn scopes(request: &Request, settings: &Settings) -> Outcome {
 /// `GET /api/v1/tokens`
 pub(crate) async fn list(request: &Request, env: &Env, settings: &Settings) -> Outcome {
     let owner = caller::account(request, settings)?.id;
-    let tokens = ask(
-        env,
-        settings,
-        &owner,
-        &List {
-            owner: owner.clone(),
-        },
-    )
-    .await?;
+    let tokens = ask(env, settings, &List { owner }).await?;
     let active = tokens
         .iter()
         .filter(|token| token.status == TokenStatus::Active)
@@ -125,7 +117,7 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
     };
     // The registry commits, so it is asked only for a token that fits, wherever its place will be.
     sign(FARTHEST)?;
-    let made = ask(env, settings, &create.owner, &create).await?;
+    let made = ask(env, settings, &create).await?;
     let Created { record, status } = made.map_err(limit_reached)?;
     let token = sign(status)?;
     let location = format!("/api/v1/tokens/{}", record.id);
@@ -249,8 +241,7 @@ async fn record(
     env: &Env,
     settings: &Settings,
 ) -> Outcome<TokenRecord> {
-    let read = Read { owner, id };
-    let record = ask(env, settings, &read.owner, &read).await?;
+    let record = ask(env, settings, &Read { owner, id }).await?;
     record.ok_or_else(Refusal::not_found)
 }
 
@@ -270,21 +261,15 @@ async fn end_all(
     env: &Env,
     settings: &Settings,
 ) -> Outcome<(Revoked, Effect)> {
-    let revoke = Revoke { owner, which };
-    let revoked = ask(env, settings, &revoke.owner, &revoke).await?;
+    let revoked = ask(env, settings, &Revoke { owner, which }).await?;
     let mode = settings.installation.mode;
     let effect = Effect::new(mode, revoked.effective_ms, revoked.waited_ms);
     Ok((revoked, effect))
 }
 
-/// Asks the registry of a user.
-async fn ask<C: Call>(
-    env: &Env,
-    settings: &Settings,
-    owner: &UserId,
-    call: &C,
-) -> Outcome<C::Answer> {
-    let registry = registry::of_user(owner, settings.installation.registries);
+/// Asks the owner's registry.
+async fn ask<C: OwnersCall>(env: &Env, settings: &Settings, call: &C) -> Outcome<C::Answer> {
+    let registry = registry::of_user(call.owner(), settings.installation.registries);
     let answer = call_registry(env, registry, call).await;
     if C::CHANGES_LISTS {
         publish::forget(registry);
