@@ -3,13 +3,13 @@
 
 use crate::{
     load::Clock,
-    system::{CONFIG, MODULES, PUBLIC_URL, REGISTRIES, System, copy, folder},
+    system::{CONFIG, PUBLIC_URL, REGISTRIES, System, copy, folder},
     tokens::{Kind, Workload},
 };
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use patrol_stand::{
-    config::{Binding, Config, Worker},
+    config::{Binding, Config, MODULES, Worker},
     runtime::Runtime,
 };
 use serde::Serialize;

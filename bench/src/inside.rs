@@ -5,7 +5,7 @@
 
 use crate::{
     rounds::Spread,
-    system::{MODULES, copy, folder},
+    system::{copy, folder},
     tokens,
 };
 use anyhow::{Context as _, Result, bail};
@@ -16,7 +16,7 @@ use patrol::{
     token::StatusReference,
 };
 use patrol_stand::{
-    config::{Config, Worker},
+    config::{Config, MODULES, Worker},
     runtime::Runtime,
 };
 use serde::{Deserialize, Serialize};

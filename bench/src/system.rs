@@ -13,7 +13,7 @@ use patrol::{
 };
 use patrol_stand::{
     Kv,
-    config::{Binding, Config, Worker},
+    config::{Binding, Config, MODULES, Worker},
     runtime::Runtime,
 };
 use std::{
@@ -29,9 +29,6 @@ pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8787";
 
 /// One list each, for the workload `lists`.
 pub(crate) const REGISTRIES: &str = "64";
-
-/// A built Worker of ours, its entry first.
-pub(crate) const MODULES: [&str; 2] = ["index.js", "index_bg.wasm"];
 
 /// Where everything of a run stands.
 pub(crate) fn folder() -> PathBuf {

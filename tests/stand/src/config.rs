@@ -3,10 +3,26 @@
 //! They hold what the two `wrangler.toml` say, with the services that this stand puts in
 //! Cloudflare's place.
 
-use std::{fmt::Write, net::SocketAddr};
+use std::{fmt::Write, fs, net::SocketAddr, path::Path};
 
 /// The day whose behaviour the runtime shows; that of both `wrangler.toml`.
 const COMPATIBILITY_DATE: &str = "2026-11-01";
+
+/// A built Worker of ours, its entry first.
+pub const MODULES: [&str; 2] = ["index.js", "index_bg.wasm"];
+
+/// Copies a built Worker to beside a configuration: a build in the meantime changes nothing for a
+/// process that starts again.
+///
+/// # Panics
+/// When it is not built, or cannot be copied.
+pub fn copy_worker(built: &Path, folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder can be made");
+    for file in MODULES {
+        fs::copy(built.join(file), folder.join(file))
+            .unwrap_or_else(|_| panic!("{} is there: cargo xtask build", built.display()));
+    }
+}
 
 /// A configuration that grows by services and sockets.
 #[derive(Default)]

@@ -11,7 +11,7 @@
 //! the edges are cut off.
 
 use crate::{
-    config::{Binding, Config, Worker},
+    config::{Binding, Config, MODULES, Worker, copy_worker},
     kv::Kv,
     link::{Link, Weather},
     runtime::Runtime,
@@ -176,7 +176,7 @@ impl Stand {
 
     fn write_origin(&self, plan: &Plan<'_>) {
         let folder = self.folder.join("origin");
-        copy_worker(plan, "origin", &folder);
+        copy_worker(&plan.built.join("origin"), &folder);
         write(&folder.join("gate.js"), include_str!("workers/gate.js"));
         write(&folder.join("assets.js"), ASSETS);
         let objects = folder.join("objects");
@@ -229,7 +229,7 @@ impl Stand {
 
     async fn write_edges(&self, number: usize, plan: &Plan<'_>) -> Edges {
         let folder = self.folder.join(format!("edges-{number}"));
-        copy_worker(plan, "edge", &folder);
+        copy_worker(&plan.built.join("edge"), &folder);
         write(
             &folder.join("namespace.js"),
             include_str!("workers/namespace.js"),
@@ -276,9 +276,6 @@ impl Stand {
 
 const CONFIG: &str = "config.capnp";
 
-/// A built Worker, its entry first.
-const MODULES: [&str; 2] = ["index.js", "index_bg.wasm"];
-
 /// As in both `wrangler.toml`.
 const REGISTRIES: &str = "16";
 
@@ -287,16 +284,6 @@ const ASSETS: &str = "export default { fetch: () => new Response(null, { status:
 
 async fn start(folder: &Path, sockets: usize) -> Runtime {
     Runtime::start(&folder.join(CONFIG), &folder.join("log"), sockets).await
-}
-
-/// Copied, so that a build in the meantime changes nothing for a process that starts again.
-fn copy_worker(plan: &Plan<'_>, worker: &str, folder: &Path) {
-    fs::create_dir_all(folder).expect("a folder can be made");
-    let built = plan.built.join(worker);
-    for file in MODULES {
-        fs::copy(built.join(file), folder.join(file))
-            .unwrap_or_else(|_| panic!("the {worker} Worker is built: cargo xtask build"));
-    }
 }
 
 fn write(path: &Path, text: &str) {

@@ -3,7 +3,7 @@
 
 use patrol_e2e::{client, empty_folder, root, shared};
 use patrol_stand::{
-    config::{Binding, Config, Worker},
+    config::{Binding, Config, MODULES, Worker, copy_worker},
     runtime::Runtime,
 };
 use std::fs;
@@ -13,14 +13,12 @@ async fn a_crash_costs_one_request() {
     // Which builds the edge.
     let _ = shared();
     let folder = empty_folder("crash-of-the-module");
-    for file in ["index.js", "index_bg.wasm"] {
-        fs::copy(root().join("build/edge").join(file), folder.join(file)).unwrap();
-    }
+    copy_worker(&root().join("build/edge"), &folder);
     fs::write(folder.join("crash.js"), include_str!("crash.js")).unwrap();
     let mut config = Config::default();
     config.worker(&Worker {
         name: "edge",
-        modules: &["crash.js", "index.js", "index_bg.wasm"],
+        modules: &["crash.js", MODULES[0], MODULES[1]],
         bindings: &[
             ("PUBLIC_URL", Binding::Text("http://127.0.0.1:8787")),
             ("REGISTRIES", Binding::Text("1")),

@@ -2,7 +2,7 @@
 
 use patrol_e2e::{Answer, client, empty_folder, root, shared, until};
 use patrol_stand::{
-    config::{Binding, Config, Worker},
+    config::{Binding, Config, MODULES, Worker, copy_worker},
     runtime::Runtime,
 };
 use std::fs;
@@ -77,7 +77,11 @@ const ORIGIN: [(&str, &str, &str); 5] = [
         "1",
         "LEASE_MILLISECONDS must be a number from",
     ),
-    ("DEV_SIGN_IN", "perhaps", "DEV_SIGN_IN"),
+    (
+        "DEV_SIGN_IN",
+        "perhaps",
+        "DEV_SIGN_IN must be `true` or `false`",
+    ),
 ];
 
 const GOOD: [(&str, &str); 2] = [
@@ -103,14 +107,7 @@ async fn refuse_all(built: &str, cases: &[(&str, &str, &str)], secrets: &[(&str,
     // Which builds the Workers.
     let _ = shared();
     let folder = empty_folder(&format!("settings-of-the-{built}"));
-    let modules = ["index.js", "index_bg.wasm"];
-    for file in modules {
-        fs::copy(
-            root().join("build").join(built).join(file),
-            folder.join(file),
-        )
-        .unwrap();
-    }
+    copy_worker(&root().join("build").join(built), &folder);
     let name = |case: usize| format!("case-{case}");
     let mut config = Config::default();
     for (case, (setting, value, _)) in cases.iter().enumerate() {
@@ -123,7 +120,7 @@ async fn refuse_all(built: &str, cases: &[(&str, &str, &str)], secrets: &[(&str,
             .collect();
         config.worker(&Worker {
             name: &name(case),
-            modules: &modules,
+            modules: &MODULES,
             bindings: &bindings,
             storage: None,
         });
