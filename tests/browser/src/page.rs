@@ -520,10 +520,15 @@ impl Page<'_> {
         token
     }
 
-    /// Revokes a token and stays on the view that says so.
-    pub async fn revoke(&self, name: &str) {
+    /// Asks to revoke a token: the page asks back.
+    pub async fn ask_to_revoke(&self, name: &str) {
         let button = self.in_row(name, ".revoke").await;
         self.click(&button).await;
+    }
+
+    /// Revokes a token and stays on the view that says so.
+    pub async fn revoke(&self, name: &str) {
+        self.ask_to_revoke(name).await;
         self.click("#revoke-confirm").await;
         self.see("#revoke-done").await;
     }

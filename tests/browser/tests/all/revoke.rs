@@ -140,8 +140,7 @@ async fn a_revocation_that_nobody_confirmed_can_be_tried_again() {
             .await;
         let row = page.in_row("Not confirmed", "").await;
         let id = page.attributes(row.trim(), "data-id").await.remove(0);
-        let revoke = page.in_row("Not confirmed", ".revoke").await;
-        page.click(&revoke).await;
+        page.ask_to_revoke("Not confirmed").await;
         // The answer gets lost, after the deed.
         let ada = User::sign_in(page.system(), "ada").await;
         assert_eq!(ada.revoke(&id).await.status, 200);
@@ -174,8 +173,7 @@ async fn where_no_lease_vouches_for_it_the_page_promises_no_more_than_the_age_of
         for name in ["Ended in a while", "Noch eine Weile"] {
             page.create_and_take(name, &["models:read"]).await;
         }
-        let revoke = page.in_row("Ended in a while", ".revoke").await;
-        page.click(&revoke).await;
+        page.ask_to_revoke("Ended in a while").await;
         let question = page.text("#revoke-dialog").await;
         assert!(question.contains("Within 1 minute."), "{question}");
         assert!(!question.contains("Immediate"), "{question}");
@@ -193,8 +191,7 @@ async fn where_no_lease_vouches_for_it_the_page_promises_no_more_than_the_age_of
         page.click("#revoke-done").await;
         page.gone("#revoke-dialog").await;
         page.click("[data-language=de]").await;
-        let revoke = page.in_row("Noch eine Weile", ".revoke").await;
-        page.click(&revoke).await;
+        page.ask_to_revoke("Noch eine Weile").await;
         let question = page.text("#revoke-dialog").await;
         assert!(question.contains("Innerhalb von 1 Minute."), "{question}");
         assert!(!question.contains("Sofort"), "{question}");

@@ -75,8 +75,7 @@ async fn tour(prefix: &str, look: Look) {
         page.js("$('.dialog-body').scrollTo(0, 1e6)").await;
         page.state(&format!("{prefix}-create-end")).await;
         page.discard_form().await;
-        let revoke = page.in_row("Grafana", ".revoke").await;
-        page.click(&revoke).await;
+        page.ask_to_revoke("Grafana").await;
         page.see("#revoke-dialog").await;
         page.state(&format!("{prefix}-revoke")).await;
     })
@@ -214,8 +213,7 @@ async fn the_page_speaks_german() {
         let deleting = ["pipelines", "models", "connectors", "dashboards"];
         assert_eq!(found, deleting.map(|group| format!("{group}:delete")));
         page.discard_form().await;
-        let revoke = page.in_row("Grafana", ".revoke").await;
-        page.click(&revoke).await;
+        page.ask_to_revoke("Grafana").await;
         page.state("german-revoke").await;
         page.click("#revoke-keep").await;
         // The choice is kept.

@@ -157,8 +157,7 @@ async fn a_session_that_ends_before_a_revocation_is_renewed_on_the_way() {
             .create_and_take("Ended on the way", &["models:read"])
             .await;
         page.end_session().await;
-        let revoke = page.in_row("Ended on the way", ".revoke").await;
-        page.click(&revoke).await;
+        page.ask_to_revoke("Ended on the way").await;
         page.click("#revoke-confirm").await;
         page.click("#sign-in-dialog [data-user=ada]").await;
         page.see("#revoke-done").await;
