@@ -1,7 +1,12 @@
 //! The scenarios: what breaks, how often, and what must still hold.
 
-use crate::{Size, load::Load, report::Report};
+use crate::{
+    Size,
+    load::{LEFT_AT_THE_END, Load},
+    report::Report,
+};
 use clap::ValueEnum;
+use patrol::rules::MAX_UNEXPIRED_TOKENS;
 use patrol_stand::{Mood, Plan, Stand, Weather, check::Findings};
 use std::{
     ops::Range,
@@ -124,13 +129,14 @@ impl Scenario {
                 async move { load.watch_the_machine(gate).await },
             ));
         }
+        let pace = pace(size.time);
         let mut churning = Vec::new();
         for (name, user) in &users {
             for (lane, &at_once) in LANES.iter().enumerate() {
                 let (load, user) = (load.clone(), user.clone());
                 let lane = format!("{name} {lane}");
                 churning.push(tokio::spawn(async move {
-                    load.churn(&user, &lane, at_once).await;
+                    load.churn(&user, &lane, at_once, pace).await;
                 }));
             }
         }
@@ -191,6 +197,15 @@ const USERS: [&str; 3] = ["ada", "vic", "otto"];
 /// How many tokens each lane of a user makes and ends at once. All of a user fit below the
 /// limit of active tokens.
 const LANES: [usize; 7] = [1, 1, 1, 1, 1, 4, 12];
+
+/// How long a round of the lanes takes at least. All of a user's tokens count for a limit until
+/// they expire, so those that there may be have to last for the whole time.
+fn pace(time: Duration) -> Duration {
+    let round: usize = LANES.iter().sum();
+    // The first and the last round are not of that length.
+    let budget = MAX_UNEXPIRED_TOKENS - LEFT_AT_THE_END - 2 * round;
+    time * u32::try_from(round).unwrap_or(u32::MAX) / u32::try_from(budget).unwrap_or(1)
+}
 
 /// How often is looked whether there is enough.
 const LOOK: Duration = Duration::from_millis(20);
