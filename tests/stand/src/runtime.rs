@@ -10,12 +10,15 @@ use std::{
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
+    thread::{self, JoinHandle},
 };
 use tokio::sync::mpsc;
 
 /// A running process.
 pub struct Runtime {
     keeper: Child,
+    /// Reads what the runtime says, until it has ended.
+    hearing: Option<JoinHandle<()>>,
     ports: BTreeMap<String, u16>,
 }
 
@@ -48,15 +51,19 @@ impl Runtime {
             .spawn()
             .expect("the runtime can be started");
         let output = keeper.stdout.take().expect("its output is a pipe");
-        let mut listening = listen(output, words);
-        let mut ports = BTreeMap::new();
-        while ports.len() < sockets {
+        let (hearing, mut listening) = listen(output, words);
+        let mut process = Self {
+            keeper,
+            hearing: Some(hearing),
+            ports: BTreeMap::new(),
+        };
+        while process.ports.len() < sockets {
             let said = patrol_e2e::in_time("the runtime to listen", listening.recv()).await;
             let (socket, port) =
                 said.unwrap_or_else(|| panic!("the runtime ended: see {}", log.display()));
-            ports.insert(socket, port);
+            process.ports.insert(socket, port);
         }
-        Self { keeper, ports }
+        process
     }
 
     /// The port of a socket.
@@ -72,7 +79,8 @@ impl Runtime {
         self.keeper.id()
     }
 
-    /// Kills the process at once, by SIGKILL, and waits until it is gone.
+    /// Kills the process at once, by SIGKILL, and waits until it is gone and the log has all that
+    /// it has said.
     pub fn kill(self) {
         drop(self);
     }
@@ -83,6 +91,9 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
+        if let Some(hearing) = self.hearing.take() {
+            let _ = hearing.join();
+        }
     }
 }
 
@@ -90,9 +101,9 @@ impl Drop for Runtime {
 fn listen(
     output: impl std::io::Read + Send + 'static,
     mut log: File,
-) -> mpsc::UnboundedReceiver<(String, u16)> {
+) -> (JoinHandle<()>, mpsc::UnboundedReceiver<(String, u16)>) {
     let (tell, hear) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
+    let hearing = thread::spawn(move || {
         // Read to the end: a full pipe would stop the runtime.
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             match socket_and_port(&line) {
@@ -105,7 +116,7 @@ fn listen(
             }
         }
     });
-    hear
+    (hearing, hear)
 }
 
 fn socket_and_port(line: &str) -> Option<(String, u16)> {
