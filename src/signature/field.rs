@@ -5,7 +5,7 @@
 //! say how full they may be, so that none can overflow: what was multiplied is [`Tight`] and may be
 //! added; what was added is [`Loose`] and may be multiplied.
 //!
-//! What is long and called from many places is kept out of line: that is smaller and no slower.
+//! What is long and called from many places is kept out of line: the module gets smaller by it.
 
 use fiat_crypto::curve25519_32 as fiat;
 use std::ops::{Add, Mul, Neg, Sub};
@@ -23,7 +23,7 @@ impl Tight {
     pub(super) const ONE: Self = Self::small(1);
     const UNSET: Self = Self::ZERO;
 
-    /// Of a number below 2^26: the lowest limb.
+    /// A number below 2^26, which is all in the lowest limb.
     pub(super) const fn small(number: u32) -> Self {
         let limbs = [number, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         Self(fiat::fiat_25519_tight_field_element(limbs))
@@ -107,6 +107,7 @@ impl Loose {
     pub(super) const ONE: Self = Self::small(1);
     const UNSET: Self = Self::ZERO;
 
+    /// As [`Tight::small`].
     const fn small(number: u32) -> Self {
         let limbs = [number, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         Self(fiat::fiat_25519_loose_field_element(limbs))
