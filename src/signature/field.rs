@@ -21,7 +21,13 @@ pub(super) struct Loose(fiat::fiat_25519_loose_field_element);
 impl Tight {
     pub(super) const ZERO: Self = Self::small(0);
     pub(super) const ONE: Self = Self::small(1);
-    const UNSET: Self = Self::ZERO;
+
+    /// What the library writes.
+    fn written(by: impl FnOnce(&mut fiat::fiat_25519_tight_field_element)) -> Self {
+        let mut number = Self::ZERO;
+        by(&mut number.0);
+        number
+    }
 
     /// A number below 2^26, which is all in the lowest limb.
     pub(super) const fn small(number: u32) -> Self {
@@ -33,7 +39,7 @@ impl Tight {
     pub(super) const fn from_bytes(mut bytes: [u8; 32]) -> Self {
         let [.., highest] = &mut bytes;
         *highest &= 0x7f;
-        let mut number = Self::UNSET;
+        let mut number = Self::ZERO;
         fiat::fiat_25519_from_bytes(&mut number.0, &bytes);
         number
     }
@@ -51,7 +57,7 @@ impl Tight {
         lowest & 1 == 1
     }
 
-    pub(super) fn loose(&self) -> Loose {
+    pub(super) const fn loose(&self) -> Loose {
         let mut number = Loose::UNSET;
         fiat::fiat_25519_relax(&mut number.0, &self.0);
         number
@@ -61,9 +67,7 @@ impl Tight {
     #[inline(never)]
     pub(super) fn squared(&self, times: usize) -> Self {
         (0..times).fold(*self, |number, _| {
-            let mut square = Self::UNSET;
-            fiat::fiat_25519_carry_square(&mut square.0, &number.loose().0);
-            square
+            Self::written(|square| fiat::fiat_25519_carry_square(square, &number.loose().0))
         })
     }
 
@@ -103,20 +107,17 @@ impl Tight {
 }
 
 impl Loose {
-    pub(super) const ZERO: Self = Self::small(0);
-    pub(super) const ONE: Self = Self::small(1);
-    const UNSET: Self = Self::ZERO;
+    const UNSET: Self = Self(fiat::fiat_25519_loose_field_element([0; 10]));
 
-    /// As [`Tight::small`].
-    const fn small(number: u32) -> Self {
-        let limbs = [number, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        Self(fiat::fiat_25519_loose_field_element(limbs))
+    /// What the library writes.
+    fn written(by: impl FnOnce(&mut fiat::fiat_25519_loose_field_element)) -> Self {
+        let mut number = Self::UNSET;
+        by(&mut number.0);
+        number
     }
 
     pub(super) fn tight(&self) -> Tight {
-        let mut number = Tight::UNSET;
-        fiat::fiat_25519_carry(&mut number.0, &self.0);
-        number
+        Tight::written(|number| fiat::fiat_25519_carry(number, &self.0))
     }
 }
 
@@ -130,9 +131,7 @@ impl Add for &Tight {
     type Output = Loose;
 
     fn add(self, other: Self) -> Loose {
-        let mut sum = Loose::UNSET;
-        fiat::fiat_25519_add(&mut sum.0, &self.0, &other.0);
-        sum
+        Loose::written(|sum| fiat::fiat_25519_add(sum, &self.0, &other.0))
     }
 }
 
@@ -140,9 +139,7 @@ impl Sub for &Tight {
     type Output = Loose;
 
     fn sub(self, other: Self) -> Loose {
-        let mut difference = Loose::UNSET;
-        fiat::fiat_25519_sub(&mut difference.0, &self.0, &other.0);
-        difference
+        Loose::written(|difference| fiat::fiat_25519_sub(difference, &self.0, &other.0))
     }
 }
 
@@ -159,9 +156,7 @@ impl Mul for &Loose {
 
     #[inline(never)]
     fn mul(self, other: Self) -> Tight {
-        let mut product = Tight::UNSET;
-        fiat::fiat_25519_carry_mul(&mut product.0, &self.0, &other.0);
-        product
+        Tight::written(|product| fiat::fiat_25519_carry_mul(product, &self.0, &other.0))
     }
 }
 

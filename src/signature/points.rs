@@ -65,9 +65,9 @@ pub(super) struct Addend {
 impl Addend {
     /// The neutral element, `x = 0` and `y = 1`.
     const NEUTRAL: Self = Self {
-        y_plus_x: Loose::ONE,
-        y_minus_x: Loose::ONE,
-        twisted: Loose::ZERO,
+        y_plus_x: Tight::ONE.loose(),
+        y_minus_x: Tight::ONE.loose(),
+        twisted: Tight::ZERO.loose(),
     };
 }
 
