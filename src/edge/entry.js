@@ -1,29 +1,15 @@
 // The Worker's entry: hands each request to the Wasm module.
 //
-// In place of the entry that worker-build generates, which makes several proxies for every
-// request. It keeps the one thing that those are for: a Wasm module that has crashed is started
-// anew before the next request. It decides nothing; what it reads of a request goes to Rust.
+// It decides nothing; what it reads of a request goes to Rust.
 
 import * as module from "./index.js";
-
-/** @type {{ criticalError: boolean, instanceId: number }} set by the module when it crashes */
-const state = module.__worker_init_state();
+import { noteCrash, restartIfCrashed } from "./restart.js";
 
 const AUTHORIZE = module.authorizePath();
 
 const encoder = new TextEncoder();
 /** The piece of the module's memory for the texts of a request; empty when that has grown. */
 let place = new Uint8Array();
-
-function crashed(error) {
-  if (error instanceof WebAssembly.RuntimeError) {
-    console.error("Critical", error);
-    state.criticalError = true;
-  }
-}
-
-// A crash in the middle of asynchronous work reaches nobody else.
-addEventListener("error", (event) => crashed(event.error));
 
 /** A header's line: an empty header is not the same as none. */
 const line = (value) => (value === null ? "\n" : `\n=${value}`);
@@ -71,17 +57,11 @@ function answerAtOnce(request, env) {
 
 export default {
   fetch(request, env, context) {
-    if (state.criticalError) {
-      console.log("The module is started anew");
-      module.__wbg_reset_state();
-      place = new Uint8Array();
-      state.criticalError = false;
-      state.instanceId++;
-    }
+    if (restartIfCrashed()) place = new Uint8Array();
     try {
       return answerAtOnce(request, env) ?? module.fetch(request, env, context);
     } catch (error) {
-      crashed(error);
+      noteCrash(error);
       throw error;
     }
   },

@@ -10,10 +10,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::build::{self, Plan, Worker};
+use crate::build::{self, Part};
 use crate::child;
-use crate::report::Phases;
-use crate::tools::{self, npm_tool};
+use crate::console::Phases;
+use crate::plan::Plan;
+use crate::tools;
+use crate::wasm;
 use crate::{root, target_dir};
 
 /// Measure Patrol beside its peers and its limits, on the bare runtime.
@@ -33,19 +35,18 @@ const PEERS: [&str; 8] = [
 
 /// The command.
 pub(crate) fn bench(args: &Args) -> Result<()> {
-    let mut phases = Phases::new();
-    phases.quietly("tools", || {
-        tools::install()?;
-        tools::install_load_generator()
-    })?;
-    prepare(&mut phases)?;
-    phases.quietly("benchmark", || run(&args.arguments))
+    let phases = Phases::new();
+    tools::install_load_generator()?;
+    prepare(&phases)?;
+    phases.run("benchmark", || run(&args.arguments))?;
+    phases.summary();
+    Ok(())
 }
 
 /// One short round, as part of the tests, which have installed what it needs.
-pub(crate) fn quick() -> Result<()> {
-    prepare(&mut Phases::new())?;
-    run(&["--quick".into()])
+pub(crate) fn quick(phases: &Phases) -> Result<()> {
+    prepare(phases)?;
+    phases.run("benchmark, a short round", || run(&["--quick".into()]))
 }
 
 fn run(arguments: &[OsString]) -> Result<()> {
@@ -59,23 +60,20 @@ fn run(arguments: &[OsString]) -> Result<()> {
 }
 
 /// Builds everything that takes part.
-fn prepare(phases: &mut Phases) -> Result<()> {
-    let plan = Plan::new(None, None)?;
-    for worker in Worker::ALL {
-        phases.quietly(&format!("{worker} Worker"), || build::one(worker, &plan))?;
-    }
-    let hello = phases.quietly("hello", || build::hello(&plan))?;
-    phases.quietly("core alone", || build::inside("inside", None))?;
+fn prepare(phases: &Phases) -> Result<()> {
+    build::make(&Part::ALL, &Plan::release()?, phases)?;
+    let hello = build::bench("hello", "patrol-bench-hello", None, phases)?;
+    build::bench("inside", INSIDE, None, phases)?;
     for routes in ROUTES {
         let policy = target_dir()?.join(format!("bench/policies/{routes}.toml"));
         write_policy(&policy, routes)?;
-        let name = format!("routes-{routes}");
-        phases.quietly(&name, || build::inside(&name, Some(&policy)))?;
+        build::bench(&format!("routes-{routes}"), INSIDE, Some(&policy), phases)?;
     }
-    phases.quietly("form module", || build::form(&plan))?;
-    let peers = hello.with_file_name("peers");
-    phases.quietly("peers", || bundle(&peers))
+    bundle(&hello.with_file_name("peers"))
 }
+
+/// Core alone.
+const INSIDE: &str = "patrol-bench-inside";
 
 /// Sizes of the policies that are compared.
 const ROUTES: [u32; 3] = [10, 100, 1_000];
@@ -100,17 +98,15 @@ fn write_policy(path: &Path, routes: u32) -> Result<()> {
 }
 
 fn bundle(out: &Path) -> Result<()> {
-    let mut esbuild = child::command(npm_tool("esbuild")?)?;
-    esbuild
-        .args([
-            "--bundle",
-            "--format=esm",
-            "--minify",
-            "--log-level=warning",
-            "--external:cloudflare:*",
-        ])
-        .arg(format!("--outdir={}", out.display()))
-        .args(PEERS.map(|peer| format!("bench/peers/{peer}.js")))
-        .current_dir(root()?);
-    child::run(&mut esbuild, "esbuild")
+    let out = format!("--outdir={}", out.display());
+    let peers = PEERS.map(|peer| format!("bench/peers/{peer}.js"));
+    let mut arguments = vec![
+        "--bundle",
+        "--format=esm",
+        "--minify",
+        "--external:cloudflare:*",
+        &out,
+    ];
+    arguments.extend(peers.iter().map(String::as_str));
+    wasm::esbuild(&arguments)
 }

@@ -11,13 +11,14 @@
 //! Left out: programs that leave their process group. None of ours does.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::console::{say, verbose};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
@@ -64,6 +65,74 @@ pub(crate) fn run(command: &mut Command, what: &str) -> Result<()> {
         bail!("{what} failed ({status})");
     }
     Ok(())
+}
+
+/// Runs a command to its end and hands each line of its output to `hear`; the output itself is
+/// not shown. A line ends with a line feed or a carriage return.
+pub(crate) fn run_captured(
+    mut command: Command,
+    what: &str,
+    mut hear: impl FnMut(&str),
+) -> Result<()> {
+    let (output, writer) = std::io::pipe().context("cannot make a pipe")?;
+    let writer_too = writer.try_clone().context("cannot make a pipe")?;
+    command.stdout(writer_too).stderr(writer);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {what}"))?;
+    let line = child.stdin.take();
+    // It holds the writing end, and the output would never end.
+    drop(command);
+    let mut output = BufReader::new(output);
+    let mut piece = Vec::new();
+    loop {
+        piece.clear();
+        let read = read_line(&mut output, &mut piece)
+            .with_context(|| format!("cannot read what {what} says"))?;
+        if read == 0 {
+            break;
+        }
+        hear(&String::from_utf8_lossy(&piece));
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("cannot wait for {what}"))?;
+    drop(line);
+    if !status.success() {
+        bail!("{what} failed ({status})");
+    }
+    Ok(())
+}
+
+/// Reads to the end of a line, without the character that ends it; how many bytes were read.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut read = 0;
+    loop {
+        let available = input.fill_buf()?;
+        if available.is_empty() {
+            return Ok(read);
+        }
+        let end = available
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'));
+        line.extend_from_slice(&available[..end.unwrap_or(available.len())]);
+        let used = end.map_or(available.len(), |end| end + 1);
+        input.consume(used);
+        read += used;
+        if end.is_some() {
+            return Ok(read);
+        }
+    }
+}
+
+/// The same for a command whose output matters only when it fails.
+pub(crate) fn run_quietly(mut command: Command, what: &str) -> Result<()> {
+    if verbose() {
+        return run(&mut command, what);
+    }
+    let mut output = Vec::new();
+    run_captured(command, what, |line| output.push(line.to_owned()))
+        .inspect_err(|_| say(output.join("\n")))
 }
 
 /// The first line that a quick command prints, or nothing if it cannot be run.

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use toml::{Table, Value};
 
-use crate::build::{Plan, Worker};
 use crate::keygen::{create_secret, keys};
+use crate::plan::{Plan, Worker};
 use crate::root;
 
 /// Writes a Worker's configuration below `folder` and returns its path.
@@ -29,7 +29,7 @@ pub(crate) fn write(
     let table: Table = text
         .parse()
         .with_context(|| format!("cannot understand {}", source.display()))?;
-    let main = plan.folder(worker).join("index.js");
+    let main = plan.folder(worker.name()).join("index.js");
     let derived = derive(table, &main, &plan.page(), vars);
 
     let folder = folder.join(worker.name());

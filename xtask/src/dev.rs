@@ -1,29 +1,28 @@
 //! `cargo xtask dev`: the whole system on this machine, ready to be tried.
 //!
-//! Installs, builds, starts, says what can be done now, and stops everything on
-//! Ctrl-C. Tests start this same command: the line `ready URL` is for them.
-//!
-//! Left out: building again when a source changes. `npx wrangler dev` watches the
-//! sources by itself, see the `[build]` sections of the two wrangler.toml.
+//! Installs, builds, starts, says what can be done now, and stops everything on Ctrl-C. What is
+//! saved in the meantime is built at once, and the runtime loads it by itself. Tests start this
+//! same command: the line `ready URL` is for them.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use crate::build::{self, Plan, Worker};
-use crate::child;
+use crate::build::{self, Part};
+use crate::console::{Phases, say};
 use crate::keygen;
-use crate::page;
-use crate::report::{Phases, say};
+use crate::plan::{Plan, Profile};
 use crate::root;
 use crate::stack::{Options, Stack, Until};
-use crate::tools;
+use crate::stamp::Snapshot;
 
 /// Start the edge, the origin and a sample upstream on this machine.
 ///
 /// One address serves everything: the edge, which passes the origin's paths on. All
 /// state is kept in one folder and is there again at the next start; remove the folder
-/// to start afresh. Ctrl-C stops everything.
+/// to start afresh. A change of the sources is built and loaded while it runs. Ctrl-C stops
+/// everything.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The port of the edge; the sample upstream takes the next one.
@@ -38,9 +37,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
-    /// Show everything that the programs say.
-    #[arg(long, short)]
-    verbose: bool,
+    /// Run the Workers as they are deployed, optimized: they take longer to build.
+    #[arg(long)]
+    release: bool,
 
     /// Set a variable of both Workers.
     #[arg(long = "var", value_name = "KEY=VALUE", value_parser = variable, hide = true)]
@@ -54,30 +53,23 @@ fn variable(text: &str) -> Result<(String, String), String> {
 
 /// The command.
 pub(crate) fn dev(args: &Args) -> Result<()> {
-    let plan = Plan::new(args.policy.as_deref(), None)?;
+    let profile = if args.release {
+        Profile::Release
+    } else {
+        Profile::Dev
+    };
+    let plan = Plan::new(profile, args.policy.as_deref(), None)?;
     let state = root()?.join(&args.state);
-    let mut phases = Phases::new();
-    phases.quietly("tools", tools::install)?;
+    let phases = Phases::new();
     keygen::create_dev_vars()?;
-    for worker in Worker::ALL {
-        phases.quietly(&format!("{worker} Worker"), || build::one(worker, &plan))?;
-    }
-    phases.quietly("page", || page::build(&plan))?;
-    phases.quietly("sample upstream", || {
-        let mut cargo = child::command("cargo")?;
-        cargo
-            .args(["build", "--quiet", "--package", "patrol-upstream"])
-            .current_dir(root()?);
-        child::run(&mut cargo, "the build of the sample upstream")
-    })?;
+    build::make(&Part::ALL, &plan, &phases)?;
     let options = Options {
         port: args.port,
         state: &state,
         plan: &plan,
         vars: &args.vars,
-        verbose: args.verbose,
     };
-    let (mut stack, until) = phases.quietly("start of the runtime", || {
+    let (mut stack, until) = phases.step("start of the runtime", |_| {
         let mut stack = Stack::start(&options)?;
         let until = stack
             .wait_until_ready()
@@ -87,11 +79,50 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     if until == Until::Ready {
         phases.summary();
         explain(args.port);
-        stack.wait_for_stop()?;
+        let mut sources = Sources::watch(&plan)?;
+        stack.wait_for_stop(|| sources.build_changes())?;
         say("stopping");
     }
     stack.stop();
     Ok(())
+}
+
+/// The sources of a running system.
+struct Sources<'a> {
+    plan: &'a Plan,
+    built: Snapshot,
+    looked: Instant,
+}
+
+impl<'a> Sources<'a> {
+    /// How often to look for a change.
+    const EVERY: Duration = Duration::from_millis(300);
+
+    fn watch(plan: &'a Plan) -> Result<Self> {
+        Ok(Self {
+            plan,
+            built: Snapshot::take(plan)?,
+            looked: Instant::now(),
+        })
+    }
+
+    /// Builds what has changed. A mistake is told, and what runs goes on.
+    fn build_changes(&mut self) -> Result<()> {
+        if self.looked.elapsed() < Self::EVERY {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        let now = Snapshot::take(self.plan)?;
+        if now != self.built {
+            self.built = now;
+            let phases = Phases::new();
+            match build::make(&Part::ALL, self.plan, &phases) {
+                Ok(()) => phases.summary(),
+                Err(error) => say(format_args!("{error:#}; what ran before still runs")),
+            }
+        }
+        Ok(())
+    }
 }
 
 fn explain(port: u16) {

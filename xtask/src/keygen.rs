@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, anyhow};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use ed25519_dalek::SigningKey;
 
-use crate::report::say;
+use crate::console::say;
 use crate::root;
 
 /// Make fresh keys for signing tokens and sessions.

@@ -6,17 +6,21 @@
 
 mod bench;
 mod build;
+mod cargo;
 mod child;
 mod config;
+mod console;
 mod dev;
 mod keygen;
 mod page;
+mod plan;
 mod prove;
-mod report;
 mod scopes;
 mod stack;
+mod stamp;
 mod test;
 mod tools;
+mod wasm;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -29,6 +33,10 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
+    /// Show all output of the programs that are run.
+    #[arg(long, short, global = true)]
+    verbose: bool,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -52,7 +60,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = Cli::parse();
+    console::set_verbose(cli.verbose);
+    let done = match cli.command {
         Command::Dev(args) => dev::dev(&args),
         Command::Test(args) => test::test(&args),
         Command::Build(args) => build::build(&args),

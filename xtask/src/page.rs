@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
-use crate::build::{self, Plan};
-use crate::report::say;
-use crate::{root, tools};
+use crate::plan::Plan;
+use crate::root;
 
 /// Path below a folder, with `/`, and content.
 type Files = Vec<(String, Vec<u8>)>;
@@ -23,10 +22,8 @@ type Files = Vec<(String, Vec<u8>)>;
 /// after the other as their imports are read.
 const PRELOADS: &str = "<!-- modules -->";
 
-/// Lays out the page, the form module included.
+/// Lays out the page, with the form module, which must have been built.
 pub(crate) fn build(plan: &Plan) -> Result<()> {
-    build::form(plan)?;
-    let _turn = tools::turn("build-page")?;
     let www = root()?.join("www");
     let mut sources = Files::new();
     for folder in ["app", "i18n", "shared", "style", "tokens"] {
@@ -41,14 +38,8 @@ pub(crate) fn build(plan: &Plan) -> Result<()> {
 
     let files = lay_out(sources, &html);
     let folder = plan.page();
-    let changed = write(&folder, &files)?;
-    remove_others(&folder, &folder, &files)?;
-    say(if changed {
-        "page: built"
-    } else {
-        "page: up to date"
-    });
-    Ok(())
+    write(&folder, &files)?;
+    remove_others(&folder, &folder, &files)
 }
 
 /// All files to serve.
@@ -93,9 +84,8 @@ fn lay_out(mut sources: Files, html: &str) -> Files {
     files
 }
 
-/// Writes what is not there yet; whether anything was.
-fn write(folder: &Path, files: &Files) -> Result<bool> {
-    let mut changed = false;
+/// Writes what is not there yet.
+fn write(folder: &Path, files: &Files) -> Result<()> {
     for (path, content) in files {
         let path = folder.join(path);
         if fs::read(&path).is_ok_and(|present| present == *content) {
@@ -106,9 +96,8 @@ fn write(folder: &Path, files: &Files) -> Result<bool> {
             fs::create_dir_all(parent).with_context(context)?;
         }
         fs::write(&path, content).with_context(context)?;
-        changed = true;
     }
-    Ok(changed)
+    Ok(())
 }
 
 /// Removes what belongs to an older page.

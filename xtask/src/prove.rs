@@ -6,9 +6,10 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::build::{self, Plan, Worker};
-use crate::report::Phases;
-use crate::{child, root, tools};
+use crate::build::{self, Part};
+use crate::console::Phases;
+use crate::plan::Plan;
+use crate::{child, root};
 
 /// Revoke tokens under load and faults, and look for a request that passes afterwards.
 ///
@@ -30,13 +31,9 @@ const STAND: &str = "patrol-stand";
 
 /// The command.
 pub(crate) fn prove(args: &Args) -> Result<()> {
-    let mut phases = Phases::new();
-    phases.quietly("tools", tools::install)?;
-    let plan = Plan::new(None, None)?;
-    for worker in Worker::ALL {
-        phases.quietly(&format!("{worker} Worker"), || build::one(worker, &plan))?;
-    }
-    phases.quietly("proof", || run(&args.options))?;
+    let phases = Phases::new();
+    build::make(&[Part::Edge, Part::Origin], &Plan::release()?, &phases)?;
+    phases.run("proof", || run(&args.options))?;
     phases.summary();
     Ok(())
 }

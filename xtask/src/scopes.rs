@@ -18,7 +18,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
-use crate::report::say;
+use crate::console::say;
 use crate::root;
 use source::{Route, Source};
 

@@ -19,12 +19,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::build::{Plan, Worker};
 use crate::child::{self, Kept, TICK};
 use crate::config;
-use crate::report::say;
+use crate::console::{say, verbose};
+use crate::plan::{Plan, Worker};
+use crate::root;
 use crate::tools::{npm_tool, search_path};
-use crate::{root, target_dir};
 
 /// How long the runtime may take until it serves.
 const START: Duration = Duration::from_mins(2);
@@ -45,8 +45,6 @@ pub(crate) struct Options<'a> {
     pub(crate) state: &'a Path,
     pub(crate) plan: &'a Plan,
     pub(crate) vars: &'a [(String, String)],
-    /// Show every line of the logs.
-    pub(crate) verbose: bool,
 }
 
 /// The running system; dropping it kills what still runs.
@@ -56,7 +54,6 @@ pub(crate) struct Stack {
     /// Set after a crash of the runtime: when the edge has to be well again.
     well_by: Option<Instant>,
     port: u16,
-    verbose: bool,
 }
 
 /// What a wait ended with.
@@ -83,9 +80,12 @@ impl Stack {
         let logs = options.state.join("logs");
         fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
 
-        let mut upstream = child::command(target_dir()?.join("debug/patrol-upstream"))?;
-        upstream.arg("--port").arg(upstream_port.to_string());
-        let upstream = start("the sample upstream", upstream, logs.join("upstream.log"))?;
+        let mut upstream = child::command(npm_tool("node")?)?;
+        upstream
+            .arg(root()?.join("tests/upstream/main.mjs"))
+            .arg("--port")
+            .arg(upstream_port.to_string());
+        let upstream = start("the sample API", upstream, logs.join("upstream.log"))?;
 
         let mut vars = vec![
             (
@@ -136,7 +136,6 @@ impl Stack {
             asked_to_stop,
             well_by: None,
             port: options.port,
-            verbose: options.verbose,
         })
     }
 
@@ -160,10 +159,11 @@ impl Stack {
         Ok(Until::Ready)
     }
 
-    /// Runs until asked to stop; an error if a program dies before.
-    pub(crate) fn wait_for_stop(&mut self) -> Result<()> {
+    /// Runs until asked to stop, and calls `tick` now and then; an error if a program dies before.
+    pub(crate) fn wait_for_stop(&mut self, mut tick: impl FnMut() -> Result<()>) -> Result<()> {
         while !self.asked_to_stop.load(Ordering::Relaxed) {
             self.look()?;
+            tick()?;
             // wrangler starts a crashed runtime again, but does not survive the loss of
             // the part that listens on the port: it then accepts, and never answers.
             if let Some(deadline) = self.well_by {
@@ -196,7 +196,7 @@ impl Stack {
     fn look(&mut self) -> Result<()> {
         for (program, log) in &mut self.programs {
             let ended = program.ended()?;
-            if log.show_news(self.verbose) {
+            if log.show_news(verbose()) {
                 self.well_by = Some(Instant::now() + RECOVERY);
             }
             if let Some(status) = ended {
@@ -290,7 +290,7 @@ struct Log {
 
 impl Log {
     /// Shows what is new; true if that tells of a crash of the runtime.
-    fn show_news(&mut self, verbose: bool) -> bool {
+    fn show_news(&mut self, all: bool) -> bool {
         let mut crash = false;
         let mut news = Vec::new();
         let read = File::open(&self.path).and_then(|mut file| {
@@ -305,7 +305,7 @@ impl Log {
             let line: String = self.rest.drain(..=end).collect();
             let line = line.trim_end();
             crash |= line.contains("Workers runtime crashed");
-            if verbose || worth_showing(line) {
+            if all || worth_showing(line) {
                 say(line);
             }
         }

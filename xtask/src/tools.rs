@@ -1,12 +1,11 @@
 //! What the other commands need on the machine, checked and installed.
 //!
-//! Most of it goes into the checkout (`target/tools`, `node_modules`), at versions that the lock
-//! files fix, so that it disturbs nothing and is the same everywhere. The machine itself gets
-//! parts of Rust (the WebAssembly target, for `test` its linters) by rustup, and for `test` and
-//! `bench` programs by the system's packages, which bring libraries and security updates along.
-//! What is there already is recognised by asking it for its version, or by the
-//! contents of the lock file it was installed from; dates of files say nothing
-//! after a change of branch. A file lock makes concurrent commands wait in turn.
+//! The npm packages go into the checkout (`node_modules`), at the versions of the lock file. The
+//! machine itself gets parts of Rust (the WebAssembly target, for `test` its linters) by rustup, and
+//! for `test` and `bench` programs by the system's packages, which bring libraries and security
+//! updates along. What is there already is recognised by asking it for its version, or by the
+//! contents of the lock file it was installed from. A file lock makes concurrent commands wait in
+//! turn.
 //!
 //! Left out: Rust and Node.js themselves, which belong to the machine's owner; a
 //! message names what to install.
@@ -20,19 +19,11 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 
 use crate::child::{self, first_line};
-use crate::report::say;
+use crate::console::{Phases, say};
 use crate::{root, target_dir};
 
 /// The compilation target of Workers.
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
-
-/// Installs what is missing.
-pub(crate) fn install() -> Result<()> {
-    let _turn = turn("tools")?;
-    wasm_target()?;
-    cargo_tools()?;
-    npm_packages()
-}
 
 /// What only `test` needs besides.
 pub(crate) fn install_linters() -> Result<()> {
@@ -97,7 +88,7 @@ fn system_packages(names: &[&str], why: &str, are_there: impl Fn() -> bool) -> R
             sudo
         };
         apt.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-        child::run(&mut apt, &format!("`apt-get {}`", arguments.join(" ")))
+        child::run_quietly(apt, &format!("`apt-get {}`", arguments.join(" ")))
     };
     installing(&what, why, || {
         if !root {
@@ -140,16 +131,7 @@ pub(crate) fn search_path() -> Result<OsString> {
 
 /// A program from an npm package.
 pub(crate) fn npm_tool(name: &str) -> Result<PathBuf> {
-    existing(npm_bin()?.join(name))
-}
-
-/// A program that `cargo install` has made.
-pub(crate) fn cargo_tool(name: &str) -> Result<PathBuf> {
-    existing(tools_dir()?.join("bin").join(name))
-}
-
-fn existing(path: PathBuf) -> Result<PathBuf> {
-    // worker-build would only warn, and then download a tool of its own choice.
+    let path = npm_bin()?.join(name);
     if !path.exists() {
         bail!(
             "{} is missing although it was installed; remove its folder and try again",
@@ -163,11 +145,8 @@ fn npm_bin() -> Result<PathBuf> {
     Ok(root()?.join("node_modules/.bin"))
 }
 
-fn tools_dir() -> Result<PathBuf> {
-    Ok(target_dir()?.join("tools"))
-}
-
-fn wasm_target() -> Result<()> {
+/// Rust's target for WebAssembly.
+pub(crate) fn wasm_target() -> Result<()> {
     // Asked of the compiler, not of rustup: a distribution's Rust may have it too.
     let mut ask = Command::new("rustc");
     ask.args(["--print", "target-libdir", "--target", WASM]);
@@ -194,59 +173,9 @@ fn rustup(arguments: &[&str]) -> Result<()> {
     child::run(child::command("rustup")?.args(arguments), "rustup")
 }
 
-fn cargo_tools() -> Result<()> {
-    let lock = fs::read_to_string(root()?.join("Cargo.lock")).context("cannot read Cargo.lock")?;
-    // worker-build must fit the `worker` crate, and the wasm-bindgen program refuses
-    // modules made with any other version of its crate.
-    let wanted = [
-        ("worker-build", "worker-build", locked(&lock, "worker")?),
-        (
-            "wasm-bindgen",
-            "wasm-bindgen-cli",
-            locked(&lock, "wasm-bindgen")?,
-        ),
-    ];
-    let folder = tools_dir()?;
-    let missing: Vec<_> = wanted
-        .iter()
-        .filter(|(program, _, version)| {
-            let path = folder.join("bin").join(program);
-            let line = first_line(Command::new(path).arg("--version")).unwrap_or_default();
-            line.split_whitespace().last() != Some(version.as_str())
-        })
-        .map(|(_, package, version)| format!("{package}@{version}"))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let why = "they turn a Rust crate into a Worker; compiling them takes some minutes, once";
-    installing(&missing.join(" and "), why, || {
-        // A debug build of the tools is ready much sooner and works as fast as needed.
-        // One call for both compiles what they share once. Not `--locked`: the lock file
-        // inside wasm-bindgen-cli 0.2.130 names a package that cannot be had any more.
-        let mut cargo = child::command("cargo")?;
-        cargo
-            .args(["install", "--debug", "--root"])
-            .arg(&folder)
-            .args(&missing);
-        child::run(&mut cargo, "cargo install")
-    })
-}
-
-/// The version of a package in Cargo.lock.
-fn locked(lock: &str, package: &str) -> Result<String> {
-    let lock: toml::Table = lock.parse().context("cannot understand Cargo.lock")?;
-    let text = |entry: &toml::Value, key| Some(entry.get(key)?.as_str()?.to_owned());
-    lock.get("package")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten()
-        .find(|entry| text(entry, "name").as_deref() == Some(package))
-        .and_then(|entry| text(entry, "version"))
-        .with_context(|| format!("Cargo.lock does not name {package}"))
-}
-
-fn npm_packages() -> Result<()> {
+/// The packages of package-lock.json.
+pub(crate) fn npm_packages(phases: &Phases) -> Result<()> {
+    let _turn = turn("npm-packages")?;
     let root = root()?;
     let lock = fs::read(root.join("package-lock.json")).context("cannot read package-lock.json")?;
     let stamp = root.join("node_modules/.installed-from");
@@ -261,25 +190,23 @@ fn npm_packages() -> Result<()> {
             );
         }
     }
-    let why = "wrangler and workerd run the Workers, esbuild and wasm-opt shrink them";
-    installing("the npm packages of package-lock.json", why, || {
+    phases.step("npm packages", |_| {
         let mut npm = child::command("npm")?;
         npm.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
             .current_dir(&root);
-        child::run(&mut npm, "npm ci")?;
+        child::run_quietly(npm, "`npm ci`")?;
         check_node(&root)?;
         fs::write(&stamp, &lock).with_context(|| format!("cannot write {}", stamp.display()))
     })
 }
 
-/// The Node among the packages is put there by an install script, which some npm
-/// settings silently skip.
+/// The Node among the packages is an optional one, as each platform has its own.
 fn check_node(root: &Path) -> Result<()> {
     let node = root.join("node_modules/.bin/node");
     if first_line(Command::new(node).arg("--version")).is_none() {
         bail!(
-            "the npm package `node` was installed, but its program does not run; \
-             npm must be allowed to run install scripts (see allowScripts in package.json)"
+            "npm has installed no Node.js that runs here: package.json lists those of Linux and \
+             macOS as optional dependencies, which npm must not be told to omit"
         );
     }
     Ok(())
