@@ -41,6 +41,10 @@ pub(crate) struct Args {
     #[arg(long)]
     release: bool,
 
+    /// Leave changes of the sources alone.
+    #[arg(long)]
+    no_watch: bool,
+
     /// Set a variable of both Workers.
     #[arg(long = "var", value_name = "KEY=VALUE", value_parser = variable, hide = true)]
     vars: Vec<(String, String)>,
@@ -79,8 +83,12 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     if until == Until::Ready {
         phases.summary();
         explain(args.port);
-        let mut sources = Sources::watch(&plan)?;
-        stack.wait_for_stop(|| sources.build_changes())?;
+        let mut sources = Sources::new(&plan);
+        stack.wait_for_stop(|| {
+            if !args.no_watch {
+                sources.build_changes();
+            }
+        })?;
         say("stopping");
     }
     stack.stop();
@@ -90,7 +98,8 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
 /// The sources of a running system.
 struct Sources<'a> {
     plan: &'a Plan,
-    built: Snapshot,
+    /// None when they could not be read, as in the midst of a change of branch.
+    built: Option<Snapshot>,
     looked: Instant,
 }
 
@@ -98,22 +107,21 @@ impl<'a> Sources<'a> {
     /// How often to look for a change.
     const EVERY: Duration = Duration::from_millis(300);
 
-    fn watch(plan: &'a Plan) -> Result<Self> {
-        Ok(Self {
+    fn new(plan: &'a Plan) -> Self {
+        Self {
             plan,
-            built: Snapshot::take(plan)?,
+            built: Snapshot::take(plan).ok(),
             looked: Instant::now(),
-        })
+        }
     }
 
     /// Builds what has changed. A mistake is told, and what runs goes on.
-    fn build_changes(&mut self) -> Result<()> {
+    fn build_changes(&mut self) {
         if self.looked.elapsed() < Self::EVERY {
-            return Ok(());
+            return;
         }
-        self.looked = Instant::now();
-        let now = Snapshot::take(self.plan)?;
-        if now != self.built {
+        let now = Snapshot::take(self.plan).ok();
+        if now.is_some() && now != self.built {
             self.built = now;
             let phases = Phases::new();
             match build::make(&Part::ALL, self.plan, &phases) {
@@ -121,7 +129,7 @@ impl<'a> Sources<'a> {
                 Err(error) => say(format_args!("{error:#}; what ran before still runs")),
             }
         }
-        Ok(())
+        self.looked = Instant::now();
     }
 }
 

@@ -53,10 +53,6 @@ const WORKERS: [&str; 4] = [
 ];
 /// The browser's module: WebAssembly too, but its state machines are tested natively.
 const FORM: &str = "patrol-form";
-/// Its tests that are WebAssembly themselves.
-const BOUNDARY: &str = "boundary";
-/// What runs them.
-const RUNNER: &str = "patrol-test-runner";
 /// Compiled with its own dependencies alone, as it is for every command.
 const XTASK: &str = "xtask";
 
@@ -90,7 +86,6 @@ fn everything(args: &Args, phases: &Phases) -> Result<()> {
     build::make(&Part::ALL, &plan, phases)?;
     build::check_form(&plan)?;
     phases.run("native tests", || tests.run(Kind::Native, None))?;
-    phases.run("form in the browser", || boundary(None))?;
     phases.run("end-to-end tests", || tests.run(Kind::EndToEnd, None))?;
     phases.run("browser tests", || tests.run(Kind::Browser, None))?;
 
@@ -107,21 +102,14 @@ fn everything(args: &Args, phases: &Phases) -> Result<()> {
 /// Runs the tests whose names contain a text.
 fn by_name(name: &str, phases: &Phases) -> Result<()> {
     let tests = phases.step("compile the tests", Tests::compile)?;
-    let source = format!("src/form/tests/{BOUNDARY}.rs");
-    let source = std::fs::read_to_string(root()?.join(&source))
-        .with_context(|| format!("cannot read {source}"))?;
-    let in_browser = source
-        .lines()
-        .filter_map(|line| line.strip_prefix("fn "))
-        .any(|line| line.split('(').next().unwrap_or_default().contains(name));
     let kinds: Vec<Kind> = Kind::ALL
         .into_iter()
         .filter(|kind| tests.any(*kind, name))
         .collect();
-    if kinds.is_empty() && !in_browser {
+    if kinds.is_empty() {
         bail!("no test has `{name}` in its name");
     }
-    if kinds.contains(&Kind::Browser) || in_browser {
+    if kinds.contains(&Kind::Browser) {
         tools::install_browser()?;
     }
     if kinds.iter().any(|kind| *kind != Kind::Native) {
@@ -129,10 +117,6 @@ fn by_name(name: &str, phases: &Phases) -> Result<()> {
     }
     for kind in kinds {
         phases.run(kind.name(), || tests.run(kind, Some(name)))?;
-    }
-    if in_browser {
-        tools::wasm_target()?;
-        phases.run("form in the browser", || boundary(Some(name)))?;
     }
     Ok(())
 }
@@ -151,28 +135,10 @@ fn lint(phases: &Phases) -> Result<()> {
     phases.step("lints, WebAssembly", |step| {
         let mut list = vec!["clippy", "--target", tools::WASM];
         list.extend(WORKERS.iter().flat_map(|name| ["--package", name]));
-        list.extend(["--package", FORM, "--lib", "--test", BOUNDARY]);
+        list.extend(["--package", FORM]);
         list.extend(deny);
         cargo::build(cargo::command(&list)?, "`cargo clippy`", step)
     })
-}
-
-/// The tests that are WebAssembly themselves.
-fn boundary(filter: Option<&str>) -> Result<()> {
-    let runner = cargo::command(&["build", "--quiet", "--package", RUNNER])?;
-    child::run_quietly(runner, "the build of the test runner")?;
-    let mut list = vec!["test", "--quiet", "--target", tools::WASM];
-    list.extend(["--package", FORM, "--test", BOUNDARY]);
-    list.extend(filter);
-    let mut cargo = cargo::command(&list)?;
-    cargo
-        .env(
-            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
-            target_dir()?.join("debug").join(RUNNER),
-        )
-        // src/form/webdriver.json says how the browser starts.
-        .env("CHROMEDRIVER", tools::BROWSER_DRIVER);
-    child::run(&mut cargo, "the form's tests in the browser")
 }
 
 /// What a test needs.
@@ -224,7 +190,6 @@ struct Tests(Vec<Program>);
 impl Tests {
     fn compile(step: &crate::console::Step) -> Result<Self> {
         let mut list = vec!["test", "--workspace", "--exclude", XTASK];
-        list.extend(["--exclude", RUNNER]);
         list.extend(WORKERS.iter().flat_map(|name| ["--exclude", name]));
         let mut programs = Vec::new();
         for list in [list, vec!["test", "--package", XTASK]] {
@@ -249,7 +214,6 @@ impl Tests {
                 say(format_args!("   {}", program.name));
                 let mut test = child::command(&program.path)?;
                 test.args(filter)
-                    .arg("--quiet")
                     .current_dir(&program.folder)
                     // The npm packages come first for tests that run one of their programs.
                     .env("PATH", tools::search_path()?)

@@ -91,7 +91,9 @@ pub(crate) fn finish_form(package: &str, plan: &Plan) -> Result<()> {
     let mut bindgen = Bindgen::new();
     bindgen
         .input_path(compiled(package, form_profile(plan.profile))?)
-        .out_name("form");
+        .out_name("form")
+        // `init()` finds the module beside its script.
+        .omit_default_module_path(false);
     bindgen.web(true)?;
     bindgen.generate(folder).context("wasm-bindgen failed")?;
     let (module, glue) = (folder.join("form_bg.wasm"), folder.join("form.js"));

@@ -2,8 +2,6 @@
 //! sequence of events. The laws compare it with a model that is as simple as can be: names in
 //! sets.
 
-#![cfg(not(target_arch = "wasm32"))]
-
 use patrol::{
     account::Account,
     api::Me,

@@ -1,8 +1,6 @@
 //! What the module reads by hand is what core writes: every member, under the same name, and
 //! with the same meaning. A member that core gains or renames fails here.
 
-#![cfg(not(target_arch = "wasm32"))]
-
 use patrol::{
     api::{Me, TokenRecord},
     policy::POLICY,

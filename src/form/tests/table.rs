@@ -1,7 +1,5 @@
 //! The list as a state machine: what filter, search and order leave of any tokens.
 
-#![cfg(not(target_arch = "wasm32"))]
-
 use patrol::{
     api::{TokenRecord, TokenStatus},
     policy::POLICY,

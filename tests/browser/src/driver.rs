@@ -1,12 +1,15 @@
 //! chromedriver, one for all tests of a process, and the browsers that it starts.
 //!
-//! It ends with the test process, however that ends, as `xtask keep` watches a pipe that closes
-//! then. A browser is ended by its test, also by one that fails; left out is one whose test
-//! process was killed: Chromium puts itself out of the keeper's reach.
+//! A browser takes seconds to start, so it serves one test after the other: each gets a window of its
+//! own, and cookies, storage, cache and permissions are cleared before it. There are as many browsers
+//! as tests that run at once.
+//!
+//! chromedriver ends with the test process, however that ends, as `xtask keep` watches a pipe that
+//! closes then. A browser ends when chromedriver does, as the two speak through a pipe.
 
 use fantoccini::{
     Client, ClientBuilder,
-    wd::{Capabilities, WebDriverCompatibleCommand},
+    wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle},
 };
 use hyper_util::client::legacy::connect::HttpConnector;
 use patrol_e2e::system::{PATIENCE, keeper, root};
@@ -17,11 +20,12 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Stdio},
     sync::{
-        OnceLock,
+        LazyLock, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
 };
+use tokio::runtime::Runtime;
 
 struct Driver {
     url: String,
@@ -59,14 +63,32 @@ fn driver() -> &'static Driver {
     })
 }
 
-/// A browser with an empty profile.
+/// A browser in which no test has left anything.
 pub(crate) struct Browser {
     pub(crate) client: Client,
     profile: PathBuf,
 }
 
+/// Where the clients of all browsers live.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+/// Browsers that wait for their next test.
+static IDLE: Mutex<Vec<Browser>> = Mutex::new(Vec::new());
+
 impl Browser {
+    /// Takes an idle browser or starts one.
     pub(crate) async fn start() -> Self {
+        let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let browser = match idle {
+            Some(browser) => browser,
+            // Each test has a runtime of its own, and a client dies with the one it is from.
+            None => RUNTIME.spawn(Self::launch()).await.expect("no panic"),
+        };
+        browser.clear().await;
+        browser
+    }
+
+    async fn launch() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let profile = root().join(format!("target/browser/{}-{number}", std::process::id()));
@@ -79,10 +101,54 @@ impl Browser {
         Self { client, profile }
     }
 
-    pub(crate) async fn end(self) {
-        let ended = self.client.close().await;
+    /// Opens a window in place of all others, and forgets what the last test has left.
+    async fn clear(&self) {
+        let old = self.client.windows().await.expect("windows");
+        let new = self.client.new_window(true).await.expect("a new window");
+        for window in old {
+            self.show(window).await;
+            self.client.close_window().await.expect("it closes");
+        }
+        self.show(new.handle).await;
+        self.devtools("Network.clearBrowserCookies", json!({}))
+            .await;
+        self.devtools("Network.clearBrowserCache", json!({})).await;
+        let everything = json!({ "origin": "*", "storageTypes": "all" });
+        self.devtools("Storage.clearDataForOrigin", everything)
+            .await;
+        self.devtools("Browser.resetPermissions", json!({})).await;
+        for kind in ["browser", "performance"] {
+            self.command(Command::log(kind)).await;
+        }
+    }
+
+    async fn show(&self, window: WindowHandle) {
+        let shown = self.client.switch_to_window(window).await;
+        shown.expect("the window is there");
+    }
+
+    async fn devtools(&self, name: &str, params: Value) -> Value {
+        self.command(Command::devtools(name, params)).await
+    }
+
+    async fn command(&self, command: Command) -> Value {
+        self.client
+            .issue_cmd(command)
+            .await
+            .expect("chromedriver obeys")
+    }
+
+    /// Leaves the browser to another test.
+    pub(crate) fn end(self) {
+        IDLE.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self);
+    }
+
+    /// Ends the browser: what a failed test has left is nothing to build on.
+    pub(crate) async fn close(self) {
+        let _ = self.client.close().await;
         let _ = fs::remove_dir_all(&self.profile);
-        ended.expect("the browser ends");
     }
 }
 
@@ -96,6 +162,8 @@ fn capabilities(profile: &Path) -> Capabilities {
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
                 // Memory that is shared by files in /dev/shm is scarce in containers.
                 "--disable-dev-shm-usage", "--lang=en-US", profile,
+                // It ends when the other end of the pipe is gone.
+                "--remote-debugging-pipe",
             ],
             "perfLoggingPrefs": { "enableNetwork": true, "enablePage": false },
         },

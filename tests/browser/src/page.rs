@@ -106,9 +106,12 @@ async fn run(base: &str, system: Option<&System>, look: Look, test: impl AsyncFn
         // Of an earlier run; mostly there is none.
         let _ = fs::remove_file(screenshots().join(format!("{failed}.png")));
     }
-    browser.end().await;
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
+    match outcome {
+        Ok(()) => browser.end(),
+        Err(panic) => {
+            browser.close().await;
+            std::panic::resume_unwind(panic);
+        }
     }
 }
 

@@ -229,9 +229,16 @@ pub fn policy_without_rbac() -> PathBuf {
 }
 
 fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
+    // What is tested is what is deployed. A policy of a test's own takes a build of its own, and
+    // that is the quick one.
+    let profile = arguments
+        .iter()
+        .all(|argument| argument != "--policy")
+        .then_some("--release");
     let mut keeper = keeper(xtask())
-        .args(["dev", "--port", &port.to_string(), "--state"])
+        .args(["dev", "--no-watch", "--port", &port.to_string(), "--state"])
         .arg(state)
+        .args(profile)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

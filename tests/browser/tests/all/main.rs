@@ -1,6 +1,7 @@
 //! The page, in the browser, on the real runtime.
 
 mod create;
+mod form;
 mod limits;
 mod list;
 mod revoke;
