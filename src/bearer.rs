@@ -16,12 +16,13 @@ pub enum BearerError {
 /// # Errors
 /// [`BearerError`].
 pub fn parse(header: Option<&str>) -> Result<&str, BearerError> {
-    let header = header.unwrap_or_default().trim_ascii();
+    // The white space around a header's value (RFC 9110, section 5.5), and none besides.
+    let header = header.unwrap_or_default().trim_matches([' ', '\t']);
     let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(BearerError::Missing);
     }
-    let token = rest.trim_ascii_start();
+    let token = rest.trim_start_matches(' ');
     // To the end in any case: that is quicker than to stop.
     let in_form = token
         .bytes()
@@ -56,6 +57,7 @@ mod tests {
             (Some("Bearer patrol_a.b-c_d"), Ok("patrol_a.b-c_d")),
             (Some("bearer   x "), Ok("x")),
             (Some("BEARER x"), Ok("x")),
+            (Some("\t Bearer x \t"), Ok("x")),
             (None, Err(BearerError::Missing)),
             (Some(""), Err(BearerError::Missing)),
             (Some("Basic YTpi"), Err(BearerError::Missing)),
@@ -65,6 +67,13 @@ mod tests {
             (Some("Bearer a b"), Err(BearerError::Malformed)),
             (Some("Bearer a, Bearer b"), Err(BearerError::Malformed)),
             (Some("Bearer \"a\""), Err(BearerError::Malformed)),
+            (Some("Bearer \u{c}x"), Err(BearerError::Malformed)),
+            (Some("Bearer x\u{c}"), Err(BearerError::Malformed)),
+            (Some("Bearer \tx"), Err(BearerError::Malformed)),
+            (Some("Bearer x\n"), Err(BearerError::Malformed)),
+            (Some("Bearer x\u{b}"), Err(BearerError::Malformed)),
+            (Some("Bearer x\u{a0}"), Err(BearerError::Malformed)),
+            (Some("\u{c}Bearer x"), Err(BearerError::Missing)),
         ] {
             assert_eq!(parse(header), expected, "{header:?}");
         }

@@ -6,7 +6,10 @@
 //! and unknown header members, takes fractions as times and the later of two equal names;
 //! it stays the oracle in the tests.
 
-use crate::keys::{KeySet, SigningKey};
+use crate::{
+    json,
+    keys::{KeySet, SigningKey},
+};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_compact::{AlgorithmExt, Claims, Header, alg::Ed25519};
 use serde::{
@@ -90,8 +93,7 @@ impl<'a> Unverified<'a> {
         let signature = decode(signature)
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or(ParseError::NotCompact)?;
-        let header: StrictHeader =
-            serde_json::from_slice(&header).map_err(|_| ParseError::Header)?;
+        let header: StrictHeader = json::read(&header).map_err(|_| ParseError::Header)?;
         if header.alg != "EdDSA" {
             return Err(ParseError::Algorithm);
         }
@@ -121,7 +123,7 @@ impl<'a> Unverified<'a> {
             return Err(VerifyError::Signature);
         }
         let payload = decode(self.payload).ok_or(VerifyError::Claims)?;
-        from_slice_without_repeats(&payload).map_err(|_| VerifyError::Claims)
+        read_without_repeats(&payload).map_err(|_| VerifyError::Claims)
     }
 }
 
@@ -132,10 +134,10 @@ fn decode(part: &str) -> Option<Vec<u8>> {
 /// JSON in which no object has a name twice. serde sees to that for the members that it
 /// knows; two parsers that disagree about one that it skips could still be played against
 /// each other (RFC 7519, section 4), so the whole text is checked.
-fn from_slice_without_repeats<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+fn read_without_repeats<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     WithoutRepeats.deserialize(&mut reader)?;
-    serde_json::from_slice(json)
+    json::read(json)
 }
 
 struct WithoutRepeats;

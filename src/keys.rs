@@ -5,7 +5,10 @@
 //! A `kid` is always the RFC 7638 thumbprint, computed here and never believed, so that one
 //! name cannot mean two keys.
 
-use crate::signature::PreparedKey;
+use crate::{
+    json::{self, Object},
+    signature::PreparedKey,
+};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ed25519_dalek as dalek;
 use serde::{Deserialize, Serialize};
@@ -77,7 +80,7 @@ const ALGORITHM: &str = "EdDSA";
 #[derive(Serialize, Deserialize)]
 struct JwkSet<'a> {
     #[serde(borrow)]
-    keys: Vec<Jwk<'a>>,
+    keys: Vec<Object<Jwk<'a>>>,
 }
 
 /// A JWK of our kind (RFC 7517, section 4; RFC 8037, section 2). Not jwt-compact's, which knows
@@ -140,9 +143,8 @@ fn encode(bytes: &[u8; 32]) -> Cow<'static, str> {
 }
 
 fn read(json: &str) -> Result<Vec<Jwk<'_>>, KeyError> {
-    let set: JwkSet<'_> =
-        serde_json::from_slice(json.as_bytes()).map_err(|_| KeyError::Malformed)?;
-    let keys = set.keys;
+    let set: JwkSet<'_> = json::read(json.as_bytes()).map_err(|_| KeyError::Malformed)?;
+    let keys: Vec<_> = set.keys.into_iter().map(|Object(key)| key).collect();
     (!keys.is_empty()).then_some(keys).ok_or(KeyError::Empty)
 }
 
@@ -235,6 +237,7 @@ impl KeySet {
                 usage: Some("sig".into()),
                 ..Jwk::default()
             })
+            .map(Object)
             .collect();
         serde_json::to_string(&JwkSet { keys }).unwrap_or_default()
     }
@@ -302,13 +305,13 @@ impl SigningKeys {
     /// The text is a secret.
     pub fn generate(seed: &[u8; 32]) -> String {
         let key = dalek::SigningKey::from_bytes(seed);
-        let keys = vec![Jwk {
+        let keys = vec![Object(Jwk {
             kty: KEY_TYPE.into(),
             crv: CURVE.into(),
             x: encode(key.verifying_key().as_bytes()),
             d: Some(encode(seed)),
             ..Jwk::default()
-        }];
+        })];
         serde_json::to_string(&JwkSet { keys }).unwrap_or_default()
     }
 

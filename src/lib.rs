@@ -22,13 +22,15 @@
 //!
 //! [`api`] and [`problem`] are what all of this looks like in JSON; [`session`] is how the
 //! origin knows its user; [`surface`] says which Worker answers what, and [`page`] which file of
-//! the page; [`identity`], [`scope`] and [`time`] are the words used throughout.
+//! the page; [`json`] is how what others send is read; [`identity`], [`scope`] and [`time`] are the words
+//! used throughout.
 
 pub mod account;
 pub mod api;
 pub mod bearer;
 pub mod forwarding;
 pub mod identity;
+pub mod json;
 pub mod jws;
 pub mod keys;
 pub mod lease;

@@ -150,7 +150,8 @@ impl<T: Default> Memory<T> {
             known => {
                 // No entry outlives the key that vouched for it.
                 self.tokens.clear();
-                let verifier = Verifier::new(self.issuer.clone(), keys, self.policy);
+                let verifier =
+                    Verifier::new(self.issuer.clone(), self.registries, keys, self.policy);
                 *known = Some(Keys { verifier, asked_at });
             }
         }
@@ -229,7 +230,7 @@ impl<T: Default> Memory<T> {
         let mut revocation = Revocation::Unavailable;
         let mut news = false;
         let StatusReference { list: id, idx } = token.status;
-        if verdict::check_times(token, request.now).is_ok() && id.registry < self.registries {
+        if verdict::check_times(token, request.now).is_ok() {
             let entry = self.lists.entry(id, clock);
             match entry.step(self.freshness, clock) {
                 step @ (Step::Ask | Step::Wait) if !asked.list => {
@@ -292,6 +293,7 @@ mod tests {
         keys::SigningKeys,
         policy::POLICY,
         registry::{Content, LeaseAnswer},
+        revocation::ABSENT_FOR,
         status_list::{Signed, Snapshot, Status, StatusList},
         time::Timestamp,
         token::claims::{self, Claims},
@@ -302,8 +304,9 @@ mod tests {
     const CLOCK: Instant = Instant::from_millis(1_800_000_000_000);
     const LEASE: Mode = Mode::Lease;
     const KV: Mode = Mode::Kv { max_age: 120 };
+    /// In ada's registry.
     const LIST: StatusListId = StatusListId {
-        registry: 3,
+        registry: 14,
         list: 0,
     };
 
@@ -315,7 +318,7 @@ mod tests {
     fn header(seed: u8, exp: Timestamp) -> String {
         let claims: Claims = serde_json::from_value(serde_json::json!({
             "iss": ISSUER, "aud": ISSUER, "sub": "ada", "org": ["globex", "acme"], "jti": "id",
-            "iat": NOW.seconds() - 60, "nbf": NOW.seconds() - 60, "exp": exp.seconds(),
+            "iat": NOW.seconds() - 60, "exp": exp.seconds(),
             "scope": "pipelines:read",
             "status": { "status_list": { "idx": 7, "uri": LIST.uri(ISSUER) } },
         }))
@@ -634,10 +637,37 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_a_registry_that_does_not_exist_is_not_asked_about() {
-        let mut memory = complete(&[]);
-        memory.registries = 3;
+    fn a_token_of_another_registry_than_its_owners_is_refused_and_not_asked_about() {
+        for registries in [3, 15] {
+            let mut memory = memory(LEASE);
+            memory.registries = registries;
+            memory.learn_keys(CLOCK, keys(1).public().clone());
+            let found = verdict(judge(&mut memory, &good(), &mut Asked::default()));
+            assert_eq!(found.result, Err(TokenError::List.into()), "{registries}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_its_registry_does_not_have_is_asked_about_once_in_a_while() {
+        let mut memory = memory(LEASE);
+        memory.learn_keys(CLOCK, keys(1).public().clone());
+        let asked = &mut Asked::default();
+        assert!(missing(&judge(&mut memory, &good(), asked)).is_some());
+        let entry = memory.lists.entry(LIST, CLOCK);
+        entry.known.receive_none(CLOCK);
+        entry.renewal.end(CLOCK, true);
+        let refused = Err(TokenError::List.into());
+        for asked in [asked, &mut Asked::default()] {
+            let found = verdict(judge(&mut memory, &good(), asked));
+            assert_eq!((found.result, found.behind), (refused, None));
+            assert_eq!(found.used, None);
+        }
+        let later = CLOCK.plus(ABSENT_FOR);
+        let again = &mut Asked::default();
+        let again = memory.judge(&request(PIPELINES), Some(&good()), later, again);
+        assert_eq!(missing(&again), Some((Missing::List(LIST), Step::Ask)));
+        lease(&mut memory, &[]);
         let found = verdict(judge(&mut memory, &good(), &mut Asked::default()));
-        assert_eq!(found.result, Err(Denial::RevocationUnavailable));
+        assert!(found.result.is_ok(), "it is there now");
     }
 }

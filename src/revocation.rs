@@ -71,6 +71,10 @@ pub const fn heartbeat(max_age: u64) -> u64 {
     max_age / 6
 }
 
+/// For how long an edge believes that a registry has no list of a number, in milliseconds. A token
+/// that names one is of an older state of the registry's storage.
+pub const ABSENT_FOR: u64 = 10_000;
+
 /// One list as an edge knows it.
 #[derive(Debug, Clone)]
 pub struct KnownList {
@@ -80,6 +84,8 @@ pub struct KnownList {
     kids: Vec<String>,
     /// When the newest signed snapshot was signed.
     signed_at: Timestamp,
+    /// When the registry was asked that has no such list.
+    absent_at: Option<Instant>,
 }
 
 impl Default for KnownList {
@@ -89,6 +95,7 @@ impl Default for KnownList {
             holder: Holder::default(),
             kids: Vec::new(),
             signed_at: Timestamp::default(),
+            absent_at: None,
         }
     }
 }
@@ -115,7 +122,21 @@ impl KnownList {
 
     /// What to do before judging by this list.
     pub fn need(&self, now: Instant) -> Need {
-        self.holder.need(now)
+        if self.is_absent(now) {
+            Need::Nothing
+        } else {
+            self.holder.need(now)
+        }
+    }
+
+    /// Takes the answer that the registry has no such list. `asked_at` as for [`Self::receive`].
+    pub fn receive_none(&mut self, asked_at: Instant) {
+        self.absent_at = Some(asked_at);
+    }
+
+    fn is_absent(&self, now: Instant) -> bool {
+        let age = self.absent_at.and_then(|asked_at| asked_at.age(now));
+        age.is_some_and(|age| age < ABSENT_FOR)
     }
 
     /// Takes a snapshot that was signed at a time. Snapshots bring no lease.
@@ -155,6 +176,7 @@ impl KnownList {
             }
             (Effect::Known, _) => {}
         }
+        self.absent_at = None;
         // An answer that comes late does not bring a removed key back.
         if self.holder.is_newest(asked_at, answer.length) {
             self.kids.clone_from(&answer.kids);
@@ -164,6 +186,9 @@ impl KnownList {
 
     /// The status of a token by the lease, with `grace` milliseconds more than it says.
     pub fn judge(&self, token: &Token, now: Instant, grace: u64) -> Revocation {
+        if self.is_absent(now) {
+            return Revocation::NoSuchList;
+        }
         if !self.holder.is_valid(now, grace) {
             return Revocation::Unavailable;
         }
@@ -329,7 +354,7 @@ mod tests {
                 },
                 idx,
             },
-            not_before: Timestamp::default(),
+            not_before: None,
             expires_at: Timestamp::MAX,
         }
     }

@@ -4,6 +4,14 @@
 //! "does this token hold what the route needs" is one `and` and one comparison.
 //! The names belong to [`crate::policy`], which owns the order of the bits.
 
+/// Is the text a `scope` (RFC 6749, section 3.3): names of printable ASCII but `"` and `\`, one
+/// space between two of them?
+pub fn is_scope(text: &str) -> bool {
+    let in_names = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    text.split(' ')
+        .all(|name| !name.is_empty() && name.bytes().all(in_names))
+}
+
 /// A set of the policy's scopes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ScopeSet(u128);
@@ -79,5 +87,33 @@ impl Requirement {
         self.alternatives
             .iter()
             .any(|needed| !needed.is_empty() && needed.is_subset_of(held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_names_between_single_spaces() {
+        for (text, expected) in [
+            ("uns:read", true),
+            ("uns:read uns:publish", true),
+            ("!#[]~ https://a.example/b?c", true),
+            ("", false),
+            (" uns:read", false),
+            ("uns:read ", false),
+            ("uns:read  uns:publish", false),
+            ("uns:read\nuns:publish", false),
+            ("uns:read\r", false),
+            ("uns\0read", false),
+            ("uns\tread", false),
+            ("uns\"read", false),
+            ("uns\\read", false),
+            ("uns\u{7f}", false),
+            ("unsé", false),
+        ] {
+            assert_eq!(is_scope(text), expected, "{text:?}");
+        }
     }
 }

@@ -51,7 +51,7 @@ pub fn sign(
 pub fn verify(text: &str, now: Timestamp, keys: &KeySet) -> Option<UserId> {
     let unverified = Unverified::parse(text, TYPE, MAX_LENGTH).ok()?;
     let claims: Claims = unverified.verify(keys).ok()?;
-    (claims.iat <= now && now < claims.exp).then_some(claims.sub)
+    (now < claims.exp).then_some(claims.sub)
 }
 
 /// The cookie's name. On https the prefix binds it to this host and to https (RFC 6265bis,
@@ -73,7 +73,8 @@ pub fn set_cookie(session: &str, https: bool) -> String {
 }
 
 /// The session in a `Cookie` header. When the name stands twice, none is believed: the second
-/// may come from a neighbouring host.
+/// may come from a neighbouring host. Only what HTTP calls white space is taken off: a neighbour may
+/// set a cookie whose name is ours behind another kind of space, for which no prefix protects us.
 pub fn from_cookies(header: &str, https: bool) -> Option<&str> {
     let name = cookie_name(https);
     let mut found = cookies(header).filter(|(key, _)| *key == name);
@@ -81,18 +82,23 @@ pub fn from_cookies(header: &str, https: bool) -> Option<&str> {
     found.next().is_none().then_some(session)
 }
 
-/// A `Cookie` header without our session: what the upstream may see. None: nothing is left.
+/// A `Cookie` header without our session: what the upstream may see. None: nothing is left. The
+/// runtime joins two headers with a comma, so a cookie may begin behind one too; to *read* a session
+/// there would be to believe what stands in the value of another cookie.
 pub fn without_session(header: &str) -> Option<String> {
-    let ours = [cookie_name(true), cookie_name(false)];
-    let kept: Vec<_> = header
-        .split(';')
-        .map(str::trim)
-        .filter(|pair| {
-            let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
-            !pair.is_empty() && !ours.contains(&key.trim())
-        })
-        .collect();
-    (!kept.is_empty()).then(|| kept.join("; "))
+    let joined = |parts: Vec<&str>, by| (!parts.is_empty()).then(|| parts.join(by));
+    let pairs = header.split(';').filter_map(|pair| {
+        let parts = pair.split(',');
+        joined(parts.filter(|part| !is_session(part)).collect(), ",")
+    });
+    let pairs: Vec<_> = pairs.collect();
+    let pairs = pairs.iter().map(|pair| pair.trim());
+    joined(pairs.filter(|pair| !pair.is_empty()).collect(), "; ")
+}
+
+fn is_session(cookie: &str) -> bool {
+    let key = cookie.split_once('=').map_or(cookie, |(key, _)| key);
+    [cookie_name(true), cookie_name(false)].contains(&key.trim())
 }
 
 /// Reads `DEV_SIGN_IN`, which lets whoever asks be a development user. `host` is that of
@@ -124,11 +130,14 @@ pub fn is_cross_site(sec_fetch_site: Option<&str>, origin: Option<&str>, own: &s
     foreign_site || origin.is_some_and(|origin| origin != own)
 }
 
+/// White space of HTTP (RFC 9110, section 5.6.3).
+const SPACES: [char; 2] = [' ', '\t'];
+
 fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
     header
         .split(';')
         .filter_map(|pair| pair.split_once('='))
-        .map(|(key, value)| (key.trim(), value.trim()))
+        .map(|(key, value)| (key.trim_matches(SPACES), value.trim_matches(SPACES)))
 }
 
 #[cfg(test)]
@@ -149,9 +158,11 @@ mod tests {
             Some(ada)
         );
         assert_eq!(verify(&text, now.plus(LIFETIME), keys.public()), None);
+        let behind = Timestamp::from_seconds(999_990);
         assert_eq!(
-            verify(&text, Timestamp::from_seconds(999_999), keys.public()),
-            None
+            verify(&text, behind, keys.public()),
+            Some("ada".parse().unwrap()),
+            "by a clock that is behind"
         );
         assert_eq!(verify(&text, now, other.public()), None);
     }
@@ -211,6 +222,21 @@ mod tests {
             ("xpatrol_session=a", None, Some("xpatrol_session=a")),
             ("__Host-patrol_session=a;z=3", None, Some("z=3")),
             ("", None, None),
+            ("x=1, patrol_session=a; y=2", None, Some("x=1; y=2")),
+            (
+                "patrol_session=a, x=1; y=2",
+                Some("a, x=1"),
+                Some("x=1; y=2"),
+            ),
+            ("\u{2003}patrol_session=a", None, None),
+            ("\u{c}patrol_session=a; x=1", None, Some("x=1")),
+            ("patrol_session\u{a0}=a", None, None),
+            ("x=1,2; y=3, z=4", None, Some("x=1,2; y=3, z=4")),
+            (
+                "x=1; , __Host-patrol_session=a,y=2",
+                None,
+                Some("x=1; ,y=2"),
+            ),
         ] {
             assert_eq!(from_cookies(header, false), found, "{header}");
             assert_eq!(without_session(header).as_deref(), rest, "{header}");

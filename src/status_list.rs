@@ -6,6 +6,7 @@
 //! not here: a list by itself says only what was true when it was signed.
 
 use crate::{
+    json,
     jws::{self, Unverified},
     keys::{KeySet, SigningKey},
     time::{Timestamp, numeric},
@@ -271,6 +272,7 @@ pub struct ListClaims {
     /// registry for the changes since then.
     pub version: u64,
     /// The list.
+    #[serde(deserialize_with = "json::object")]
     pub status_list: Packed,
 }
 

@@ -67,8 +67,8 @@ pub fn of(path: &str) -> Surface {
     }
 }
 
-/// Path and query (with its `?`, or empty) of an absolute URL or of a request target. Scheme,
-/// host and fragment are left out.
+/// Path and query (with its `?`, or empty) of an absolute URL or of a request target. Scheme and
+/// host are left out. A fragment, which no request has, is not: no path with a `#` is allowed.
 pub fn split(url: &str) -> (&str, &str) {
     let target = match url.split_once("://") {
         Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => rest
@@ -76,8 +76,14 @@ pub fn split(url: &str) -> (&str, &str) {
             .map_or("", |end| rest.split_at(end).1),
         _ => url,
     };
-    let target = target.split_once('#').map_or(target, |(target, _)| target);
     target.split_at(target.find('?').unwrap_or(target.len()))
+}
+
+/// The same of `X-Forwarded-Uri`. None: it is not one request target. The runtime joins two
+/// headers with a comma and a space, and no target has a space, nor a fragment.
+pub fn forwarded(uri: &str) -> Option<(&str, &str)> {
+    let in_targets = |byte: u8| !matches!(byte, 0..=b' ' | b'#' | 0x7f);
+    uri.bytes().all(in_targets).then(|| split(uri))
 }
 
 #[cfg(test)]
@@ -108,14 +114,32 @@ mod tests {
     #[test]
     fn a_path_is_cut_out_of_any_target() {
         for (url, path, query) in [
-            ("http://h:1/a/b?c=/d#e", "/a/b", "?c=/d"),
+            ("http://h:1/a/b?c=/d#e", "/a/b", "?c=/d#e"),
             ("https://h/", "/", ""),
             ("https://h", "", ""),
             ("https://h?x/y", "", "?x/y"),
             ("/a?b=http://c/d", "/a", "?b=http://c/d"),
-            ("/a%3Fb#c?d", "/a%3Fb", ""),
+            ("/a%3Fb#c?d", "/a%3Fb#c", "?d"),
+            ("http://h#/../a", "#/../a", ""),
         ] {
             assert_eq!(split(url), (path, query), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_tells_of_one_target() {
+        for (uri, expected) in [
+            ("/a?b=1,2", Some(("/a", "?b=1,2"))),
+            ("http://h/a,b", Some(("/a,b", ""))),
+            ("/allowed, /other", None),
+            ("/allowed?b=1, /other", None),
+            ("/allowed,\t/other", None),
+            ("/allowed#/../../other", None),
+            ("/allowed?b#/../../other", None),
+            ("/allowed\u{c}", None),
+            ("/allowed\u{7f}", None),
+        ] {
+            assert_eq!(forwarded(uri), expected, "{uri}");
         }
     }
 }

@@ -117,6 +117,31 @@ pub mod numeric {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         u64::deserialize(deserializer).map(Timestamp::from_seconds)
     }
+
+    /// The same for a member that may be absent. It is no `null`.
+    pub mod optional {
+        use super::{Deserializer, Serializer, Timestamp};
+
+        /// As a number of seconds; nothing is written where there is none.
+        #[allow(clippy::missing_errors_doc, clippy::ref_option)]
+        pub fn serialize<S: Serializer>(
+            time: &Option<Timestamp>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => super::serialize(time, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// From a number of seconds.
+        #[allow(clippy::missing_errors_doc)]
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Timestamp>, D::Error> {
+            super::deserialize(deserializer).map(Some)
+        }
+    }
 }
 
 #[cfg(test)]

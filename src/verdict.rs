@@ -39,6 +39,8 @@ pub enum Revocation {
     Known(Status),
     /// The key that signed the token is no longer in use.
     KeyRetired,
+    /// The registry has no such list.
+    NoSuchList,
     /// Nobody could tell.
     Unavailable,
 }
@@ -79,6 +81,9 @@ pub enum Denial {
     ScopeInsufficient(Requirement),
     /// The status cannot be known now.
     RevocationUnavailable,
+    /// Another proxy holds the request, which has a header of that name (in any spelling): the
+    /// upstream could take it for a request that was not judged, or for another caller's.
+    HeaderRefused(&'static str),
 }
 
 /// What is wrong with the form of a token.
@@ -108,7 +113,7 @@ impl From<TokenError> for Denial {
     }
 }
 
-/// Judges the times of a token. It stands apart from [`authorize`], which calls it, so that
+/// Judges the times of a token, and not `iat`: the clock that issued it may be ahead of ours. It stands apart from [`authorize`], which calls it, so that
 /// the edge can spare itself the status of a token that is over anyway.
 ///
 /// # Errors
@@ -116,7 +121,7 @@ impl From<TokenError> for Denial {
 pub fn check_times(token: &Token, now: Timestamp) -> Result<(), Denial> {
     if now >= token.expires_at {
         Err(Denial::TokenExpired)
-    } else if now < token.not_before {
+    } else if token.not_before.is_some_and(|begin| now < begin) {
         Err(Denial::TokenNotYetValid)
     } else {
         Ok(())
@@ -142,6 +147,7 @@ pub fn authorize<'a>(
             return Err(Denial::TokenSuspended);
         }
         Revocation::KeyRetired => return Err(Denial::SignatureInvalid),
+        Revocation::NoSuchList => return Err(TokenError::List.into()),
         Revocation::Unavailable => return Err(Denial::RevocationUnavailable),
     }
     let route = policy
@@ -163,6 +169,16 @@ pub fn authorize<'a>(
         token,
         organization,
     })
+}
+
+/// Decides on a CORS preflight, which cannot carry a token, by the method that it asks for: where
+/// no request could follow, nothing is passed on.
+///
+/// # Errors
+/// [`Denial::RouteUnknown`].
+pub fn preflight(wanted: &str, path: &str, policy: &Policy) -> Result<(), Denial> {
+    let route = policy.route(wanted, path);
+    route.map(|_| ()).ok_or(Denial::RouteUnknown)
 }
 
 /// A challenge without an error code, for requests without credentials (RFC 6750, section 3.1).
@@ -188,6 +204,7 @@ impl Denial {
             Self::OrganizationMismatch => "organization-mismatch",
             Self::ScopeInsufficient(_) => "scope-insufficient",
             Self::RevocationUnavailable => "revocation-unavailable",
+            Self::HeaderRefused(_) => "header-refused",
         }
     }
 
@@ -202,7 +219,7 @@ impl Denial {
             | Self::TokenRevoked
             | Self::TokenSuspended => 401,
             Self::RouteUnknown | Self::OrganizationMismatch | Self::ScopeInsufficient(_) => 403,
-            Self::OrganizationRequired => 400,
+            Self::OrganizationRequired | Self::HeaderRefused(_) => 400,
             Self::RevocationUnavailable => 503,
         }
     }
@@ -226,6 +243,7 @@ impl Denial {
             Self::OrganizationMismatch => "The token is not for this organization",
             Self::ScopeInsufficient(_) => "The token lacks a permission",
             Self::RevocationUnavailable => "The token's status cannot be checked right now",
+            Self::HeaderRefused(_) => "The request could be taken for another one",
         }
     }
 
@@ -263,6 +281,9 @@ impl Denial {
             }
             Self::RevocationUnavailable => {
                 "The request was refused to be safe; try again in a moment.".to_owned()
+            }
+            Self::HeaderRefused(name) => {
+                format!("Leave out the header `{name}`, also with other signs in its name.")
             }
         }
     }
@@ -340,6 +361,7 @@ impl Malformed {
                 TokenError::Issuer => "It was issued by another service.",
                 TokenError::Audience => "It was issued for another service.",
                 TokenError::Lifetime => "Its lifetime is not possible.",
+                TokenError::List => "Its status list does not exist.",
             },
         }
     }

@@ -6,6 +6,7 @@ use patrol::{
     jws::ParseError,
     keys::SigningKeys,
     policy::POLICY,
+    registry::of_user,
     time::{DAY, Timestamp},
     token::{Claims, TokenError, Verifier, claims},
 };
@@ -19,14 +20,14 @@ fn keys(seed: u8) -> SigningKeys {
 }
 
 fn verifier() -> Verifier {
-    Verifier::new(ISSUER.to_owned(), keys(1).public().clone(), &POLICY)
+    Verifier::new(ISSUER.to_owned(), 16, keys(1).public().clone(), &POLICY)
 }
 
 fn good_claims() -> Value {
     json!({
         "iss": ISSUER, "aud": ISSUER, "sub": "ada", "org": ["acme"], "jti": "AAAAAAAAAAAAAAAAAAAAAA",
-        "iat": NOW, "nbf": NOW, "exp": NOW + 30 * DAY, "scope": "uns:read uns:publish",
-        "status": { "status_list": { "idx": 7, "uri": format!("{ISSUER}/status/3/0") } },
+        "iat": NOW, "exp": NOW + 30 * DAY, "scope": "uns:read uns:publish",
+        "status": { "status_list": { "idx": 7, "uri": format!("{ISSUER}/status/14/0") } },
     })
 }
 
@@ -79,7 +80,7 @@ fn a_token_says_who_where_what_and_until_when() {
         token.grant.scopes(),
         POLICY.parse_scopes("uns:read uns:publish")
     );
-    assert_eq!((token.status.list.registry, token.status.idx), (3, 7));
+    assert_eq!((token.status.list.registry, token.status.idx), (14, 7));
     assert_eq!(token.expires_at, Timestamp::from_seconds(NOW + 30 * DAY));
     let bare = text.strip_prefix("patrol_").unwrap();
     assert_eq!(
@@ -87,6 +88,17 @@ fn a_token_says_who_where_what_and_until_when() {
         token,
         "a bare JWT is accepted too"
     );
+}
+
+#[test]
+fn a_token_says_from_when_on_only_if_it_was_issued_so() {
+    let header = header().to_string();
+    let token = |claims: &str| verifier().verify(&forge(&header, claims)).unwrap();
+    assert_eq!(token(&good_claims().to_string()).not_before, None);
+    let later = token(&with(good_claims(), "nbf", json!(NOW + 60)));
+    assert_eq!(later.not_before, Some(Timestamp::from_seconds(NOW + 60)));
+    let claims: Claims = serde_json::from_value(good_claims()).unwrap();
+    assert!(!serde_json::to_string(&claims).unwrap().contains("nbf"));
 }
 
 #[test]
@@ -203,6 +215,10 @@ fn a_header_other_than_alg_typ_kid_is_refused() {
             form(ParseError::Header),
         ),
         ("[]".to_owned(), form(ParseError::Header)),
+        (
+            json!(["EdDSA", "pat+jwt", kid]).to_string(),
+            form(ParseError::Header),
+        ),
         (String::new(), form(ParseError::Header)),
     ] {
         assert_eq!(
@@ -218,7 +234,7 @@ fn claims_other_than_an_access_tokens_are_refused() {
     let header = header().to_string();
     let good = good_claims().to_string();
     let status = |idx: Value, uri: &str| json!({ "status_list": { "idx": idx, "uri": uri } });
-    let uri = format!("{ISSUER}/status/3/0");
+    let uri = format!("{ISSUER}/status/14/0");
     for (payload, expected) in [
         (
             with(good_claims(), "iss", json!("https://other.example")),
@@ -265,7 +281,7 @@ fn claims_other_than_an_access_tokens_are_refused() {
             with(
                 good_claims(),
                 "status",
-                status(json!(7), "https://evil.example/status/3/0"),
+                status(json!(7), "https://evil.example/status/14/0"),
             ),
             TokenError::Claims,
         ),
@@ -273,12 +289,11 @@ fn claims_other_than_an_access_tokens_are_refused() {
             with(
                 good_claims(),
                 "status",
-                status(json!(7), &format!("{ISSUER}/status/3/00")),
+                status(json!(7), &format!("{ISSUER}/status/14/00")),
             ),
             TokenError::Claims,
         ),
         (without(good_claims(), "exp"), TokenError::Claims),
-        (without(good_claims(), "nbf"), TokenError::Claims),
         (without(good_claims(), "jti"), TokenError::Claims),
         (without(good_claims(), "status"), TokenError::Claims),
         (
@@ -303,6 +318,69 @@ fn claims_other_than_an_access_tokens_are_refused() {
         verifier().verify(&forge(&header, &more)).is_ok(),
         "unknown claims are ignored"
     );
+}
+
+#[test]
+fn claims_that_others_could_read_otherwise_are_refused() {
+    let header = header().to_string();
+    let uri = format!("{ISSUER}/status/14/0");
+    let list = |uri: &str| json!({ "status_list": { "idx": 7, "uri": uri } });
+    for (payload, expected) in [
+        (with(good_claims(), "nbf", json!(null)), TokenError::Claims),
+        (with(good_claims(), "nbf", json!(1.5)), TokenError::Claims),
+        (with(good_claims(), "scope", json!("")), TokenError::Claims),
+        (
+            with(good_claims(), "scope", json!("uns:read\r\nx: y")),
+            TokenError::Claims,
+        ),
+        (
+            with(good_claims(), "scope", json!("uns:read\0")),
+            TokenError::Claims,
+        ),
+        (
+            with(good_claims(), "scope", json!("uns:read\nuns:publish")),
+            TokenError::Claims,
+        ),
+        (with(good_claims(), "sub", json!("vic")), TokenError::List),
+        (
+            with(
+                good_claims(),
+                "status",
+                list(&format!("{ISSUER}/status/13/0")),
+            ),
+            TokenError::List,
+        ),
+        (
+            with(
+                good_claims(),
+                "status",
+                list(&format!("{ISSUER}/status/99/0")),
+            ),
+            TokenError::List,
+        ),
+        (
+            with(good_claims(), "status", json!([{ "idx": 7, "uri": uri }])),
+            TokenError::Claims,
+        ),
+        (
+            with(good_claims(), "status", json!({ "status_list": [7, uri] })),
+            TokenError::Claims,
+        ),
+        (
+            json!([
+                ISSUER, ISSUER, "ada", ["acme"], "AAAAAAAAAAAAAAAAAAAAAA", NOW, null,
+                NOW + 30 * DAY, "uns:read", { "status_list": { "idx": 7, "uri": uri } },
+            ])
+            .to_string(),
+            TokenError::Claims,
+        ),
+    ] {
+        assert_eq!(
+            verifier().verify(&forge(&header, &payload)),
+            Err(expected),
+            "{payload}"
+        );
+    }
 }
 
 #[test]
@@ -338,7 +416,10 @@ fn the_largest_token_fits_well_below_the_cap() {
     let organizations: Vec<String> = (0..16).map(|n| format!("{n:064}")).collect();
     let mut claims = good_claims();
     claims["org"] = json!(organizations);
-    claims["sub"] = json!("x".repeat(64));
+    let owner = "x".repeat(64);
+    let registry = of_user(&owner.parse().unwrap(), 16);
+    claims["sub"] = json!(owner);
+    claims["status"]["status_list"]["uri"] = json!(format!("{ISSUER}/status/{registry}/0"));
     claims["scope"] = json!(
         POLICY
             .scopes

@@ -5,7 +5,7 @@ use patrol::{
     status_list::{Status, StatusListId},
     time::Timestamp,
     token::{Grant, StatusReference, Token, TokenError},
-    verdict::{Denial, Malformed, Request, Revocation, authorize},
+    verdict::{Denial, Malformed, Request, Revocation, authorize, preflight},
 };
 
 const VALID: Revocation = Revocation::Known(Status::Valid);
@@ -24,7 +24,7 @@ fn token(scope: Option<&str>) -> Token {
             },
             idx: 1,
         },
-        not_before: Timestamp::from_seconds(1_000),
+        not_before: Some(Timestamp::from_seconds(1_000)),
         expires_at: Timestamp::from_seconds(2_000),
     }
 }
@@ -68,6 +68,17 @@ fn the_token_must_not_be_past_its_expiry_time() {
 }
 
 #[test]
+fn a_token_without_nbf_is_good_at_once_by_any_clock() {
+    let token = Token {
+        not_before: None,
+        ..token(Some("pipelines:read"))
+    };
+    for now in [0, 999, 1_999] {
+        assert_eq!(code(&at(now), &token, VALID), "allowed", "{now}");
+    }
+}
+
+#[test]
 fn the_token_must_not_have_been_revoked() {
     let token = token(Some("pipelines:read"));
     for (revocation, expected) in [
@@ -76,6 +87,7 @@ fn the_token_must_not_have_been_revoked() {
         (Revocation::Known(Status::Suspended), "token-suspended"),
         (Revocation::Known(Status::Other(3)), "token-suspended"),
         (Revocation::KeyRetired, "signature-invalid"),
+        (Revocation::NoSuchList, "token-malformed"),
         (Revocation::Unavailable, "revocation-unavailable"),
     ] {
         assert_eq!(code(&at(1_500), &token, revocation), expected);
@@ -194,6 +206,35 @@ fn when_rbac_is_not_enabled_tokens_inherit_the_full_access_of_the_account() {
         authorize(&unknown, &token(None), VALID, &policy).unwrap_err(),
         Denial::RouteUnknown
     );
+}
+
+#[test]
+fn a_preflight_goes_on_where_a_request_could_follow() {
+    for (wanted, path, expected) in [
+        ("GET", "/api/v1/engine/pipelines", Ok(())),
+        ("HEAD", "/api/v1/engine/pipelines", Ok(())),
+        ("POST", "/api/v1/engine/pipelines", Ok(())),
+        (
+            "DELETE",
+            "/api/v1/engine/pipelines",
+            Err(Denial::RouteUnknown),
+        ),
+        ("get", "/api/v1/engine/pipelines", Err(Denial::RouteUnknown)),
+        (
+            "GET, POST",
+            "/api/v1/engine/pipelines",
+            Err(Denial::RouteUnknown),
+        ),
+        ("GET", "/api/v1/secrets", Err(Denial::RouteUnknown)),
+        ("GET", "/../../admin//x;y", Err(Denial::RouteUnknown)),
+        ("", "/api/v1/models", Err(Denial::RouteUnknown)),
+    ] {
+        assert_eq!(
+            preflight(wanted, path, &POLICY),
+            expected,
+            "{wanted} {path}"
+        );
+    }
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Edge {
                 &POLICY,
                 CacheKey::new([7; 16]),
             ),
-            verifier: Verifier::new(issuer, keys, &POLICY),
+            verifier: Verifier::new(issuer, 1, keys, &POLICY),
             lists: Lists::default(),
             tokens: Vec::new(),
             keys: dalek_keys(&setup.jwks)?,
@@ -196,7 +196,7 @@ impl Edge {
             "form-and-signature" => each(count, forged, |text| self.verifier.verify(text).is_ok()),
             "prepare" => tally(count, || {
                 KeySet::from_jwks(&self.setup.jwks).is_ok_and(|keys| {
-                    let verifier = Verifier::new(self.setup.issuer.clone(), keys, &POLICY);
+                    let verifier = Verifier::new(self.setup.issuer.clone(), 1, keys, &POLICY);
                     verifier.verify(&forged[0]).is_err()
                 })
             }),

@@ -11,8 +11,9 @@ use jwt_compact::{
     alg::{Hs256, Hs256Key},
 };
 use patrol::{
-    identity::TokenId,
+    identity::{TokenId, UserId},
     keys::SigningKeys,
+    registry::of_user,
     status_list::{LIST_SIZE, StatusListId},
     time::{DAY, Timestamp},
     token::{
@@ -112,6 +113,18 @@ struct Mint<'a> {
     secret: Hs256Key,
     issuer: &'a str,
     now: Timestamp,
+    /// A user of each registry: a token's list is one of its owner's registry.
+    owners: Vec<UserId>,
+}
+
+/// Somebody of each of the first registries.
+fn owners(registries: u16) -> Result<Vec<UserId>> {
+    let owner = |registry| {
+        let users = (0..u32::MAX).map_while(|number| format!("user-{number}").parse().ok());
+        let mut living_there = users.filter(|user| of_user(user, LISTS) == registry);
+        living_there.next().context("a user")
+    };
+    (0..registries).map(owner).collect()
 }
 
 /// What differs between tokens.
@@ -131,6 +144,7 @@ pub(crate) fn make(system: &System, cold: u32) -> Result<()> {
         secret: Hs256Key::new(&system.secret),
         issuer: crate::system::PUBLIC_URL,
         now: Timestamp::from_millis(1_000 * patrol_e2e::now()),
+        owners: owners(LISTS)?,
     };
     for kind in [Kind::EdDsa, Kind::Hs256] {
         let good = |first: u32, count: u32, registries: u16| {
@@ -198,11 +212,15 @@ impl Mint<'_> {
         let claims = Claims {
             iss: self.issuer.to_owned(),
             aud: self.issuer.to_owned(),
-            sub: "ada".parse().context("a user")?,
+            sub: self
+                .owners
+                .get(usize::from(status.list.registry))
+                .context("a user")?
+                .clone(),
             org: vec!["acme".parse().context("an organization")?],
             jti: id(number),
             iat: issued_at,
-            nbf: issued_at,
+            nbf: None,
             exp: issued_at.plus(30 * DAY),
             scope: Some(scope.to_owned()),
             status: Status {
@@ -276,6 +294,7 @@ pub(crate) fn good(
         secret: Hs256Key::new(""),
         issuer: crate::system::PUBLIC_URL,
         now,
+        owners: owners(status.list.registry + 1)?,
     };
     mint.one(Kind::EdDsa, mint.good(number, status))
 }

@@ -9,6 +9,7 @@
 //! to: no header has a line feed in its value.
 
 use crate::{
+    answer_proxy,
     forward::Upstream,
     isolate::with_memory,
     judge::{Client, Judgement},
@@ -72,10 +73,14 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn read(lines: &'a [u8]) -> Option<Self> {
+    /// `split` makes path and query of the address.
+    fn read(
+        lines: &'a [u8],
+        split: impl FnOnce(&'a str) -> Option<(&'a str, &'a str)>,
+    ) -> Option<Self> {
         let mut lines = str::from_utf8(lines).ok()?.split('\n');
         let method = lines.next()?;
-        let (path, query) = surface::split(lines.next()?);
+        let (path, query) = split(lines.next()?)?;
         Some(Self {
             method,
             path,
@@ -118,15 +123,12 @@ fn optional(line: &str) -> Option<&str> {
 #[must_use]
 pub fn authorize_at_once(written: usize, headers: &Headers) -> Option<Response> {
     LINES.with_borrow(|lines| {
-        let lines = Lines::read(lines.get(..written)?)?;
+        let lines = Lines::read(lines.get(..written)?, surface::forwarded)?;
         let clock = clock();
         let asked = lines.asked(clock);
         let client = Client::BehindProxy;
-        let answer = match judge(&asked, lines.authorization, clock, client, headers)? {
-            Judgement::Allow(identity) => identity.answer(),
-            Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
-        };
-        answer.ok()
+        let judgement = judge(&asked, lines.authorization, clock, client, headers)?;
+        answer_proxy(judgement, &asked, headers).ok()
     })
 }
 
@@ -143,8 +145,9 @@ pub fn forward_at_once(
     upstream: Option<Fetcher>,
 ) -> Option<JsValue> {
     LINES.with_borrow(|lines| {
-        let mut lines = Lines::read(lines.get(..written)?)?;
-        // A preflight is not judged.
+        let split = |address| Some(surface::split(address));
+        let mut lines = Lines::read(lines.get(..written)?, split)?;
+        // A preflight carries no token.
         if surface::of(lines.path) != Surface::Api || lines.method == "OPTIONS" {
             return None;
         }
@@ -156,8 +159,8 @@ pub fn forward_at_once(
         let client = Client::Direct;
         match judge(&asked, lines.authorization, clock, client, headers)? {
             Judgement::Allow(identity) => {
-                let (identity, path, query) = (Some(&identity), lines.path, lines.query);
-                let forwarded = upstream.request(request, identity, conditional, path, query);
+                let (path, query) = (lines.path, lines.query);
+                let forwarded = upstream.request(request, &identity, conditional, path, query);
                 let answer = upstream.fetcher.fetch(&forwarded.ok()?);
                 answer.ok().map(Into::into)
             }
@@ -199,7 +202,10 @@ fn judge(
             if !usage.is_attended(asked.now) {
                 return None;
             }
-            usage.note(used.idx, asked.now, || client.address(headers));
+            usage.note(used.idx, asked.now, || {
+                let nearest = &Settings::known()?.client_address_header;
+                client.address(headers, nearest)
+            });
         }
         Some(verdict)
     })??;

@@ -17,10 +17,10 @@ export function pairs(names, lines) {
 }
 
 /**
- * The answer that tells them.
+ * The answer that tells them: to this request and to no other.
  *
  * @param {[string, string][]} headers
  */
 export function respond(headers) {
-  return new Response(null, { status: 204, headers });
+  return new Response(null, { status: 204, headers: [...headers, ["Cache-Control", "no-store"]] });
 }

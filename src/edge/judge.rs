@@ -7,7 +7,7 @@ use crate::{
 };
 use js_sys::{Array, JsString};
 use patrol::{
-    forwarding,
+    forwarding::{self, AddressHeader},
     identity::OrganizationId,
     memory::{self, Asked, Verdict},
     token::{Grant, cache::Verified},
@@ -29,6 +29,14 @@ pub(crate) enum Judgement {
 pub(crate) struct Refusal {
     pub(crate) denial: Denial,
     pub(crate) token: Option<Rc<Verified<Kept>>>,
+}
+
+impl Refusal {
+    /// Of a request whose token was not looked at.
+    pub(crate) const fn of(denial: Denial) -> Self {
+        let token = None;
+        Self { denial, token }
+    }
 }
 
 /// In whose name an allowed request goes on.
@@ -73,6 +81,12 @@ impl Identity {
             answer: OnceCell::new(),
         };
         self.verified.extra.get_or_make(self.organization, make)
+    }
+
+    /// The refusal of a request that its token allows.
+    pub(crate) fn refused(self, denial: Denial) -> Refusal {
+        let token = Some(self.verified);
+        Refusal { denial, token }
     }
 
     /// The headers, as pairs of name and value.
@@ -126,7 +140,7 @@ fn named(values: [Option<&str>; 4]) -> Array {
 /// Where the client's address stands.
 #[derive(Clone, Copy)]
 pub(crate) enum Client {
-    /// It called this Worker: the platform names it.
+    /// It called this Worker: `CLIENT_ADDRESS_HEADER` names it.
     Direct,
     /// It called the proxy that asks, which names it. The platform may have added the proxy's own
     /// address behind.
@@ -136,9 +150,9 @@ pub(crate) enum Client {
 impl Client {
     /// Its address. Whoever asks the edge as a proxy does can name any: it is for the token's
     /// owner to read, and nothing is decided by it.
-    pub(crate) fn address(self, headers: &Headers) -> Option<IpAddr> {
+    pub(crate) fn address(self, headers: &Headers, nearest: &AddressHeader) -> Option<IpAddr> {
         let header = |name| headers.get(name).ok().flatten();
-        let nearest: Option<IpAddr> = header("CF-Connecting-IP").and_then(|ip| ip.parse().ok());
+        let nearest: Option<IpAddr> = header(nearest.as_str()).and_then(|ip| ip.parse().ok());
         match self {
             Self::Direct => nearest,
             Self::BehindProxy => {
@@ -159,10 +173,7 @@ impl From<Verdict<Kept>> for Judgement {
                 organization: allowed.organization,
             }),
             // Nobody is allowed anything without a token.
-            (Ok(_), token @ None) => Self::Deny(Refusal {
-                denial: Denial::TokenMissing,
-                token,
-            }),
+            (Ok(_), None) => Self::Deny(Refusal::of(Denial::TokenMissing)),
             (Err(denial), token) => Self::Deny(Refusal { denial, token }),
         }
     }
@@ -182,10 +193,8 @@ pub(crate) async fn judge(
             with_memory(|memory| memory.judge(asked, header.as_deref(), clock(), &mut progress));
         match outcome {
             None => {
-                return Ok(Judgement::Deny(Refusal {
-                    denial: Denial::RevocationUnavailable,
-                    token: None,
-                }));
+                let denial = Denial::RevocationUnavailable;
+                return Ok(Judgement::Deny(Refusal::of(denial)));
             }
             Some(memory::Judgement::Incomplete(missing, step)) => {
                 refresh::fetch(missing, step, event).await;
@@ -195,7 +204,8 @@ pub(crate) async fn judge(
                     refresh::fetch_behind(missing, event);
                 }
                 if let Some(used) = verdict.used {
-                    let address = || client.address(&request.headers());
+                    let nearest = &event.settings.client_address_header;
+                    let address = || client.address(&request.headers(), nearest);
                     let noted = with_memory(|memory| refresh::note_use(memory, used, address));
                     if let Some(round) = noted.flatten() {
                         refresh::tell_behind(used.list, round, event);

@@ -24,15 +24,17 @@ mod refuse;
 mod runtime;
 mod settings;
 
-use judge::{Client, Judgement};
+use judge::{Client, Judgement, Refusal};
 use patrol::{
+    forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
+    policy::POLICY,
     surface::{self, Surface},
-    verdict::Request as Asked,
+    verdict::{self, Request as Asked},
 };
 use patrol_platform::now;
 use runtime::Event;
 use settings::Settings;
-use web_sys::{Request, Response};
+use web_sys::{Headers, Request, Response};
 use worker::{Context, Env, Result, console_error, event};
 
 /// One request.
@@ -63,10 +65,6 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
         Surface::Health => runtime::empty(200),
         Surface::Origin => forward::to_origin(&request, &env).await,
         Surface::Authorize => authorize(&request, event).await,
-        Surface::Api if forward::is_preflight(&request)? => {
-            // A preflight cannot carry a token; what it asks is the upstream's to answer.
-            forward::to_upstream(&request, None, path, query, &env, settings).await
-        }
         Surface::Api => {
             let method = request.method();
             let organization = request.headers().get(ORGANIZATION)?;
@@ -76,10 +74,17 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
                 organization: organization.as_deref(),
                 now: now(),
             };
+            if let Some(wanted) = forward::preflight_for(&request)? {
+                return match verdict::preflight(&wanted, path, &POLICY) {
+                    Ok(()) => {
+                        forward::preflight_to_upstream(&request, path, query, &env, settings).await
+                    }
+                    Err(denial) => refuse::denial(&Refusal::of(denial), &asked),
+                };
+            }
             match judge::judge(&request, &asked, Client::Direct, event).await? {
                 Judgement::Allow(identity) => {
-                    forward::to_upstream(&request, Some(&identity), path, query, &env, settings)
-                        .await
+                    forward::to_upstream(&request, &identity, path, query, &env, settings).await
                 }
                 Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
             }
@@ -87,28 +92,34 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     }
 }
 
-/// The header that picks one of the token's organizations.
-const ORGANIZATION: &str = "X-Organization-ID";
-
 /// Forward-auth: another proxy asks whether the request that it holds may go on.
 async fn authorize(request: &Request, event: Event<'_>) -> Result<Response> {
     let headers = request.headers();
-    let (Some(method), Some(uri)) = (
-        headers.get("X-Forwarded-Method")?,
-        headers.get("X-Forwarded-Uri")?,
-    ) else {
+    let (Some(method), Some(uri)) = (headers.get(FORWARDED_METHOD)?, headers.get(FORWARDED_URI)?)
+    else {
         return refuse::forwarded_missing();
     };
+    let Some((path, _)) = surface::forwarded(&uri) else {
+        return refuse::forwarded_invalid();
+    };
     let organization = headers.get(ORGANIZATION)?;
-    let (path, _) = surface::split(&uri);
     let asked = Asked {
         method: &method,
         path,
         organization: organization.as_deref(),
         now: now(),
     };
-    match judge::judge(request, &asked, Client::BehindProxy, event).await? {
-        Judgement::Allow(identity) => identity.answer(),
-        Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
+    let judgement = judge::judge(request, &asked, Client::BehindProxy, event).await?;
+    answer_proxy(judgement, &asked, &headers)
+}
+
+/// The answer of forward-auth.
+fn answer_proxy(judgement: Judgement, asked: &Asked<'_>, headers: &Headers) -> Result<Response> {
+    match judgement {
+        Judgement::Allow(identity) => match forward::refused_behind_proxy(headers) {
+            None => identity.answer(),
+            Some(denial) => refuse::denial(&identity.refused(denial), asked),
+        },
+        Judgement::Deny(refusal) => refuse::denial(&refusal, asked),
     }
 }

@@ -40,9 +40,9 @@ pub(crate) async fn lease(
     };
     // The lease counts from before the question.
     let asked_at = clock();
-    let answer = call_registry(env, id.registry, &request)
-        .await?
-        .ok_or_else(|| Error::RustError("the registry has no such list".to_owned()))?;
+    let Some(answer) = call_registry(env, id.registry, &request).await? else {
+        return with_entry(id, |entry| entry.known.receive_none(asked_at));
+    };
     with_entry(id, |entry| entry.known.receive(asked_at, &answer))?
         .map_err(|_| Error::RustError("the lease does not fit what is known".to_owned()))
 }

@@ -105,6 +105,17 @@ pub(crate) fn forwarded_missing() -> Result<Response> {
     ))
 }
 
+/// Forward-auth was asked about more than one request, or about what is none.
+pub(crate) fn forwarded_invalid() -> Result<Response> {
+    problem(&Problem::new(
+        "forwarded-invalid",
+        400,
+        "It is not clear which request to judge",
+        "Send one header `X-Forwarded-Uri`, with path and query as the client sent them, and \
+         without `#` and white space.",
+    ))
+}
+
 /// The origin did not answer.
 pub(crate) fn origin_unreachable() -> Result<Response> {
     problem(&Problem::new(

@@ -1,9 +1,9 @@
 //! The edge's settings, read once per isolate.
 
-use patrol::revocation::Freshness;
-use patrol_platform::{Installation, address_setting, number_setting, once};
+use patrol::{forwarding::AddressHeader, revocation::Freshness};
+use patrol_platform::{Installation, address_setting, number_setting, once, optional_setting};
 use std::{sync::OnceLock, time::Duration};
-use worker::{Env, Result};
+use worker::{Env, Error, Result};
 
 /// All that the edge is configured with.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     /// `UPSTREAM_TIMEOUT_SECONDS`: how long the upstream may take to begin its answer. Absent, it
     /// is for the platform to say: a timer costs a request more than all that is judged of it.
     pub(crate) upstream_timeout: Option<Duration>,
+    /// `CLIENT_ADDRESS_HEADER`: where the client's address stands.
+    pub(crate) client_address_header: AddressHeader,
 }
 
 /// A day: an edge that knows nothing for longer knows nothing.
@@ -47,11 +49,15 @@ impl Settings {
     fn from_env(env: &Env) -> Result<Self> {
         let timeout = number_setting(env, "UPSTREAM_TIMEOUT_SECONDS", 1..=3600)?;
         let grace = number_setting(env, "STALE_GRACE_SECONDS", 0..=MAX_STALE_GRACE_SECONDS)?;
+        let address_header = optional_setting(env, "CLIENT_ADDRESS_HEADER");
+        let address_header = AddressHeader::from_setting(address_header.as_deref());
         Ok(Self {
             installation: Installation::from_env(env)?,
             stale_grace_ms: 1000 * grace.unwrap_or(0),
             upstream_url: address_setting(env, "UPSTREAM_URL")?,
             upstream_timeout: timeout.map(Duration::from_secs),
+            client_address_header: address_header
+                .map_err(|error| Error::RustError(error.to_owned()))?,
         })
     }
 }

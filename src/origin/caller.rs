@@ -6,7 +6,7 @@ use crate::{
     settings::Settings,
 };
 use futures_util::StreamExt;
-use patrol::{account::Account, problem::Problem, session};
+use patrol::{account::Account, json, problem::Problem, session};
 use patrol_platform::now;
 use serde::de::DeserializeOwned;
 use worker::{Method, Request};
@@ -87,6 +87,6 @@ pub(crate) async fn body<T: DeserializeOwned>(mut request: Request) -> Outcome<T
             }
         }
     }
-    serde_json::from_slice(&bytes)
+    json::read(&bytes)
         .map_err(|error| Refusal::body_invalid(format!("The JSON does not fit: {error}.")))
 }

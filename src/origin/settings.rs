@@ -38,6 +38,7 @@ impl Settings {
         let signing_keys = keys(env, "SIGNING_KEYS")?;
         let verifier = Verifier::new(
             installation.public_url.clone(),
+            installation.registries,
             signing_keys.public().clone(),
             &POLICY,
         );

@@ -103,7 +103,7 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
             org: create.organizations.clone(),
             jti: create.id.clone(),
             iat: create.created_at,
-            nbf: create.created_at,
+            nbf: None,
             exp: create.expires_at,
             scope: create.scopes.as_ref().map(|names| names.join(" ")),
             status: claims::Status {

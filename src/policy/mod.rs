@@ -206,11 +206,14 @@ impl Policy {
 
 /// Does the path, after its first slash, have one spelling only? No empty segments, no dot
 /// segments, no `\` or `;` (which servers cut at, or read as `/`), no escape of a character
-/// that needs none (RFC 3986, section 6.2.2.2) nor of one that could end a segment.
+/// that needs none (RFC 3986, section 6.2.2.2) nor of one that could end a segment. What is
+/// escaped is UTF-8, as `%c0%af` is a slash to some, and an escaped `%` begins nothing that a
+/// server which decodes twice would take for an escape.
 fn is_canonical(path: &str) -> bool {
     let mut bytes = path.bytes();
+    let mut letter = Letter::default();
     while let Some(byte) = bytes.next() {
-        match byte {
+        let decoded = match byte {
             b'%' => {
                 let Some(decoded) = bytes.next().zip(bytes.next()).and_then(decode_hex) else {
                     return false;
@@ -218,16 +221,69 @@ fn is_canonical(path: &str) -> bool {
                 if decoded.is_ascii_alphanumeric()
                     || b"-._~/\\;".contains(&decoded)
                     || decoded.is_ascii_control()
+                    || decoded == b'%' && begins_an_escape(bytes.clone())
                 {
                     return false;
                 }
+                decoded
             }
             b'\\' | b';' | b'?' | b'#' | 0..=b' ' | 0x7f.. => return false,
-            _ => {}
+            plain => plain,
+        };
+        if !letter.goes_on_with(decoded) {
+            return false;
         }
     }
-    path.split('/')
-        .all(|segment| !matches!(segment, "" | "." | ".."))
+    letter.is_whole()
+        && path
+            .split('/')
+            .all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
+/// Would what follows an escaped `%` be an escape, if that were decoded once more? Some servers
+/// also know `%u002e`.
+fn begins_an_escape(mut rest: impl Iterator<Item = u8>) -> bool {
+    match rest.next() {
+        Some(b'u' | b'U') => true,
+        Some(high) => rest
+            .next()
+            .and_then(|low| decode_hex((high, low)))
+            .is_some(),
+        None => false,
+    }
+}
+
+/// A letter beyond ASCII, as far as its bytes have come.
+#[derive(Default)]
+struct Letter {
+    bytes: [u8; 4],
+    count: usize,
+}
+
+impl Letter {
+    /// False: with this byte it is no UTF-8.
+    fn goes_on_with(&mut self, byte: u8) -> bool {
+        if byte.is_ascii() {
+            return self.is_whole();
+        }
+        let Some(place) = self.bytes.get_mut(self.count) else {
+            return false;
+        };
+        *place = byte;
+        self.count += 1;
+        match std::str::from_utf8(self.bytes.get(..self.count).unwrap_or_default()) {
+            Ok(_) => {
+                self.count = 0;
+                true
+            }
+            // Without a length it could still become one.
+            Err(error) => error.error_len().is_none(),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.count == 0
+    }
 }
 
 fn decode_hex((high, low): (u8, u8)) -> Option<u8> {

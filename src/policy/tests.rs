@@ -121,8 +121,50 @@ fn a_path_with_a_second_spelling_matches_nothing() {
         "/api/v1/engine/pipelines/a b",
         "/api/v1/engine/pipelines/a?b",
         "/api/v1/engine/pipelines/ä",
+        "/api/v1/engine/pipelines/a#b",
+        // No UTF-8: overlong, cut off, alone, a surrogate, beyond the last letter.
+        "/api/v1/engine/pipelines/%c0%af",
+        "/api/v1/engine/pipelines/%C0%AE%C0%AE",
+        "/api/v1/engine/pipelines/%e0%80%af",
+        "/api/v1/engine/pipelines/%c3",
+        "/api/v1/engine/pipelines/%c3b",
+        "/api/v1/engine/pipelines/%c3/runs",
+        "/api/v1/engine/pipelines/%c3%28",
+        "/api/v1/engine/pipelines/%a4",
+        "/api/v1/engine/pipelines/%ff",
+        "/api/v1/engine/pipelines/%ed%a0%80",
+        "/api/v1/engine/pipelines/%f4%90%80%80",
+        // Another path to who decodes twice.
+        "/api/v1/engine/pipelines/%252e%252e",
+        "/api/v1/engine/pipelines/a%252fb",
+        "/api/v1/engine/pipelines/a%252Fb",
+        "/api/v1/engine/pipelines/a%255cb",
+        "/api/v1/engine/pipelines/a%25252fb",
+        "/api/v1/engine/pipelines/p/%2572uns",
+        "/api/v1/engine/pipelines/a%25u002fb",
     ] {
         assert_eq!(route("GET", path), None, "{path}");
+    }
+}
+
+#[test]
+fn an_escape_that_is_needed_is_one_spelling() {
+    for name in [
+        "a%20b",
+        "%c3%a4",
+        "%C3%84rger",
+        "%e2%82%ac",
+        "%f0%9f%8c%b2",
+        "%c3%a4%e2%82%ac%25",
+        "50%25",
+        "50%25%20off",
+        "50%25-off",
+        "100%25or",
+        "%25a",
+    ] {
+        let path = format!("/api/v1/engine/pipelines/{name}");
+        let found = route("GET", &path);
+        assert_eq!(found, Some("/api/v1/engine/pipelines/{pipeline}"), "{name}");
     }
 }
 

@@ -128,7 +128,7 @@ mod tests {
                 },
                 idx: 0,
             },
-            not_before: Timestamp::default(),
+            not_before: None,
             expires_at: Timestamp::MAX,
         }
     }

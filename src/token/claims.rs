@@ -3,7 +3,7 @@
 use super::{AccessToken, MAX_LENGTH, PREFIX, TYPE};
 use crate::{
     identity::{OrganizationId, TokenId, UserId},
-    jws,
+    json, jws,
     keys::SigningKey,
     policy::Policy,
     scope::ScopeSet,
@@ -28,9 +28,14 @@ pub struct Claims {
     /// Issued at.
     #[serde(with = "numeric")]
     pub iat: Timestamp,
-    /// Not before.
-    #[serde(with = "numeric")]
-    pub nbf: Timestamp,
+    /// Not before: none of ours states it, as the clock of an edge may be behind that of the
+    /// origin.
+    #[serde(
+        default,
+        with = "numeric::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub nbf: Option<Timestamp>,
     /// Expires, exclusive.
     #[serde(with = "numeric")]
     pub exp: Timestamp,
@@ -38,6 +43,7 @@ pub struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// Status (Token Status List, section 6).
+    #[serde(deserialize_with = "json::object")]
     pub status: Status,
 }
 
@@ -45,6 +51,7 @@ pub struct Claims {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The one way we publish status.
+    #[serde(deserialize_with = "json::object")]
     pub status_list: StatusListReference,
 }
 

@@ -61,8 +61,8 @@ pub struct Token {
     pub grant: Grant,
     /// Where its status is published.
     pub status: StatusReference,
-    /// `nbf`: first second in which it may be used.
-    pub not_before: Timestamp,
+    /// `nbf`: first second in which it may be used, where the token says so.
+    pub not_before: Option<Timestamp>,
     /// `exp`: first second in which it may no longer be used.
     pub expires_at: Timestamp,
 }

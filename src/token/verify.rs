@@ -9,7 +9,8 @@ use crate::{
     jws::{ParseError, Unverified, VerifyError},
     keys::KeySet,
     policy::Policy,
-    rules,
+    registry, rules,
+    scope::is_scope,
     status_list::{LIST_SIZE, StatusListId},
     time::DAY,
 };
@@ -31,21 +32,26 @@ pub enum TokenError {
     Audience,
     /// A lifetime of less than nothing or of more than 365 days.
     Lifetime,
+    /// Its status list is not one of its owner's registry.
+    List,
 }
 
 /// What a verifier of tokens has to know. Cheap to keep, made once per key set.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     issuer: String,
+    registries: u16,
     keys: KeySet,
     policy: &'static Policy,
 }
 
 impl Verifier {
-    /// `issuer` is the public address of the installation, without a slash at its end.
-    pub fn new(issuer: String, keys: KeySet, policy: &'static Policy) -> Self {
+    /// `issuer` is the public address of the installation, without a slash at its end,
+    /// `registries` how many there are.
+    pub fn new(issuer: String, registries: u16, keys: KeySet, policy: &'static Policy) -> Self {
         Self {
             issuer,
+            registries,
             keys,
             policy,
         }
@@ -81,8 +87,14 @@ impl Verifier {
         let reference = claims.status.status_list;
         let list =
             StatusListId::from_uri(&self.issuer, &reference.uri).ok_or(TokenError::Claims)?;
-        if claims.org.is_empty() || reference.idx >= LIST_SIZE {
+        if claims.org.is_empty()
+            || reference.idx >= LIST_SIZE
+            || !claims.scope.as_deref().is_none_or(is_scope)
+        {
             return Err(TokenError::Claims);
+        }
+        if list.registry != registry::of_user(&claims.sub, self.registries) {
+            return Err(TokenError::List);
         }
         Ok(Token {
             id: claims.jti,

@@ -10,7 +10,7 @@ const { payload, protectedHeader } = await jwtVerify(TOKEN.replace(/^patrol_/, "
   audience: BASE,
   typ: "pat+jwt",
   algorithms: ["EdDSA"],
-  requiredClaims: ["sub", "jti", "iat", "nbf", "exp", "org", "scope", "status"],
+  requiredClaims: ["sub", "jti", "iat", "exp", "org", "scope", "status"],
 });
 const [key] = JSON.parse(SIGNING_KEYS).keys;
 const { typ, kid } = protectedHeader;

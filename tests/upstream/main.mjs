@@ -122,13 +122,14 @@ function compile(table) {
   });
 }
 
-/** A preflight request: any page may ask for anything. */
-function allowAll({ response }) {
+/** A preflight request: any page may ask for anything. The answer also says which headers came. */
+function allowAll({ request, response }) {
   response.writeHead(204, {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Organization-ID",
     "Access-Control-Max-Age": "600",
+    "X-Got-Headers": Object.keys(request.headers).join(" "),
   });
   response.end();
 }

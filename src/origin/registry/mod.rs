@@ -146,7 +146,7 @@ async fn wait_until(time: Instant) {
 
 /// When KV should get the list, in milliseconds; None: not before something changes.
 fn publish_at(list: &Published, settings: &Settings) -> Option<u64> {
-    if list.is_behind() {
+    if list.is_behind(settings.signing_keys.public()) {
         return Some(list.in_kv_since.seconds() * 1_000 + PUBLISH_DELAY);
     }
     match settings.installation.mode {
@@ -321,7 +321,8 @@ impl Registry {
         };
         kv.put(&id.path(), signed.jwt)?.execute().await?;
         // What changed during the write has a newer version, and gets its own.
-        store.mark_published(list.list, signed.version, signed.at)
+        let kid = settings.signing_keys.first().id();
+        store.mark_published(list.list, signed.version, kid, signed.at)
     }
 }
 

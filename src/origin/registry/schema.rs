@@ -4,7 +4,7 @@ use serde::Deserialize;
 use worker::{Result, SqlStorage};
 
 /// One step each, never changed once released; a new one goes to the end.
-const MIGRATIONS: &[&[&str]] = &[TOKENS, LEASES];
+const MIGRATIONS: &[&[&str]] = &[TOKENS, LEASES, KEYS];
 
 const TOKENS: &[&str] = &[
     // The registry's own number; the one row is written by the first call.
@@ -60,6 +60,11 @@ const LEASES: &[&str] = &[
     // From when on every edge refuses the token, in milliseconds.
     "ALTER TABLE tokens ADD effective_ms INTEGER",
     "UPDATE tokens SET effective_ms = revoked_at * 1000 WHERE revoked_at IS NOT NULL",
+];
+
+const KEYS: &[&str] = &[
+    // The thumbprint of the key that signed what KV has of the list.
+    "ALTER TABLE lists ADD published_kid TEXT",
 ];
 
 #[derive(Deserialize)]

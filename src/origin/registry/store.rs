@@ -7,6 +7,7 @@ use super::schema;
 use patrol::{
     api::{TokenRecord, TokenStatus, Which},
     identity::{TokenId, UserId},
+    keys::{KeyId, KeySet},
     lease::{Grantor, Instant},
     registry::{Content, Create, Created, MAX_CHANGES, Revoked, Usage},
     rules::{self, Limit},
@@ -123,6 +124,9 @@ pub(super) struct Published {
     /// The version that KV has.
     #[serde(rename = "published")]
     pub(super) in_kv: Option<u64>,
+    /// The key that signed that.
+    #[serde(rename = "published_kid")]
+    in_kv_by: Option<String>,
     #[serde(rename = "published_at", with = "numeric")]
     pub(super) in_kv_since: Timestamp,
     /// When the last of its tokens expires.
@@ -133,9 +137,11 @@ pub(super) struct Published {
 }
 
 impl Published {
-    /// Has KV an older version, or none?
-    pub(super) fn is_behind(&self) -> bool {
+    /// Has KV an older version or none, or one that nobody can verify any more?
+    pub(super) fn is_behind(&self, keys: &KeySet) -> bool {
+        let kid = self.in_kv_by.as_deref();
         self.in_kv.is_none_or(|version| version < self.version)
+            || kid.and_then(|kid| keys.find(kid)).is_none()
     }
 
     /// Has somebody a token of it that is not expired?
@@ -487,17 +493,29 @@ impl Store {
     /// The lists that somebody may still need.
     pub(super) fn lists(&self) -> Result<Vec<Published>> {
         self.all(
-            "SELECT list, version, published, published_at, last_expiry,
+            "SELECT list, version, published, published_kid, published_at, last_expiry,
                 (SELECT count(*) FROM lists AS other WHERE other.list > lists.list) AS newer
              FROM lists WHERE retired_at IS NULL ORDER BY list",
             vec![],
         )
     }
 
-    pub(super) fn mark_published(&self, list: u32, version: u64, now: Timestamp) -> Result<()> {
+    /// KV got a version of a list then, signed by that key.
+    pub(super) fn mark_published(
+        &self,
+        list: u32,
+        version: u64,
+        kid: &KeyId,
+        at: Timestamp,
+    ) -> Result<()> {
         self.run(
-            "UPDATE lists SET published = ?, published_at = ? WHERE list = ?",
-            vec![integer(version)?, seconds(now)?, i64::from(list).into()],
+            "UPDATE lists SET published = ?, published_kid = ?, published_at = ? WHERE list = ?",
+            vec![
+                integer(version)?,
+                kid.as_str().into(),
+                seconds(at)?,
+                i64::from(list).into(),
+            ],
         )
     }
 

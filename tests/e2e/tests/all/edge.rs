@@ -5,7 +5,7 @@ use patrol::{
     time::DAY,
     token::{Claims, claims},
 };
-use patrol_e2e::{Answer, System, User, call, client::client, now, shared};
+use patrol_e2e::{Answer, System, User, call, client::client, now, shared, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -144,6 +144,19 @@ async fn a_token_that_is_not_ours_or_not_of_now_is_refused() {
             changed(json!({ "exp": now() + 400 * DAY })),
             "token-malformed",
         ),
+        (changed(json!({ "iat": now() + 60 })), ""),
+        (
+            changed(json!({ "scope": "pipelines:read\r" })),
+            "token-malformed",
+        ),
+        (
+            changed(json!({ "scope": "pipelines:read\0" })),
+            "token-malformed",
+        ),
+        (
+            changed(json!({ "scope": "pipelines:read\nmodels:read" })),
+            "token-malformed",
+        ),
     ] {
         let answer = Answer::to(call(system, Method::GET, PIPELINES, &token)).await;
         if code.is_empty() {
@@ -156,19 +169,20 @@ async fn a_token_that_is_not_ours_or_not_of_now_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_that_nobody_can_vouch_for_is_refused_for_now() {
+async fn a_token_for_a_list_that_does_not_exist_is_refused() {
     let system = shared();
     let ada = User::sign_in(system, "ada").await;
     let made = ada.token(&["pipelines:read"]).await;
-    // Signed by us, but with a place in a list that no registry has, and in a registry that
-    // does not exist.
-    for list in ["/status/5/77", "/status/99/0"] {
+    // Signed by us, but with a place in a list of somebody else's registry, of a registry that does
+    // not exist, and one that her registry does not have.
+    for list in ["/status/5/0", "/status/99/0", "/status/14/77"] {
         let mut claims = made.claims();
         claims["status"]["status_list"]["uri"] = json!(format!("{}{list}", system.base));
         let token = sign(system, &claims);
-        let answer = Answer::to(call(system, Method::GET, PIPELINES, &token)).await;
-        assert_denied(&answer, 503, "revocation-unavailable", None);
-        assert_eq!(answer.header("Retry-After"), "1", "{list}");
+        for _ in 0..3 {
+            let answer = Answer::to(call(system, Method::GET, PIPELINES, &token)).await;
+            assert_denied(&answer, 401, "token-malformed", Some("invalid_token"));
+        }
     }
     ada.revoke(&made.id).await;
 }
@@ -207,6 +221,10 @@ async fn a_path_with_two_spellings_never_reaches_the_upstream() {
         "/api/v1/models/a%5cb",
         "/api/v1/models/a;b",
         "/api/v1/models/%65xport",
+        "/api/v1/models/%c0%af",
+        "/api/v1/models/%ff",
+        "/api/v1/models/%252e%252e",
+        "/api/v1/models/a%252fb",
         "/api/v1//models",
     ] {
         let answer = Answer::to(call(system, Method::GET, path, &made.token)).await;
@@ -284,18 +302,67 @@ async fn the_upstream_learns_who_calls_and_never_the_token() {
 }
 
 #[tokio::test]
-async fn preflights_and_redirects_pass() {
+async fn a_preflight_passes_where_a_request_could_follow_and_takes_nothing_along() {
     let system = shared();
-    let preflight = client()
-        .request(Method::OPTIONS, format!("{}{PIPELINES}", system.base))
-        .header("Origin", "https://app.example")
-        .header("Access-Control-Request-Method", "GET");
-    let answer = Answer::to(preflight).await;
-    assert_eq!(answer.status, 204);
-    assert_ne!(answer.header("Access-Control-Allow-Origin"), "");
+    let preflight = |path: &str, wanted: &'static str| {
+        client()
+            .request(Method::OPTIONS, format!("{}{path}", system.base))
+            .header("Origin", "https://app.example")
+            .header("Access-Control-Request-Method", wanted)
+            .header("Access-Control-Request-Headers", "authorization")
+    };
+    for wanted in ["GET", "HEAD", "POST"] {
+        let request = preflight(PIPELINES, wanted)
+            .header("Authorization", "Bearer x")
+            .header("Cookie", "theme=dark")
+            .header("X-Custom", "x")
+            .body("a body");
+        let answer = Answer::to(request).await;
+        assert_eq!(answer.status, 204, "{wanted}");
+        assert_ne!(answer.header("Access-Control-Allow-Origin"), "");
+        let got: Vec<_> = answer.header("X-Got-Headers").split(' ').collect();
+        for name in [
+            "origin",
+            "access-control-request-method",
+            "access-control-request-headers",
+        ] {
+            assert!(got.contains(&name), "{name}");
+        }
+        for name in [
+            "authorization",
+            "cookie",
+            "x-custom",
+            "content-type",
+            "transfer-encoding",
+        ] {
+            assert!(!got.contains(&name), "{name} went along");
+        }
+    }
+    for (path, wanted) in [
+        ("/api/v1/secrets", "GET"),
+        ("/admin", "GET"),
+        (PIPELINES, "DELETE"),
+        (PIPELINES, "get"),
+        (PIPELINES, "GET, DELETE"),
+        ("/api/v1/models/a;b", "GET"),
+        ("/api/v1/models//b", "GET"),
+        ("/api/v1/models/a%2f..%2fb", "GET"),
+    ] {
+        let answer = Answer::to(preflight(path, wanted)).await;
+        assert_eq!(answer.outcome(), (403, "route-unknown"), "{wanted} {path}");
+    }
+    // What no browser sends is no preflight.
     let plain = client().request(Method::OPTIONS, format!("{}{PIPELINES}", system.base));
     assert_eq!(Answer::to(plain).await.outcome(), (401, "token-missing"));
+    let nobodys = client()
+        .request(Method::OPTIONS, format!("{}{PIPELINES}", system.base))
+        .header("Access-Control-Request-Method", "GET");
+    assert_eq!(Answer::to(nobodys).await.outcome(), (401, "token-missing"));
+}
 
+#[tokio::test]
+async fn redirects_pass() {
+    let system = shared();
     let ada = User::sign_in(system, "ada").await;
     let made = ada.token(&["models:read"]).await;
     let moved = Answer::to(call(
@@ -331,6 +398,7 @@ async fn another_proxy_can_ask_for_the_verdict() {
         "pipelines:read organizations:read"
     );
     assert_eq!(yes.header("X-Patrol-Token-Id"), made.id);
+    assert_eq!(yes.header("Cache-Control"), "no-store");
     // There, so that it takes the place of one that the client sent.
     let nowhere = client()
         .get(format!("{}/.patrol/authorize", system.base))
@@ -355,6 +423,100 @@ async fn another_proxy_can_ask_for_the_verdict() {
     ada.revoke(&made.id).await;
     let gone = Answer::to(ask("GET", PIPELINES)).await;
     assert_denied(&gone, 401, "token-revoked", Some("invalid_token"));
+}
+
+#[tokio::test]
+async fn a_proxy_gets_no_leave_for_a_request_that_could_be_taken_for_another() {
+    let system = shared();
+    let ada = User::sign_in(system, "ada").await;
+    let made = ada.token(&["pipelines:read"]).await;
+    let ask = |uri: &'static str| {
+        call(system, Method::GET, "/.patrol/authorize", &made.token)
+            .header("X-Forwarded-Method", "GET")
+            .header("X-Forwarded-Uri", uri)
+    };
+    for name in [
+        "X-HTTP-Method-Override",
+        "X_HTTP_Method_Override",
+        "X-Original-URL",
+        "x.rewrite.url",
+        "Script_Name",
+        "X_Patrol_Subject",
+        "X~Patrol~Scopes",
+        "X_Organization_ID",
+        "X_Forwarded_Uri",
+        "X_Real_IP",
+    ] {
+        // Each goes both ways: by memory alone, and not.
+        for _ in 0..2 {
+            let answer = Answer::to(ask(PIPELINES).header(name, "/x")).await;
+            assert_denied(&answer, 400, "header-refused", None);
+            let detail = answer.body["detail"].as_str().unwrap();
+            assert!(detail.starts_with("Leave out the header `"), "{detail}");
+        }
+    }
+    let proxys_own = ask(PIPELINES)
+        .header("X-Forwarded-For", "192.0.2.1")
+        .header("X-Forwarded-Host", "api.example")
+        .header("X-Forwarded-Prefix", "/app")
+        .header("X-Real-IP", "192.0.2.1")
+        .header("X-Patrol-Subject", "replaced by the answer");
+    assert_eq!(Answer::to(proxys_own).await.status, 204);
+    // A token that is no good is told first.
+    let stranger = client()
+        .get(format!("{}/.patrol/authorize", system.base))
+        .header("X-Forwarded-Method", "GET")
+        .header("X-Forwarded-Uri", PIPELINES)
+        .header("X-Original-URL", "/x");
+    assert_eq!(Answer::to(stranger).await.outcome(), (401, "token-missing"));
+
+    let two = ask(PIPELINES).header("X-Forwarded-Uri", "/other");
+    let two_with_a_query =
+        ask("/api/v1/engine/pipelines?page=2").header("X-Forwarded-Uri", "/other");
+    let fragment = ask("/api/v1/engine/pipelines#/../../other");
+    let fragment_of_a_query = ask("/api/v1/engine/pipelines?a#/../../other");
+    for request in [two, two_with_a_query, fragment, fragment_of_a_query] {
+        let answer = Answer::to(request).await;
+        assert_eq!(answer.outcome(), (400, "forwarded-invalid"));
+    }
+    ada.revoke(&made.id).await;
+}
+
+#[tokio::test]
+async fn the_clients_address_comes_from_the_header_that_is_configured() {
+    let system = System::start(
+        "client-address",
+        &["--var", "CLIENT_ADDRESS_HEADER=Fly-Client-IP"],
+    );
+    let ada = User::sign_in(&system, "ada").await;
+    let made = ada.token(&["pipelines:read"]).await;
+    let ask = || {
+        call(&system, Method::GET, PIPELINES, &made.token)
+            .header("X-Echo-Headers", "1")
+            .header("CF-Connecting-IP", "203.0.113.66")
+            .header("True-Client-IP", "203.0.113.66")
+            .header("X-Forwarded-For", "203.0.113.66")
+            .header("X-Real-IP", "203.0.113.66")
+    };
+    let echo = Answer::to(ask().header("Fly-Client-IP", "192.0.2.9")).await;
+    let text = echo.body["headers"].to_string();
+    assert!(!text.contains("203.0.113.66"), "{text}");
+    for name in ["fly-client-ip", "x-real-ip", "x-forwarded-for"] {
+        assert!(
+            text.contains(&format!(r#"["{name}","192.0.2.9"]"#)),
+            "{name}"
+        );
+    }
+    until("the address is known", || async {
+        let record = ada.get(&format!("/api/v1/tokens/{}", made.id)).await.body;
+        (record["last_used_address"] == "192.0.2.9").then_some(())
+    })
+    .await;
+    let two = ask()
+        .header("Fly-Client-IP", "192.0.2.9")
+        .header("Fly-Client-IP", "192.0.2.10");
+    let text = Answer::to(two).await.body["headers"].to_string();
+    assert!(!text.contains("x-real-ip") && !text.contains("x-forwarded-for"));
 }
 
 #[tokio::test]

@@ -299,6 +299,20 @@ async fn a_body_that_cannot_be_read_is_refused() {
     for (request, outcome) in [
         (json_post("{".to_owned()), (400, "body-invalid")),
         (json_post(String::new()), (400, "body-invalid")),
+        // serde would fill the members from it, one after the other.
+        (
+            json_post(json!(["x", 30, ["acme"], ["uns:read"]]).to_string()),
+            (400, "body-invalid"),
+        ),
+        (
+            ada.request(Method::POST, "/api/v1/tokens/revoke")
+                .json(&json!([[], true])),
+            (400, "body-invalid"),
+        ),
+        (
+            ada.request(Method::POST, "/auth/dev").json(&json!(["ada"])),
+            (400, "body-invalid"),
+        ),
         (
             post()
                 .header("Content-Type", "text/plain")

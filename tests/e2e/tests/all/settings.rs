@@ -8,7 +8,7 @@ use patrol_stand::{
 use std::fs;
 
 /// What is set, and what the log says of it; an empty setting is none.
-const EDGE: [(&str, &str, &str); 13] = [
+const EDGE: [(&str, &str, &str); 15] = [
     ("PUBLIC_URL", "", "the setting PUBLIC_URL is missing"),
     (
         "PUBLIC_URL",
@@ -50,6 +50,16 @@ const EDGE: [(&str, &str, &str); 13] = [
         "UPSTREAM_TIMEOUT_SECONDS",
         "0",
         "UPSTREAM_TIMEOUT_SECONDS must be a number from 1 to",
+    ),
+    (
+        "CLIENT_ADDRESS_HEADER",
+        "X Real IP",
+        "CLIENT_ADDRESS_HEADER must be the name of a header",
+    ),
+    (
+        "CLIENT_ADDRESS_HEADER",
+        "Cookie",
+        "CLIENT_ADDRESS_HEADER must be the name of a header",
     ),
     (
         "UPSTREAM_URL",

@@ -1,10 +1,10 @@
 //! What the system leaves on disk: the status lists, the log of denials, and never a token.
 
 use patrol::{
-    keys::KeySet,
-    status_list::{self, Status, StatusListId},
+    keys::{KeySet, SigningKeys},
+    status_list::{self, Signed, Status, StatusListId},
 };
-use patrol_e2e::{Answer, User, call, client::client, shared, until};
+use patrol_e2e::{Answer, System, User, call, client::client, shared, until};
 use reqwest::Method;
 use serde_json::Value;
 use std::{
@@ -82,6 +82,55 @@ async fn a_denial_is_one_line_in_the_log_and_a_token_is_in_no_file() {
     }
 }
 
+/// The keys that the system serves.
+async fn keys(system: &System) -> KeySet {
+    let jwks = client().get(format!("{}/.well-known/jwks.json", system.base));
+    KeySet::from_jwks(&Answer::to(jwks).await.body.to_string()).unwrap()
+}
+
+/// The list in KV, which keeps each value in a file of its own here, once it is one that `wanted`.
+async fn list_in_kv(
+    system: &System,
+    id: StatusListId,
+    keys: &KeySet,
+    wanted: impl Fn(&Signed) -> bool,
+) -> Signed {
+    let kv = system.state().join("v3/kv");
+    until("KV has the list", || async {
+        files(&kv)
+            .iter()
+            .filter_map(|file| fs::read_to_string(file).ok())
+            .filter_map(|text| status_list::verify(&text, id, &system.base, keys).ok())
+            .find(&wanted)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn when_a_key_is_retired_kv_gets_lists_that_can_be_verified() {
+    let mut system = System::start("retired-key", &[]);
+    let ada = User::sign_in(&system, "ada").await;
+    let made = ada.token(&["models:read"]).await;
+    let uri = made.claims()["status"]["status_list"]["uri"].clone();
+    let id = StatusListId::from_uri(&system.base, uri.as_str().unwrap()).unwrap();
+    let before = list_in_kv(&system, id, &keys(&system).await, |_| true).await;
+
+    let old = system.secret("SIGNING_KEYS");
+    let new = SigningKeys::generate(&[8; 32]);
+    system.crash_and_restart_after(|state| {
+        let vars = state.join("config/origin/.dev.vars");
+        let text = fs::read_to_string(&vars).unwrap();
+        assert!(text.contains(&old));
+        fs::write(&vars, text.replace(&old, &new)).unwrap();
+    });
+    let keys = keys(&system).await;
+    assert_eq!(&keys, SigningKeys::from_jwks(&new).unwrap().public());
+    // Any call wakes the registry; nothing of the list has changed.
+    assert_eq!(ada.get("/api/v1/tokens").await.status, 200);
+    let after = list_in_kv(&system, id, &keys, |_| true).await;
+    assert_eq!(after.snapshot.version, before.snapshot.version);
+}
+
 #[tokio::test]
 async fn the_status_list_in_kv_is_the_one_that_is_served() {
     let system = shared();
@@ -92,17 +141,9 @@ async fn the_status_list_in_kv_is_the_one_that_is_served() {
     let uri = reference["uri"].as_str().unwrap();
     let idx = u32::try_from(reference["idx"].as_u64().unwrap()).unwrap();
     assert_eq!(ada.revoke(&made.id).await.status, 200);
-    let jwks = client().get(format!("{}/.well-known/jwks.json", system.base));
-    let keys = KeySet::from_jwks(&Answer::to(jwks).await.body.to_string()).unwrap();
     let id = StatusListId::from_uri(&system.base, uri).unwrap();
-    // The local KV keeps each value in a file of its own.
-    let kv = system.state().join("v3/kv");
-    until("KV knows of the revocation", || async {
-        files(&kv)
-            .iter()
-            .filter_map(|file| fs::read_to_string(file).ok())
-            .filter_map(|text| status_list::verify(&text, id, &system.base, &keys).ok())
-            .find(|signed| signed.snapshot.list.get(idx) == Some(Status::Invalid))
+    list_in_kv(system, id, &keys(system).await, |signed| {
+        signed.snapshot.list.get(idx) == Some(Status::Invalid)
     })
     .await;
 }
