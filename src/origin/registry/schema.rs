@@ -4,7 +4,7 @@ use serde::Deserialize;
 use worker::{Result, SqlStorage};
 
 /// One step each, never changed once released; a new one goes to the end.
-const MIGRATIONS: &[&[&str]] = &[TOKENS, LEASES];
+const MIGRATIONS: &[&[&str]] = &[TOKENS, LEASES, BOUNDS];
 
 const TOKENS: &[&str] = &[
     // The registry's own number; the one row is written by the first call.
@@ -60,6 +60,20 @@ const LEASES: &[&str] = &[
     // From when on every edge refuses the token, in milliseconds.
     "ALTER TABLE tokens ADD effective_ms INTEGER",
     "UPDATE tokens SET effective_ms = revoked_at * 1000 WHERE revoked_at IS NOT NULL",
+];
+
+const BOUNDS: &[&str] = &[
+    // How much a user has done of what is counted, as when the bucket will be full again, in
+    // milliseconds. No row: it is full.
+    "CREATE TABLE buckets (
+        owner TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        full_at INTEGER NOT NULL,
+        PRIMARY KEY (owner, policy)
+    ) STRICT, WITHOUT ROWID",
+    "CREATE INDEX buckets_by_time ON buckets (full_at)",
+    // Tokens by their end, whichever came first.
+    "CREATE INDEX tokens_by_end ON tokens (min(expires_at, coalesce(revoked_at, expires_at)))",
 ];
 
 #[derive(Deserialize)]
