@@ -72,8 +72,10 @@ const BOUNDS: &[&str] = &[
         PRIMARY KEY (owner, policy)
     ) STRICT, WITHOUT ROWID",
     "CREATE INDEX buckets_by_time ON buckets (full_at)",
-    // Tokens by their end, whichever came first.
-    "CREATE INDEX tokens_by_end ON tokens (min(expires_at, coalesce(revoked_at, expires_at)))",
+    // A token's end: its expiry, or its revocation before that.
+    "ALTER TABLE tokens ADD ends_at INTEGER AS
+        (min(expires_at, coalesce(revoked_at, expires_at))) VIRTUAL",
+    "CREATE INDEX tokens_by_end ON tokens (ends_at)",
 ];
 
 #[derive(Deserialize)]

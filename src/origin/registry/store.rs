@@ -101,7 +101,7 @@ struct Mark {
 #[derive(Deserialize)]
 struct End {
     #[serde(with = "numeric")]
-    end: Timestamp,
+    ends_at: Timestamp,
     #[serde(with = "numeric")]
     expires_at: Timestamp,
 }
@@ -539,12 +539,11 @@ impl Store {
     /// When the first token is to be forgotten.
     pub(super) fn forgets_at(&self) -> Result<Option<Timestamp>> {
         let first: Option<End> = self.first(
-            "SELECT min(expires_at, coalesce(revoked_at, expires_at)) AS end, expires_at FROM tokens
-             ORDER BY min(expires_at, coalesce(revoked_at, expires_at)) LIMIT 1",
+            "SELECT ends_at, expires_at FROM tokens WHERE ends_at > 0 ORDER BY ends_at LIMIT 1",
             vec![],
         )?;
         Ok(first.map(|token| {
-            let remembered = token.end.plus(rules::REMEMBERED_DAYS * DAY);
+            let remembered = token.ends_at.plus(rules::REMEMBERED_DAYS * DAY);
             remembered.max(token.expires_at)
         }))
     }
@@ -555,8 +554,7 @@ impl Store {
     pub(super) fn forget(&self, now: Timestamp) -> Result<()> {
         self.run(
             "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens
-                WHERE min(expires_at, coalesce(revoked_at, expires_at)) <= ? AND expires_at <= ?
-                ORDER BY min(expires_at, coalesce(revoked_at, expires_at)) LIMIT ?)",
+                WHERE ends_at <= ? AND expires_at <= ? ORDER BY ends_at LIMIT ?)",
             vec![
                 seconds(rules::forgotten_before(now))?,
                 seconds(now)?,
