@@ -119,11 +119,14 @@ impl Stand {
     pub fn registries(&self) -> usize {
         let objects = self.folder.join("origin/objects/registry");
         let files = fs::read_dir(objects).into_iter().flatten().flatten();
-        let is_database = |file: &fs::DirEntry| {
-            let path = file.path();
-            path.extension().is_some_and(|ending| ending == "sqlite")
+        // Each has the name of an id; the runtime keeps one of its own beside them.
+        let is_object = |file: &fs::DirEntry| {
+            let name = file.file_name();
+            name.to_str()
+                .and_then(|name| name.strip_suffix(".sqlite"))
+                .is_some_and(|id| id.len() == 64)
         };
-        files.filter(is_database).count()
+        files.filter(is_object).count()
     }
 
     /// Processes with edges.
