@@ -370,7 +370,7 @@ async fn a_client_that_breaks_off_its_body_is_told_so() {
     let upstream = format!("http://{}", upstream().await);
     let stand = stand("broken-bodies", &[("UPSTREAM_URL", &upstream)]).await;
     let ada = User::sign_in_at(&stand.management(), "ada").await;
-    let token = ada.token(&["pipelines:write"]).await.token;
+    let token = ada.token(&["pipelines:write", "pipelines:read"]).await.token;
     let edge = stand.sockets()[0];
     let cookie = ada.cookie();
     let management = format!(
@@ -379,7 +379,9 @@ async fn a_client_that_breaks_off_its_body_is_told_so() {
     let api = format!(
         "POST {PIPELINES} HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer {token}\r\nX-Organization-ID: acme\r\n"
     );
+    let get = api.replace("POST", "GET");
     let cases = [
+        (&get, "Content-Length: 5\r\n\r\nwhole", "200"),
         (&api, "Content-Length: 5\r\n\r\nwhole", "200"),
         (
             &api,
