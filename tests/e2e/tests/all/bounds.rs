@@ -127,7 +127,7 @@ async fn a_question_that_is_lost_is_asked_once_more_for_those_who_wait() {
     .await;
     let waiting = (0..4).map(|_| judge(&base, &good));
     let mended = async {
-        tokio::time::sleep(Duration::from_millis(2_000)).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
         stand.registry.set(Weather::Fair);
     };
     let (answers, ()) = tokio::join!(join_all(waiting), mended);
@@ -370,7 +370,10 @@ async fn a_client_that_breaks_off_its_body_is_told_so() {
     let upstream = format!("http://{}", upstream().await);
     let stand = stand("broken-bodies", &[("UPSTREAM_URL", &upstream)]).await;
     let ada = User::sign_in_at(&stand.management(), "ada").await;
-    let token = ada.token(&["pipelines:write", "pipelines:read"]).await.token;
+    let token = ada
+        .token(&["pipelines:write", "pipelines:read"])
+        .await
+        .token;
     let edge = stand.sockets()[0];
     let cookie = ada.cookie();
     let management = format!(
