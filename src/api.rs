@@ -13,6 +13,9 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Where a token asks about itself, and ends itself.
+pub const CURRENT: &str = "/api/v1/tokens/current";
+
 /// `GET /api/v1/me`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Me {

@@ -59,9 +59,10 @@ const DISORDER: u64 = 5;
 /// The usual length of a lease, in milliseconds: the longest that a revocation can take.
 pub const DEFAULT_LENGTH: u64 = 1_000;
 
-/// The lengths that make sense: below, every second request would ask; above, a revocation would
-/// be slower than with most others.
-pub const LENGTHS: std::ops::RangeInclusive<u64> = 100..=30_000;
+/// The lengths that make sense: below, edges far away from a registry could not use a lease
+/// ([`longest_round_trip`](crate::renewal::longest_round_trip)); above, a revocation would be
+/// slower than with most others.
+pub const LENGTHS: std::ops::RangeInclusive<u64> = 500..=30_000;
 
 /// What a holder does not use of a lease: room for two clocks that differ by up to a tenth while
 /// they count one lease, and that show whole milliseconds only.
@@ -75,7 +76,7 @@ pub const fn lease_end(asked_at: Instant, length: u64) -> Instant {
 }
 
 /// How long before its end a holder with traffic renews a lease, so that no request waits.
-const fn renew_ahead(length: u64) -> u64 {
+pub(crate) const fn renew_ahead(length: u64) -> u64 {
     length / 4
 }
 

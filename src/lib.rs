@@ -20,6 +20,7 @@
 //!    when that is, [`revocation`] what an edge knows meanwhile, [`renewal`] when it asks, and
 //!    [`usage`] what it tells when it does.
 //!
+//! [`quota`] says how often somebody may do what costs others something.
 //! [`api`] and [`problem`] are what all of this looks like in JSON; [`session`] is how the
 //! origin knows its user; [`surface`] says which Worker answers what, and [`page`] which file of
 //! the page; [`json`] is how what others send is read; [`identity`], [`scope`] and [`time`] are the words
@@ -38,6 +39,7 @@ pub mod memory;
 pub mod page;
 pub mod policy;
 pub mod problem;
+pub mod quota;
 pub mod refusal_log;
 pub mod registry;
 pub mod renewal;

@@ -2,20 +2,21 @@
 //!
 //! [`Memory::judge`] goes through the fixed order: header, signature, times, revocation, route,
 //! organization, scopes. It does no I/O. Mostly memory is enough and the answer is a verdict;
-//! else it names the one thing that is missing, the edge fetches that, and asks once more. A
-//! thing that could not be fetched is not asked for twice by one request: then the verdict is
-//! given without it, and is a refusal.
+//! else it names the one thing that is missing, the edge fetches that, and asks once more. For a
+//! thing that could not be fetched one request waits twice at most: then the verdict is given
+//! without it, and is a refusal.
 
 use crate::{
     bearer,
     keys::KeySet,
     lease::{Instant, Need},
     policy::Policy,
-    renewal::{PAUSE, Renewal, Step},
+    renewal::{MAX_TRIES, PAUSE, Renewal, Step},
     revocation::{Freshness, Lists, Mode},
     status_list::StatusListId,
+    time::Timestamp,
     token::{
-        StatusReference, TokenError, Verifier,
+        StatusReference, Token, TokenError, Verifier,
         cache::{Cache, CacheKey, GENERATION, Verified},
     },
     verdict::{self, Denial, Permit, Request, Revocation},
@@ -64,13 +65,27 @@ pub struct Memory<T> {
     pub lists: Lists,
 }
 
-/// What one request has asked for already.
+/// What one request has waited for already.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
-    keys: bool,
+    keys: Tries,
     /// For newer keys than those that were asked for then.
     keys_after: Option<Instant>,
-    list: bool,
+    newer_keys: Tries,
+    list: Tries,
+}
+
+/// How often.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tries(u8);
+
+impl Tries {
+    /// Goes on to the next, if there may be one.
+    fn next(&mut self) -> bool {
+        let may = self.0 < MAX_TRIES;
+        self.0 += u8::from(may);
+        may
+    }
 }
 
 /// Something that is not in memory.
@@ -85,7 +100,7 @@ pub enum Missing {
 /// How far memory was enough.
 #[derive(Debug)]
 pub enum Judgement<T> {
-    /// Fetch this, or wait for another request that does, and judge again.
+    /// Ask for this, or wait for what was asked already, and judge again.
     Incomplete(Missing, Step),
     /// It was enough.
     Complete(Verdict<T>),
@@ -178,7 +193,7 @@ impl<T: Default> Memory<T> {
             return refused(TokenError::Key.into());
         }
         match self.keys_renewal.step(Need::RenewFirst, clock, PAUSE) {
-            step @ (Step::Ask | Step::Wait) if asked.keys_after.is_none() => {
+            step @ (Step::Ask | Step::Wait) if asked.newer_keys.next() => {
                 asked.keys_after = Some(asked_at);
                 Judgement::Incomplete(Missing::Keys, step)
             }
@@ -196,6 +211,38 @@ impl<T: Default> Memory<T> {
         clock: Instant,
         asked: &mut Asked,
     ) -> Judgement<T> {
+        let policy = self.policy;
+        let authorize = |token: &Token, revocation| {
+            let permit = verdict::authorize(request, token, revocation, policy)?;
+            let organization = position(&permit);
+            Ok(Allowed { organization })
+        };
+        self.judge_by(request.now, authorization, clock, asked, authorize)
+    }
+
+    /// Judges the token of a request alone, as [`Self::judge`] does.
+    pub fn authenticate(
+        &mut self,
+        now: Timestamp,
+        authorization: Option<&str>,
+        clock: Instant,
+        asked: &mut Asked,
+    ) -> Judgement<T> {
+        let authenticate = |token: &Token, revocation| {
+            verdict::authenticate(token, revocation, now)?;
+            Ok(Allowed { organization: None })
+        };
+        self.judge_by(now, authorization, clock, asked, authenticate)
+    }
+
+    fn judge_by(
+        &mut self,
+        now: Timestamp,
+        authorization: Option<&str>,
+        clock: Instant,
+        asked: &mut Asked,
+        judge: impl FnOnce(&Token, Revocation) -> Result<Allowed, Denial>,
+    ) -> Judgement<T> {
         let mut behind = None;
 
         // 1. The header.
@@ -206,8 +253,7 @@ impl<T: Default> Memory<T> {
 
         // 2. Form, signature, issuer, audience.
         match self.keys_step(clock) {
-            step @ (Step::Ask | Step::Wait) if !asked.keys => {
-                asked.keys = true;
+            step @ (Step::Ask | Step::Wait) if asked.keys.next() => {
                 return Judgement::Incomplete(Missing::Keys, step);
             }
             Step::JudgeAndAsk => behind = Some(Missing::Keys),
@@ -230,11 +276,10 @@ impl<T: Default> Memory<T> {
         let mut revocation = Revocation::Unavailable;
         let mut news = false;
         let StatusReference { list: id, idx } = token.status;
-        if verdict::check_times(token, request.now).is_ok() {
+        if verdict::check_times(token, now).is_ok() {
             let entry = self.lists.entry(id, clock);
             match entry.step(self.freshness, clock) {
-                step @ (Step::Ask | Step::Wait) if !asked.list => {
-                    asked.list = true;
+                step @ (Step::Ask | Step::Wait) if asked.list.next() => {
                     return Judgement::Incomplete(Missing::List(id), step);
                 }
                 // One thing at a time: a list that gets no fresher must not hold up the keys.
@@ -246,22 +291,18 @@ impl<T: Default> Memory<T> {
             // more is asked; a key that a newer lease lacks is dead.
             if revocation == Revocation::KeyRetired && entry.known.is_from_before(keys_asked_at) {
                 match entry.renewal.step(Need::RenewFirst, clock, 0) {
-                    step @ (Step::Ask | Step::Wait) if !asked.list => {
-                        asked.list = true;
+                    step @ (Step::Ask | Step::Wait) if asked.list.next() => {
                         return Judgement::Incomplete(Missing::List(id), step);
                     }
                     _ => revocation = Revocation::Unavailable,
                 }
             }
-            news = entry.usage.is_news(idx, request.now);
+            news = entry.usage.is_news(idx, now);
         }
 
         // 4. The verdict.
-        let result = verdict::authorize(request, token, revocation, self.policy);
+        let result = judge(token, revocation);
         let authenticated = result.as_ref().err().is_none_or(Denial::is_authenticated);
-        let result = result.map(|permit| Allowed {
-            organization: position(&permit),
-        });
         Judgement::Complete(Verdict {
             used: (news && authenticated).then_some(token.status),
             token: Some(verified),
@@ -295,7 +336,6 @@ mod tests {
         registry::{Content, LeaseAnswer},
         revocation::ABSENT_FOR,
         status_list::{Signed, Snapshot, Status, StatusList},
-        time::Timestamp,
         token::claims::{self, Claims},
     };
 
@@ -416,7 +456,7 @@ mod tests {
         let asked = &mut Asked::default();
         let first = judge(&mut memory, &good(), asked);
         assert_eq!(missing(&first), Some((Missing::Keys, Step::Ask)));
-        memory.keys_renewal.begin(CLOCK);
+        let _ = memory.keys_renewal.begin(CLOCK);
         let other = judge(&mut memory, &good(), &mut Asked::default());
         assert_eq!(missing(&other), Some((Missing::Keys, Step::Wait)));
         memory.learn_keys(CLOCK, keys(1).public().clone());
@@ -427,14 +467,16 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_refuses_the_request() {
+    fn what_cannot_be_had_refuses_the_request_that_waited_twice() {
         for with_keys in [false, true] {
             let mut memory = memory(LEASE);
             let asked = &mut Asked::default();
             if with_keys {
                 memory.learn_keys(CLOCK, keys(1).public().clone());
             }
-            assert!(missing(&judge(&mut memory, &good(), asked)).is_some());
+            for _ in 0..MAX_TRIES {
+                assert!(missing(&judge(&mut memory, &good(), asked)).is_some());
+            }
             let found = verdict(judge(&mut memory, &good(), asked));
             assert_eq!(found.result, Err(Denial::RevocationUnavailable));
             assert_eq!(found.used, None);
@@ -489,14 +531,17 @@ mod tests {
         ] {
             let mut memory = complete(&[]);
             let (first, second) = (&mut Asked::default(), &mut Asked::default());
-            assert!(missing(&judge(&mut memory, first)).is_some());
-            memory.keys_renewal.begin(later);
-            let waits = judge(&mut memory, second);
-            assert_eq!(missing(&waits), Some((Missing::Keys, Step::Wait)));
-            if answered {
-                memory.learn_keys(later, keys(1).public().clone());
+            for _ in 0..if answered { 1 } else { MAX_TRIES } {
+                let asks = judge(&mut memory, first);
+                assert_eq!(missing(&asks), Some((Missing::Keys, Step::Ask)));
+                let question = memory.keys_renewal.begin(later);
+                let waits = judge(&mut memory, second);
+                assert_eq!(missing(&waits), Some((Missing::Keys, Step::Wait)));
+                if answered {
+                    memory.learn_keys(later, keys(1).public().clone());
+                }
+                memory.keys_renewal.end(question, later, answered);
             }
-            memory.keys_renewal.end(later, answered);
             for asked in [first, second, &mut Asked::default()] {
                 let found = verdict(judge(&mut memory, asked));
                 assert_eq!(found.result, Err(denial), "{answered}");
@@ -520,13 +565,17 @@ mod tests {
             lease_naming(&mut memory, &[], CLOCK, &[2]);
             memory.learn_keys(later, keys(1).public().clone());
             let asked = &mut Asked::default();
-            let first = judge(&mut memory, asked);
-            assert_eq!(missing(&first), Some((Missing::List(LIST), Step::Ask)));
-            if let Some(seeds) = renewed {
-                lease_naming(&mut memory, &[], after, seeds);
+            let tries = if renewed.is_some() { 1 } else { MAX_TRIES };
+            for _ in 0..tries {
+                let first = judge(&mut memory, asked);
+                assert_eq!(missing(&first), Some((Missing::List(LIST), Step::Ask)));
+                let question = memory.lists.entry(LIST, after).renewal.begin(after);
+                if let Some(seeds) = renewed {
+                    lease_naming(&mut memory, &[], after, seeds);
+                }
+                let renewal = &mut memory.lists.entry(LIST, after).renewal;
+                renewal.end(question, after, renewed.is_some());
             }
-            let renewal = &mut memory.lists.entry(LIST, after).renewal;
-            renewal.end(after, renewed.is_some());
             for asked in [asked, &mut Asked::default()] {
                 let found = verdict(judge(&mut memory, asked));
                 assert_eq!(found.result.err(), expected, "{renewed:?}");
@@ -574,7 +623,7 @@ mod tests {
         let back = Instant::from_millis(CLOCK.millis() - 1_000);
         assert_eq!(memory.keys_step(back), Step::Ask, "the clock was set back");
         let asked = &mut Asked {
-            keys: true,
+            keys: Tries(MAX_TRIES),
             ..Asked::default()
         };
         let late = CLOCK.plus(120_000);
@@ -601,8 +650,8 @@ mod tests {
             assert!(found.result.is_ok());
             assert_eq!(found.behind, expected);
             match found.behind {
-                Some(Missing::Keys) => memory.keys_renewal.begin(old),
-                Some(Missing::List(id)) => memory.lists.entry(id, old).renewal.begin(old),
+                Some(Missing::Keys) => _ = memory.keys_renewal.begin(old),
+                Some(Missing::List(id)) => _ = memory.lists.entry(id, old).renewal.begin(old),
                 None => {}
             }
         }
@@ -644,6 +693,22 @@ mod tests {
             memory.learn_keys(CLOCK, keys(1).public().clone());
             let found = verdict(judge(&mut memory, &good(), &mut Asked::default()));
             assert_eq!(found.result, Err(TokenError::List.into()), "{registries}");
+        }
+    }
+
+    #[test]
+    fn a_token_by_itself_is_judged_whatever_it_may_do() {
+        let (good, expired, forged) = (good(), header(1, NOW), header(2, NOW.plus(60)));
+        for (header, revoked, expected) in [
+            (&good, &[][..], Ok(Allowed { organization: None })),
+            (&good, &[7], Err(Denial::TokenRevoked)),
+            (&expired, &[], Err(Denial::TokenExpired)),
+            (&forged, &[], Err(Denial::SignatureInvalid)),
+        ] {
+            let mut memory = complete(revoked);
+            let asked = &mut Asked::default();
+            let found = verdict(memory.authenticate(NOW, Some(header), CLOCK, asked));
+            assert_eq!(found.result, expected);
         }
     }
 

@@ -8,6 +8,7 @@
 use crate::{
     api::{TokenRecord, Which},
     identity::{OrganizationId, TokenId, UserId},
+    quota::Exceeded,
     rules::Limit,
     status_list::Status,
     time::{Timestamp, numeric},
@@ -31,6 +32,20 @@ pub fn of_user(user: &UserId, count: u16) -> u16 {
 /// The object's name for `idFromName`.
 pub fn object_name(number: u16) -> String {
     format!("registry-{number}")
+}
+
+/// Where the platform can be asked to make an object (`locationHint`), near a region each.
+pub const LOCATIONS: [&str; 9] = [
+    "wnam", "enam", "sam", "weur", "eeur", "apac", "oc", "afr", "me",
+];
+
+/// Reads `REGISTRY_LOCATION`.
+///
+/// # Errors
+/// What the setting must be.
+pub fn location(text: &str) -> Result<&'static str, String> {
+    let found = LOCATIONS.into_iter().find(|location| *location == text);
+    found.ok_or_else(|| format!("REGISTRY_LOCATION must be one of {}", LOCATIONS.join(", ")))
 }
 
 /// A call to a registry, and what answers it: neither side can mean another answer.
@@ -78,7 +93,7 @@ calls! {
     /// One token of a user. None: there is no such token of this user.
     "read": Read -> Option<TokenRecord>, changes lists: false;
     /// End tokens. The answer comes when no edge accepts them any more.
-    "revoke": Revoke -> Revoked, changes lists: true;
+    "revoke": Revoke -> Result<Revoked, Exceeded>, changes lists: true;
     /// A lease on a list. None: there is no such list.
     "lease": LeaseRequest -> Option<LeaseAnswer>, changes lists: false;
     /// Tokens were used, and no lease is wanted.
@@ -166,6 +181,19 @@ pub struct Revoke {
     pub owner: UserId,
     /// Which.
     pub which: Which,
+    /// Who wants it.
+    pub by: Revoker,
+}
+
+/// Who ends tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revoker {
+    /// Their owner, whose calls are counted.
+    Owner,
+    /// The token itself, which can do it once: whoever found it must not use up what its owner
+    /// may still do.
+    Itself,
 }
 
 /// Tokens were used.
@@ -328,6 +356,17 @@ mod tests {
         };
         let message = sent(&request);
         assert!(matches!(message.call, AnyCall::LeaseRequest(same) if same == request));
+    }
+
+    #[test]
+    fn a_location_is_one_that_the_platform_knows() {
+        for known in LOCATIONS {
+            assert_eq!(location(known), Ok(known));
+        }
+        for unknown in ["", "eu", "WEUR", "weur "] {
+            let error = location(unknown).unwrap_err();
+            assert!(error.starts_with("REGISTRY_LOCATION must be one of wnam, "));
+        }
     }
 
     /// Pinned: users would lose their tokens if this ever gave other numbers.

@@ -266,7 +266,7 @@ impl Entry {
     /// Forgets what was counted by a clock that cannot be trusted.
     fn distrust(&mut self) {
         self.known.holder.forget_lease();
-        self.renewal = Renewal::default();
+        self.renewal.forget_times();
     }
 
     /// What a request does before it is judged by the list.
@@ -334,6 +334,7 @@ mod tests {
     use super::*;
     use crate::{
         policy::POLICY,
+        renewal::MAX_TRIES,
         status_list::{Snapshot, StatusListId},
         token::{Grant, StatusReference},
     };
@@ -576,7 +577,11 @@ mod tests {
     fn a_clock_that_was_set_back_stops_no_renewal() {
         let id = token(1).status.list;
         let mut lists = Lists::default();
-        lists.entry(id, NOW).renewal.end(NOW, false);
+        for _ in 0..MAX_TRIES {
+            let renewal = &mut lists.entry(id, NOW).renewal;
+            let question = renewal.begin(NOW);
+            renewal.end(question, NOW, false);
+        }
         let freshness = Freshness {
             mode: Mode::Lease,
             stale_grace_ms: 0,

@@ -9,6 +9,7 @@ use crate::{
     api::CreateToken,
     identity::OrganizationId,
     policy::Policy,
+    quota::Exceeded,
     scope::ScopeSet,
     time::{DAY, Timestamp},
 };
@@ -24,9 +25,8 @@ pub const MAX_LIFETIME_DAYS: u64 = 365;
 /// The most tokens of one user that are neither expired nor revoked.
 pub const MAX_ACTIVE_TOKENS: usize = 50;
 
-/// The most tokens of one user that are not expired, revoked ones included: each keeps its place
-/// in a status list until then.
-pub const MAX_UNEXPIRED_TOKENS: usize = 1_000;
+/// How long a token is remembered after its end, in days: it is listed until then.
+pub const REMEMBERED_DAYS: u64 = 400;
 
 /// The most organizations that one token can be for: the token has to fit into a header.
 pub const MAX_ORGANIZATIONS: usize = 16;
@@ -359,23 +359,19 @@ impl NewToken {
 pub enum Limit {
     /// [`MAX_ACTIVE_TOKENS`]
     Active,
-    /// [`MAX_UNEXPIRED_TOKENS`]
-    Unexpired,
+    /// Too many were made lately.
+    Rate(Exceeded),
 }
 
-/// May a user with that many tokens have one more?
-///
-/// # Errors
-/// What has to become fewer first.
-pub const fn may_create(active: usize, unexpired: usize) -> Result<(), Limit> {
-    if !has_room(active, MAX_ACTIVE_TOKENS) {
-        Err(Limit::Active)
-    } else if !has_room(unexpired, MAX_UNEXPIRED_TOKENS) {
-        Err(Limit::Unexpired)
-    } else {
-        Ok(())
-    }
+/// Tokens that ended then or before are forgotten, if they have expired too: what a status list
+/// says is computed from what is remembered, and a revoked token must stay revoked until no edge
+/// accepts it for its time.
+pub const fn forgotten_before(now: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(now.seconds().saturating_sub(REMEMBERED_DAYS * DAY))
 }
+
+// Who is revoked on the first day has expired before it is forgotten.
+const _: () = assert!(REMEMBERED_DAYS > MAX_LIFETIME_DAYS);
 
 /// Is there room for one more active token, by a limit that the origin has told
 /// ([`crate::api::TokenList::limit`])?
@@ -530,18 +526,16 @@ mod tests {
     }
 
     #[test]
-    fn at_most_50_tokens_are_active_and_1000_not_expired() {
-        for (active, unexpired, expected) in [
-            (0, 0, Ok(())),
-            (49, 999, Ok(())),
-            (50, 50, Err(Limit::Active)),
-            (51, 1_000, Err(Limit::Active)),
-            (0, 1_000, Err(Limit::Unexpired)),
-            (49, 1_001, Err(Limit::Unexpired)),
-        ] {
-            let found = may_create(active, unexpired);
-            assert_eq!(found, expected, "{active} of {unexpired}");
-        }
+    fn at_most_50_tokens_are_active() {
+        assert!(has_room(49, MAX_ACTIVE_TOKENS) && !has_room(50, MAX_ACTIVE_TOKENS));
         assert!(has_room(9, 10) && !has_room(10, 10) && !has_room(0, 0));
+    }
+
+    #[test]
+    fn a_token_is_remembered_for_400_days_after_its_end() {
+        let end = Timestamp::from_seconds(1_800_000_000);
+        assert!(forgotten_before(end.plus(400 * DAY)) >= end);
+        assert!(forgotten_before(end.plus(400 * DAY - 1)) < end);
+        assert_eq!(forgotten_before(Timestamp::from_seconds(5)).seconds(), 0);
     }
 }

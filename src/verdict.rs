@@ -128,6 +128,23 @@ pub fn check_times(token: &Token, now: Timestamp) -> Result<(), Denial> {
     }
 }
 
+/// Judges a token by itself: its times and its status.
+///
+/// # Errors
+/// The first [`Denial`] in the fixed order.
+pub fn authenticate(token: &Token, revocation: Revocation, now: Timestamp) -> Result<(), Denial> {
+    check_times(token, now)?;
+    match revocation {
+        Revocation::Known(Status::Valid) => Ok(()),
+        Revocation::Known(Status::Invalid) => Err(Denial::TokenRevoked),
+        // A status that we do not know is no licence.
+        Revocation::Known(Status::Suspended | Status::Other(_)) => Err(Denial::TokenSuspended),
+        Revocation::KeyRetired => Err(Denial::SignatureInvalid),
+        Revocation::NoSuchList => Err(TokenError::List.into()),
+        Revocation::Unavailable => Err(Denial::RevocationUnavailable),
+    }
+}
+
 /// Decides on a request with a token whose signature is right.
 ///
 /// # Errors
@@ -138,18 +155,7 @@ pub fn authorize<'a>(
     revocation: Revocation,
     policy: &Policy,
 ) -> Result<Permit<'a>, Denial> {
-    check_times(token, request.now)?;
-    match revocation {
-        Revocation::Known(Status::Valid) => {}
-        Revocation::Known(Status::Invalid) => return Err(Denial::TokenRevoked),
-        // A status that we do not know is no licence.
-        Revocation::Known(Status::Suspended | Status::Other(_)) => {
-            return Err(Denial::TokenSuspended);
-        }
-        Revocation::KeyRetired => return Err(Denial::SignatureInvalid),
-        Revocation::NoSuchList => return Err(TokenError::List.into()),
-        Revocation::Unavailable => return Err(Denial::RevocationUnavailable),
-    }
+    authenticate(token, revocation, request.now)?;
     let route = policy
         .route(request.method, request.path)
         .ok_or(Denial::RouteUnknown)?;

@@ -17,8 +17,9 @@ local calls = {
   list = function(number)
     return string.format('{"list":{"owner":"user-%d"}}', number * 7919 % users)
   end,
+  -- Not as an owner, whose calls are counted.
   revoke = function(number)
-    return string.format('{"revoke":{"owner":"user-%d","which":"active"}}', number % users)
+    return string.format('{"revoke":{"owner":"user-%d","which":"active","by":"itself"}}', number % users)
   end,
   lease = function()
     return '{"lease":{"list":0,"since":0,"usage":[]}}'

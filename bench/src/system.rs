@@ -3,10 +3,10 @@
 //! The edge asks it once a second, so it has next to nothing to do.
 
 use crate::{Plan, tokens};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use patrol::{
     keys::SigningKeys,
-    registry::{Call, Create, Message, Revoke, object_name},
+    registry::{Call, Create, Message, Revoke, Revoker, object_name},
     status_list::LIST_SIZE,
     time::{DAY, Timestamp},
     token::StatusReference,
@@ -111,8 +111,11 @@ impl System {
             let revoke = Revoke {
                 owner: name.parse().context("a user")?,
                 which: patrol::api::Which::Active,
+                by: Revoker::Owner,
             };
-            ask(&self.client, &self.gate_url(), 0, &revoke).await?;
+            ask(&self.client, &self.gate_url(), 0, &revoke)
+                .await?
+                .map_err(|_| anyhow!("too many revocations"))?;
         }
         Ok(())
     }

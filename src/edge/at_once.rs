@@ -10,7 +10,7 @@
 
 use crate::{
     answer_proxy,
-    forward::Upstream,
+    forward::{self, Upstream},
     isolate::with_memory,
     judge::{Client, Judgement},
     refuse,
@@ -32,7 +32,6 @@ use std::{
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response};
-use worker::{Error, console_error};
 
 /// The path of forward-auth.
 #[wasm_bindgen(js_name = authorizePath)]
@@ -175,8 +174,7 @@ pub fn forward_at_once(
 /// Only when the runtime cannot even make an answer.
 #[wasm_bindgen(js_name = upstreamFailed)]
 pub fn upstream_failed(error: JsValue) -> std::result::Result<Response, JsValue> {
-    console_error!("edge: upstream: {}", Error::from(error));
-    Ok(refuse::upstream_unreachable()?)
+    Ok(forward::upstream_failed(&error.into())?)
 }
 
 /// Judges a request, and notes the token's use. None where memory lacks something, or where

@@ -2,28 +2,54 @@
 
 use crate::{judge::Identity, refuse, settings::Settings};
 use futures_util::future::{Either, select};
-use js_sys::{Array, JsString};
+use js_sys::{Array, JsString, Promise};
 use patrol::{
     forwarding::{self, Change, Conditional},
     verdict::Denial,
 };
 use patrol_platform::Fetcher;
-use std::{cell::OnceCell, pin::pin};
-use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use std::{cell::OnceCell, pin::pin, thread::LocalKey};
+use wasm_bindgen::{JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response};
-use worker::{Delay, Env, Result, console_error};
+use worker::{Delay, Env, Error, Result, console_error};
 
 /// The binding of the platform's API, where it is a Worker.
 const UPSTREAM: &str = "UPSTREAM";
 
 /// To the origin, untouched.
-pub(crate) async fn to_origin(request: &Request, env: &Env) -> Result<Response> {
-    match Fetcher::binding(env, "ORIGIN")?.send(request).await {
-        Ok(response) => Ok(response),
-        Err(error) => {
-            console_error!("edge: origin: {error}");
-            refuse::origin_unreachable()
-        }
+pub(crate) fn to_origin(request: &Request, env: &Env) -> Result<Response> {
+    let origin = Fetcher::binding(env, "ORIGIN")?;
+    hand_over(
+        origin.fetch(&watched(request)?),
+        origin_failed,
+        &ORIGIN_FAILED,
+    )
+}
+
+type Failed = Closure<dyn Fn(JsValue) -> JsValue>;
+
+thread_local! {
+    static ORIGIN_FAILED: Failed = when_failed(origin_failed);
+    static UPSTREAM_FAILED: Failed = when_failed(upstream_failed);
+}
+
+fn when_failed(answer: fn(&Error) -> Result<Response>) -> Failed {
+    Closure::new(move |error: JsValue| match answer(&error.into()) {
+        Ok(response) => response.into(),
+        Err(error) => error.into(),
+    })
+}
+
+/// Leaves an answer to JavaScript, where a promise of one does for one. A future of ours that
+/// waited for it would never be freed if the client went away.
+fn hand_over(
+    sent: std::result::Result<Promise, JsValue>,
+    failed: fn(&Error) -> Result<Response>,
+    when_failed: &'static LocalKey<Failed>,
+) -> Result<Response> {
+    match sent {
+        Ok(answer) => Ok(when_failed.with(|when_failed| or_else(&answer, when_failed))),
+        Err(error) => failed(&error.into()),
     }
 }
 
@@ -85,21 +111,39 @@ async fn send(
         return refuse::upstream_unreachable();
     };
     let request = request(&upstream)?;
-    let answer = pin!(upstream.fetcher.send(&request));
-    let answered = match settings.upstream_timeout {
-        None => answer.await,
-        Some(timeout) => match select(answer, Delay::from(timeout)).await {
-            Either::Left((answered, _)) => answered,
-            Either::Right(_) => return refuse::upstream_timeout(),
-        },
+    let Some(timeout) = settings.upstream_timeout else {
+        let sent = upstream.fetcher.fetch(&request);
+        return hand_over(sent, upstream_failed, &UPSTREAM_FAILED);
     };
-    match answered {
-        Ok(response) => Ok(response),
-        Err(error) => {
-            console_error!("edge: upstream: {error}");
-            refuse::upstream_unreachable()
-        }
+    let answer = pin!(upstream.fetcher.send(&request));
+    match select(answer, Delay::from(timeout)).await {
+        Either::Left((Ok(response), _)) => Ok(response),
+        Either::Left((Err(error), _)) => upstream_failed(&error),
+        Either::Right(_) => refuse::upstream_timeout(),
     }
+}
+
+/// The answer where the origin gave none.
+fn origin_failed(error: &Error) -> Result<Response> {
+    if is_broken(error) {
+        return refuse::body_broken();
+    }
+    refuse::log_failure("origin", error);
+    refuse::origin_unreachable()
+}
+
+/// The answer where the upstream gave none.
+pub(crate) fn upstream_failed(error: &Error) -> Result<Response> {
+    if is_broken(error) {
+        return refuse::body_broken();
+    }
+    refuse::log_failure("upstream", error);
+    refuse::upstream_unreachable()
+}
+
+/// Is it the client's own fault?
+fn is_broken(error: &Error) -> bool {
+    error.to_string().contains(&broken())
 }
 
 #[wasm_bindgen(module = "/forwarded.js")]
@@ -133,6 +177,16 @@ extern "C" {
         address: Option<&str>,
         names: &Array,
     ) -> std::result::Result<Request, JsValue>;
+    /// The request, its body watched: see there.
+    #[wasm_bindgen(catch)]
+    fn watched(request: &Request) -> std::result::Result<Request, JsValue>;
+
+    /// What a fetch fails with whose client broke off.
+    fn broken() -> String;
+
+    /// The answer, or what is made of the error: see there.
+    #[wasm_bindgen(js_name = orElse)]
+    fn or_else(answer: &Promise, failed: &Failed) -> Response;
 }
 
 thread_local! {

@@ -98,6 +98,35 @@ export function forwarded(request, address, { withheld, to, from, client }, chan
   if (told !== null && ADDRESS.test(told)) {
     for (const name of from) headers.set(name, told);
   }
+  return watched(next);
+}
+
+const BROKEN = "the client's body broke off";
+
+/** What a fetch fails with that was given up because its own client broke off. */
+export const broken = () => BROKEN;
+
+/**
+ * The request, or one like it whose body is watched: the runtime says the same when a client
+ * breaks off and when nobody answers. The body must not end where the client broke off, or it
+ * would pass for a whole one: so the stream is left open, and the fetch is given up.
+ *
+ * @param {Request} request
+ */
+export function watched(request) {
+  const { body, method } = request;
+  // Who sends a body with these gets it through; nobody can make such a request anew.
+  if (body === null || method === "GET" || method === "HEAD") return request;
+  const length = request.headers.get("Content-Length");
+  const { readable, writable } =
+    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
+  const giveUp = new AbortController();
+  const next = new Request(request, { body: readable, signal: giveUp.signal });
+  body.pipeTo(writable, { preventAbort: true, preventCancel: true }).catch(() => {
+    // Only a body that is broken itself fails here.
+    const { closed } = body.getReader();
+    closed.catch(() => giveUp.abort(new Error(BROKEN)));
+  });
   return next;
 }
 
@@ -117,3 +146,11 @@ export function preflight(request, address, names) {
     ? new Request(request.url, init)
     : new Request(address, { ...init, cache: "no-store" });
 }
+
+/**
+ * The answer, or what is made of the error.
+ *
+ * @param {Promise<Response>} answer
+ * @param {(error: unknown) => Response} failed
+ */
+export const orElse = (answer, failed) => answer.catch(failed);

@@ -9,11 +9,11 @@ use js_sys::{Array, JsString};
 use patrol::{
     forwarding::{self, AddressHeader},
     identity::OrganizationId,
-    memory::{self, Asked, Verdict},
+    memory::{self, Asked, Memory, Verdict},
     token::{Grant, cache::Verified},
     verdict::{Denial, Request as AskedFor},
 };
-use patrol_platform::clock;
+use patrol_platform::{clock, now};
 use std::{cell::OnceCell, net::IpAddr, rc::Rc};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response};
@@ -187,31 +187,59 @@ pub(crate) async fn judge(
     event: Event<'_>,
 ) -> Result<Judgement> {
     let header = request.headers().get("Authorization")?;
+    let judge = |memory: &mut Memory<Kept>, progress: &mut Asked| {
+        memory.judge(asked, header.as_deref(), clock(), progress)
+    };
+    let Some(verdict) = verdict(judge, event).await else {
+        return Ok(Judgement::Deny(Refusal {
+            denial: Denial::RevocationUnavailable,
+            token: None,
+        }));
+    };
+    if let Some(used) = verdict.used {
+        let nearest = &event.settings.client_address_header;
+        let address = || client.address(&request.headers(), nearest);
+        let noted = with_memory(|memory| refresh::note_use(memory, used, address));
+        if let Some(round) = noted.flatten() {
+            refresh::tell_behind(used.list, round, event);
+        }
+    }
+    Ok(verdict.into())
+}
+
+/// Why the token of a request is none to ask the origin with. What cannot be known here is the
+/// origin's to judge, as all else that it is asked.
+pub(crate) async fn refuse_dead_token(
+    request: &Request,
+    event: Event<'_>,
+) -> Result<Option<Refusal>> {
+    let header = request.headers().get("Authorization")?;
+    let judge = |memory: &mut Memory<Kept>, progress: &mut Asked| {
+        memory.authenticate(now(), header.as_deref(), clock(), progress)
+    };
+    let verdict = verdict(judge, event).await;
+    Ok(verdict.and_then(|Verdict { token, result, .. }| {
+        let denial = result.err()?;
+        (denial != Denial::RevocationUnavailable).then_some(Refusal { denial, token })
+    }))
+}
+
+/// The verdict, once memory has all that it takes; None: there is no memory.
+async fn verdict(
+    mut judge: impl FnMut(&mut Memory<Kept>, &mut Asked) -> memory::Judgement<Kept>,
+    event: Event<'_>,
+) -> Option<Verdict<Kept>> {
     let mut progress = Asked::default();
     loop {
-        let outcome =
-            with_memory(|memory| memory.judge(asked, header.as_deref(), clock(), &mut progress));
-        match outcome {
-            None => {
-                let denial = Denial::RevocationUnavailable;
-                return Ok(Judgement::Deny(Refusal::of(denial)));
-            }
-            Some(memory::Judgement::Incomplete(missing, step)) => {
+        match with_memory(|memory| judge(memory, &mut progress))? {
+            memory::Judgement::Incomplete(missing, step) => {
                 refresh::fetch(missing, step, event).await;
             }
-            Some(memory::Judgement::Complete(verdict)) => {
+            memory::Judgement::Complete(verdict) => {
                 if let Some(missing) = verdict.behind {
-                    refresh::fetch_behind(missing, event);
+                    refresh::ask_behind(missing, event);
                 }
-                if let Some(used) = verdict.used {
-                    let nearest = &event.settings.client_address_header;
-                    let address = || client.address(&request.headers(), nearest);
-                    let noted = with_memory(|memory| refresh::note_use(memory, used, address));
-                    if let Some(round) = noted.flatten() {
-                        refresh::tell_behind(used.list, round, event);
-                    }
-                }
-                return Ok(verdict.into());
+                return Some(verdict);
             }
         }
     }

@@ -26,6 +26,7 @@ mod settings;
 
 use judge::{Client, Judgement, Refusal};
 use patrol::{
+    api::CURRENT,
     forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
     policy::POLICY,
     surface::{self, Surface},
@@ -63,7 +64,8 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     let (path, query) = surface::split(&url);
     match surface::of(path) {
         Surface::Health => runtime::empty(200),
-        Surface::Origin => forward::to_origin(&request, &env).await,
+        Surface::Origin if path == CURRENT => current(&request, path, event).await,
+        Surface::Origin => forward::to_origin(&request, &env),
         Surface::Authorize => authorize(&request, event).await,
         Surface::Api => {
             let method = request.method();
@@ -89,6 +91,21 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
                 Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
             }
         }
+    }
+}
+
+/// A token asks about itself, or ends itself: a dead or a forged one costs no registry a call.
+async fn current(request: &Request, path: &str, event: Event<'_>) -> Result<Response> {
+    let method = request.method();
+    let asked = Asked {
+        method: &method,
+        path,
+        organization: None,
+        now: now(),
+    };
+    match judge::refuse_dead_token(request, event).await? {
+        Some(refusal) => refuse::denial(&refusal, &asked),
+        None => forward::to_origin(request, event.env),
     }
 }
 

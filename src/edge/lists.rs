@@ -1,12 +1,12 @@
 //! The status lists: snapshots from KV, leases from the registries.
 
-use crate::{isolate::with_memory, refresh::logged, runtime::in_time, settings::Settings};
+use crate::{isolate::with_memory, refresh::logged, settings::Settings};
 use patrol::{
     registry::{LeaseRequest, Usage},
     revocation::Entry,
     status_list::{self, StatusListId},
 };
-use patrol_platform::{STATUS, call_registry, clock};
+use patrol_platform::{STATUS, call_registry, clock, patience::in_time};
 use std::time::Duration;
 use worker::{Env, Error, Result};
 
@@ -40,7 +40,8 @@ pub(crate) async fn lease(
     };
     // The lease counts from before the question.
     let asked_at = clock();
-    let Some(answer) = call_registry(env, id.registry, &request).await? else {
+    let Some(answer) = call_registry(env, &settings.installation, id.registry, &request).await?
+    else {
         return with_entry(id, |entry| entry.known.receive_none(asked_at));
     };
     with_entry(id, |entry| entry.known.receive(asked_at, &answer))?

@@ -4,65 +4,72 @@
 //! here the questions go out. What goes wrong leaves memory as it was: the requests that needed
 //! the answer are refused.
 //!
-//! Requests that wait look at memory again and again, each with a timer of its own: an answer
-//! belongs to the request that asked, and the runtime forbids one request to wake another.
+//! No question belongs to a request: the runtime stops a request in the middle of an await when
+//! its client goes away, and whoever waits for the answer would have lost it. What is given to
+//! `waitUntil` goes on. Requests that wait look at memory again and again, each with a timer of
+//! its own: the runtime forbids one request to wake another.
 
 use crate::{
     isolate::{Kept, with_memory},
     keys, lists,
-    runtime::{Event, in_time, look_again_until},
+    runtime::Event,
     settings::Settings,
 };
 use patrol::{
     memory::{Memory, Missing},
     registry::{Usage, Used},
-    renewal::{PATIENCE, Renewal, Step},
+    renewal::{PATIENCE, Question, Renewal, Step},
     revocation::Mode,
     status_list::StatusListId,
     token::StatusReference,
     usage::{self, Round},
 };
-use patrol_platform::{call_registry, clock, now};
+use patrol_platform::{
+    call_registry, clock, now,
+    patience::{in_time, look_again_until, to_its_end},
+};
 use std::{net::IpAddr, time::Duration};
 use worker::{Delay, Env, Result, console_error};
 
-/// Fetches something, or waits for the request that fetches it.
+/// Sees to it that something is asked for, and waits until that has ended.
 pub(crate) async fn fetch(missing: Missing, step: Step, event: Event<'_>) {
-    match step {
-        Step::Judge => {}
-        Step::Wait => {
-            look_again_until(|| with_renewal(missing, |renewal| !renewal.is_asked(clock()))).await;
+    let question = match step {
+        Step::Judge => None,
+        Step::JudgeAndAsk => {
+            ask_behind(missing, event);
+            None
         }
-        Step::Ask | Step::JudgeAndAsk => {
-            begin(missing);
-            ask(missing, event.env, event.settings).await;
-        }
+        Step::Ask => Some(ask_behind(missing, event)),
+        Step::Wait => with_renewal(missing, |renewal| renewal.question(clock())).flatten(),
+    };
+    if let Some(question) = question {
+        let is_over = move |renewal: &mut Renewal| renewal.is_over(question, clock());
+        let wait = look_again_until(move || with_renewal(missing, is_over).unwrap_or(true));
+        to_its_end(event.context, wait).await;
     }
 }
 
-/// Fetches something behind the answer to a request.
-pub(crate) fn fetch_behind(missing: Missing, event: Event<'_>) {
-    begin(missing);
+/// Asks for something, in nobody's name.
+pub(crate) fn ask_behind(missing: Missing, event: Event<'_>) -> Question {
+    let question = with_renewal(missing, |renewal| renewal.begin(clock())).unwrap_or_default();
     let (env, settings) = (event.env.clone(), event.settings);
-    event
-        .context
-        .wait_until(async move { ask(missing, &env, settings).await });
+    event.context.wait_until(async move {
+        let answered = ask(missing, &env, settings).await;
+        with_renewal(missing, |renewal| renewal.end(question, clock(), answered));
+    });
+    question
 }
 
-fn begin(missing: Missing) {
-    with_renewal(missing, |renewal| renewal.begin(clock()));
-}
-
-fn with_renewal<R: Default>(missing: Missing, act: impl FnOnce(&mut Renewal) -> R) -> R {
+fn with_renewal<R>(missing: Missing, act: impl FnOnce(&mut Renewal) -> R) -> Option<R> {
     with_memory(|memory| match missing {
         Missing::Keys => act(&mut memory.keys_renewal),
         Missing::List(id) => act(&mut memory.lists.entry(id, clock()).renewal),
     })
-    .unwrap_or_default()
 }
 
-async fn ask(missing: Missing, env: &Env, settings: &'static Settings) {
-    let answered = match missing {
+/// Asks, and says whether there was an answer.
+async fn ask(missing: Missing, env: &Env, settings: &'static Settings) -> bool {
+    match missing {
         Missing::Keys => logged("keys", &patient(keys::fetch(env, settings)).await),
         Missing::List(id) => match settings.installation.mode {
             Mode::Lease => {
@@ -79,8 +86,7 @@ async fn ask(missing: Missing, env: &Env, settings: &'static Settings) {
                 logged(&id.path(), &snapshot.await)
             }
         },
-    };
-    with_renewal(missing, |renewal| renewal.end(clock(), answered));
+    }
 }
 
 async fn patient<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -116,7 +122,7 @@ pub(crate) fn note_use(
 /// Tells the uses of a list's tokens behind the answer to a request, in a while: unless a
 /// renewal takes them along before.
 pub(crate) fn tell_behind(id: StatusListId, round: Round, event: Event<'_>) {
-    let env = event.env.clone();
+    let (env, installation) = (event.env.clone(), &event.settings.installation);
     let delay = Duration::from_millis(usage::tell_after(event.settings.installation.mode));
     event.context.wait_until(async move {
         Delay::from(delay).await;
@@ -129,7 +135,7 @@ pub(crate) fn tell_behind(id: StatusListId, round: Round, event: Event<'_>) {
             list: id.list,
             usage,
         };
-        let told = patient(call_registry(&env, id.registry, &used)).await;
+        let told = patient(call_registry(&env, installation, id.registry, &used)).await;
         if !logged(&id.path(), &told) {
             put_back_usage(id, used.usage);
         }

@@ -8,10 +8,11 @@ use patrol::{
     refusal_log::RefusalLog,
     verdict::{Denial, Request as Asked},
 };
+use patrol_platform::now;
 use serde::Serialize;
 use std::cell::RefCell;
 use web_sys::{Headers, Response, ResponseInit};
-use worker::{Result, console_log};
+use worker::{Error, Result, console_error, console_log};
 
 /// Refuses a request for its token.
 pub(crate) fn denial(refusal: &Refusal, asked: &Asked<'_>) -> Result<Response> {
@@ -94,6 +95,35 @@ impl Parts {
         )?)
     }
 }
+
+/// Says why something failed that any client can cause, as often as refusals are told.
+pub(crate) fn log_failure(what: &str, error: &Error) {
+    if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
+        console_error!("edge: {what}: {error} (left out before: {left_out})");
+    }
+}
+
+/// The client did not send the body that it had announced.
+pub(crate) fn body_broken() -> Result<Response> {
+    if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
+        let line = Line {
+            event: "denied",
+            code: BODY_INVALID,
+            token: None,
+            route: None,
+            left_out,
+        };
+        console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
+    }
+    problem(&Problem::new(
+        BODY_INVALID,
+        400,
+        "The body cannot be read",
+        "It broke off; send all of it.",
+    ))
+}
+
+const BODY_INVALID: &str = "body-invalid";
 
 /// Forward-auth was asked about nothing.
 pub(crate) fn forwarded_missing() -> Result<Response> {

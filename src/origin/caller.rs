@@ -75,7 +75,9 @@ pub(crate) async fn body<T: DeserializeOwned>(mut request: Request) -> Outcome<T
     // A request without a body has no stream; it fails as JSON below.
     if let Ok(mut stream) = request.stream() {
         while let Some(chunk) = stream.next().await {
-            bytes.extend_from_slice(&chunk?);
+            let chunk = chunk
+                .map_err(|_| Refusal::body_invalid("It broke off; send all of it.".to_owned()))?;
+            bytes.extend_from_slice(&chunk);
             if bytes.len() > MAX_BODY {
                 return Err(Problem::new(
                     "body-too-large",

@@ -24,6 +24,7 @@ mod static_files;
 mod tokens;
 
 use patrol::{
+    api,
     page::{self, File},
     status_list, surface,
 };
@@ -36,7 +37,7 @@ use worker::{Context, Env, Method, Request, Response, Result, console_error, eve
 /// # Errors
 /// Only when the runtime cannot even make an answer.
 #[event(fetch)]
-pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let settings = match Settings::get(&env) {
         Ok(settings) => settings,
         Err(error) => {
@@ -44,10 +45,11 @@ pub async fn fetch(request: Request, env: Env, _context: Context) -> Result<Resp
             return respond::internal();
         }
     };
-    match route(request, &env, settings).await {
+    match route(request, &env, &context, settings).await {
         Ok(response) => Ok(response),
         Err(Refusal::Problem(problem)) => respond::problem(&problem),
         Err(Refusal::Denial(denial)) => respond::denial(&denial),
+        Err(Refusal::Exceeded(exceeded)) => respond::exceeded(&exceeded),
         Err(Refusal::MethodNotAllowed { allow }) => respond::method_not_allowed(allow),
         Err(Refusal::Internal(error)) => {
             console_error!("origin: {error}");
@@ -79,7 +81,7 @@ impl<'a> Endpoint<'a> {
             "/api/v1/scopes" => Self::Scopes,
             "/api/v1/tokens" => Self::Tokens,
             "/api/v1/tokens/revoke" => Self::Revoke,
-            "/api/v1/tokens/current" => Self::Current,
+            api::CURRENT => Self::Current,
             surface::JWKS => Self::KeySet,
             status_list::AGGREGATION => Self::AllLists,
             "/auth/dev" => Self::DevSignIn,
@@ -108,8 +110,18 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-async fn route(request: Request, env: &Env, settings: &'static Settings) -> Outcome {
+async fn route(
+    request: Request,
+    env: &Env,
+    context: &Context,
+    settings: &'static Settings,
+) -> Outcome {
     use Method::{Delete, Get, Head, Post};
+    let event = publish::Event {
+        env,
+        context,
+        settings,
+    };
     let path = request.path();
     let endpoint = Endpoint::of(&path).ok_or_else(Refusal::not_found)?;
     match (request.method(), &endpoint) {
@@ -123,9 +135,9 @@ async fn route(request: Request, env: &Env, settings: &'static Settings) -> Outc
         (Get | Head, Endpoint::Token(id)) => tokens::read(&request, id, env, settings).await,
         (Delete, Endpoint::Token(id)) => tokens::revoke(&request, id, env, settings).await,
         (Get | Head, Endpoint::KeySet) => publish::jwks(settings),
-        (Get | Head, Endpoint::AllLists) => publish::all_lists(env, settings).await,
-        (Get | Head, Endpoint::List(path)) => publish::list(&request, path, env, settings).await,
-        (Post, Endpoint::DevSignIn) => sign_in::dev(request, settings).await,
+        (Get | Head, Endpoint::AllLists) => publish::all_lists(event).await,
+        (Get | Head, Endpoint::List(path)) => publish::list(&request, path, event).await,
+        (Post, Endpoint::DevSignIn) => sign_in::dev(request, env, settings).await,
         (Post, Endpoint::SignOut) => sign_in::sign_out(&request, settings),
         (Get | Head, Endpoint::Page(file)) => static_files::answer(file, &request, env).await,
         (_, endpoint) => Err(Refusal::MethodNotAllowed {

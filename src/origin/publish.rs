@@ -2,8 +2,13 @@
 //!
 //! Strangers cost a registry little, however often they ask and for whatever list: an isolate
 //! asks each registry for the numbers of its lists, and for each of these lists, about once in
-//! [`KEPT`] seconds, and for the list of all lists once a minute. What it changes itself it shows
-//! at once. Left out: requests that come while the first of them is being answered ask as well.
+//! [`KEPT`] seconds, and for the list of all lists once a minute. One question is out at a time,
+//! a stranger that goes away does not end it, and one that failed is not repeated for a moment
+//! ([`patrol::renewal`]). What an isolate changes itself it shows at once.
+//!
+//! They cannot make a registry either: one that nobody has asked for yet would live where the
+//! stranger is, for good. So an isolate asks only registries that it has used for somebody who is
+//! signed in, or of which KV says that they exist.
 
 use crate::{
     respond::{self, Outcome, Refusal},
@@ -12,15 +17,35 @@ use crate::{
 use futures_util::future::try_join_all;
 use js_sys::Reflect;
 use patrol::{
+    lease::Need,
     problem::Problem,
-    registry::{Lists, ReadSignedList, SignedList},
+    registry::{Lists, ReadSignedList, SignedList, object_name},
+    renewal::{MAX_TRIES, PATIENCE, Renewal, Step},
     status_list::{Aggregation, StatusListId, Validity},
     time::Timestamp,
+    verdict::Denial,
 };
-use patrol_platform::{call_registry, now};
-use std::{cell::RefCell, collections::BTreeMap, thread::LocalKey};
+use patrol_platform::{
+    STATUS, call_registry, clock, now,
+    patience::{in_time, look_again_until, to_its_end},
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    thread::LocalKey,
+    time::Duration,
+};
 use wasm_bindgen::JsValue;
-use worker::{Env, Error, Request, Response};
+use worker::{Context, Env, Error, Request, Response, Result, console_error};
+
+/// What a stranger's request can use of its surroundings.
+#[derive(Clone, Copy)]
+pub(crate) struct Event<'a> {
+    pub(crate) env: &'a Env,
+    /// For work that is not the request's own.
+    pub(crate) context: &'a Context,
+    pub(crate) settings: &'static Settings,
+}
 
 /// How long a public answer may be kept by whoever gets it, in seconds. A revocation is known to
 /// everyone within that time.
@@ -47,9 +72,9 @@ pub(crate) fn jwks(settings: &Settings) -> Outcome {
 }
 
 /// `GET /status/{registry}/{list}` (Token Status List, section 8).
-pub(crate) async fn list(request: &Request, path: &str, env: &Env, settings: &Settings) -> Outcome {
+pub(crate) async fn list(request: &Request, path: &str, event: Event<'_>) -> Outcome {
     let id = StatusListId::from_path(path)
-        .filter(|id| id.registry < settings.installation.registries)
+        .filter(|id| id.registry < event.settings.installation.registries)
         .ok_or_else(Refusal::not_found)?;
     if request.url()?.query_pairs().any(|(name, _)| name == "time") {
         return Err(Problem::new(
@@ -60,7 +85,7 @@ pub(crate) async fn list(request: &Request, path: &str, env: &Env, settings: &Se
         )
         .into());
     }
-    let (asked_at, SignedList { jwt, tag }) = signed(env, id).await?;
+    let (asked_at, SignedList { jwt, tag }) = signed(id, event).await?;
     // Weak, as it is the same with and without compression.
     let tag = format!("W/\"{tag}\"");
     let known = request.headers().get("If-None-Match")?.unwrap_or_default();
@@ -111,77 +136,181 @@ fn accepts_gzip(accepted: &str) -> bool {
     })
 }
 
-/// Answers of registries, and when they were asked for.
-type Memory<K, V> = RefCell<BTreeMap<K, (Timestamp, V)>>;
+/// Answers of registries.
+type Memory<K, V> = RefCell<BTreeMap<K, Kept<V>>>;
+
+/// An answer.
+struct Kept<V> {
+    /// When it was asked for.
+    answer: Option<(Timestamp, V)>,
+    renewal: Renewal,
+}
+
+impl<V> Default for Kept<V> {
+    fn default() -> Self {
+        Self {
+            answer: None,
+            renewal: Renewal::default(),
+        }
+    }
+}
 
 /// The most answers of a kind that are kept. A signed list has up to 64 KiB.
 const MAX_KEPT: usize = 256;
 
 thread_local! {
+    /// Registries that exist, as far as this isolate knows.
+    static EXISTING: RefCell<BTreeSet<u16>> = RefCell::default();
     /// The numbers of a registry's lists: it is not asked for others.
     static NUMBERS: Memory<u16, Vec<u32>> = RefCell::default();
-    static SIGNED: Memory<StatusListId, SignedList> = RefCell::default();
+    static SIGNED: Memory<StatusListId, Option<SignedList>> = RefCell::default();
     /// The list of all lists.
     static ALL_LISTS: Memory<(), String> = RefCell::default();
 }
 
-/// An answer that is not older than `seconds`, and when it was asked for.
-async fn remembered<K: Ord, V: Clone>(
+/// An answer that is not older than `seconds`, and when it was asked for. `ask` makes the question.
+async fn remembered<K, V, Q>(
     memory: &'static LocalKey<Memory<K, V>>,
     key: K,
     seconds: u64,
-    ask: impl Future<Output = Outcome<V>>,
-) -> Outcome<(Timestamp, V)> {
-    let asked_at = now();
-    // An answer of the future is from before the clock was set back.
-    let fresh = |(at, _): &&(Timestamp, V)| *at <= asked_at && asked_at.since(*at) < seconds;
-    if let Some(kept) = memory.with_borrow(|kept| kept.get(&key).filter(fresh).cloned()) {
-        return Ok(kept);
+    ask: impl Fn() -> Q,
+    context: &Context,
+) -> Outcome<(Timestamp, V)>
+where
+    K: Ord + Copy + 'static,
+    V: Clone + 'static,
+    Q: Future<Output = Result<V>> + 'static,
+{
+    let mut tries = 0;
+    loop {
+        let asked_at = now();
+        let known = entry(memory, key, |kept| {
+            kept.fresh(asked_at, seconds).ok_or(kept.renewal)
+        });
+        let renewal = match known {
+            Ok(answer) => return Ok(answer),
+            Err(renewal) => renewal,
+        };
+        let question = match renewal.step(Need::RenewFirst, clock(), 0) {
+            _ if tries == MAX_TRIES => None,
+            Step::Ask => {
+                let question = entry(memory, key, |kept| kept.renewal.begin(clock()));
+                let answer = ask();
+                context.wait_until(async move {
+                    let answer = in_time(Duration::from_millis(PATIENCE), answer).await;
+                    if let Err(error) = &answer {
+                        console_error!("origin: lists: {error}");
+                    }
+                    entry(memory, key, |kept| {
+                        // Unless it was forgotten meanwhile.
+                        if !kept.renewal.is_over(question, clock()) {
+                            kept.renewal.end(question, clock(), answer.is_ok());
+                            kept.answer = answer.ok().map(|answer| (asked_at, answer));
+                        }
+                    });
+                });
+                Some(question)
+            }
+            Step::Wait => renewal.question(clock()),
+            Step::Judge | Step::JudgeAndAsk => None,
+        };
+        let Some(question) = question else {
+            return Err(Denial::RevocationUnavailable.into());
+        };
+        tries += 1;
+        let is_over = move || entry(memory, key, |kept| kept.renewal.is_over(question, clock()));
+        to_its_end(context, look_again_until(is_over)).await;
     }
-    let answer = (asked_at, ask.await?);
+}
+
+impl<V> Kept<V> {
+    /// Forgets the answer, also one that is under way.
+    fn forget(&mut self) {
+        self.answer = None;
+        self.renewal.forget_times();
+    }
+}
+
+impl<V: Clone> Kept<V> {
+    /// An answer of the future is from before the clock was set back.
+    fn fresh(&self, now: Timestamp, seconds: u64) -> Option<(Timestamp, V)> {
+        let fresh = |(at, _): &&(Timestamp, V)| *at <= now && now.since(*at) < seconds;
+        self.answer.as_ref().filter(fresh).cloned()
+    }
+}
+
+fn entry<K: Ord, V, R>(
+    memory: &'static LocalKey<Memory<K, V>>,
+    key: K,
+    act: impl FnOnce(&mut Kept<V>) -> R,
+) -> R {
     memory.with_borrow_mut(|kept| {
-        if kept.len() >= MAX_KEPT {
+        if kept.len() >= MAX_KEPT && !kept.contains_key(&key) {
             kept.clear();
         }
-        kept.insert(key, answer.clone());
-    });
-    Ok(answer)
+        act(kept.entry(key).or_default())
+    })
 }
 
-/// Forgets what a registry said, as it was just told to change something.
+/// Forgets what a registry said, as it was just told to change something: so it exists.
 pub(crate) fn forget(registry: u16) {
-    NUMBERS.with_borrow_mut(|kept| kept.remove(&registry));
-    SIGNED.with_borrow_mut(|kept| kept.retain(|id, _| id.registry != registry));
+    EXISTING.with_borrow_mut(|existing| existing.insert(registry));
+    NUMBERS.with_borrow_mut(|kept| kept.get_mut(&registry).map(Kept::forget));
+    SIGNED.with_borrow_mut(|kept| {
+        let of_registry = kept.iter_mut().filter(|(id, _)| id.registry == registry);
+        of_registry.for_each(|(_, kept)| kept.forget());
+    });
 }
 
-async fn signed(env: &Env, id: StatusListId) -> Outcome<(Timestamp, SignedList)> {
+async fn signed(id: StatusListId, event: Event<'_>) -> Outcome<(Timestamp, SignedList)> {
+    let Event {
+        env,
+        context,
+        settings,
+    } = event;
     let StatusListId { registry, list } = id;
-    let (_, numbers) = remembered(&NUMBERS, registry, KEPT, numbers(env, registry)).await?;
+    let ask = || numbers(env.clone(), settings, registry);
+    let (_, numbers) = remembered(&NUMBERS, registry, KEPT, ask, context).await?;
     if !numbers.contains(&list) {
         return Err(Refusal::not_found());
     }
-    let ask = async {
-        let signed = call_registry(env, registry, &ReadSignedList { list }).await?;
-        signed.ok_or_else(Refusal::not_found)
+    let ask = || {
+        let env = env.clone();
+        async move {
+            let call = ReadSignedList { list };
+            call_registry(&env, &settings.installation, registry, &call).await
+        }
     };
-    remembered(&SIGNED, id, KEPT, ask).await
+    let (asked_at, signed) = remembered(&SIGNED, id, KEPT, ask, context).await?;
+    signed
+        .map(|signed| (asked_at, signed))
+        .ok_or_else(Refusal::not_found)
 }
 
-async fn numbers(env: &Env, registry: u16) -> Outcome<Vec<u32>> {
-    Ok(call_registry(env, registry, &Lists {}).await?)
+/// The numbers of a registry's lists. One that does not exist has none.
+async fn numbers(env: Env, settings: &'static Settings, registry: u16) -> Result<Vec<u32>> {
+    if !EXISTING.with_borrow(|existing| existing.contains(&registry)) {
+        let announced = env.kv(STATUS)?.get(&object_name(registry)).text().await?;
+        if announced.is_none() {
+            return Ok(Vec::new());
+        }
+        EXISTING.with_borrow_mut(|existing| existing.insert(registry));
+    }
+    call_registry(&env, &settings.installation, registry, &Lists {}).await
 }
 
 /// `GET /status/aggregation` (Token Status List, section 9.3).
-pub(crate) async fn all_lists(env: &Env, settings: &Settings) -> Outcome {
-    let (_, json) = remembered(&ALL_LISTS, (), MAX_AGE, aggregate(env, settings)).await?;
+pub(crate) async fn all_lists(event: Event<'_>) -> Outcome {
+    let ask = || aggregate(event.env.clone(), event.settings);
+    let (_, json) = remembered(&ALL_LISTS, (), MAX_AGE, ask, event.context).await?;
     respond::public("application/json", MAX_AGE, json)
 }
 
-async fn aggregate(env: &Env, settings: &Settings) -> Outcome<String> {
+async fn aggregate(env: Env, settings: &'static Settings) -> Result<String> {
     let registries = 0..settings.installation.registries;
-    let ask = registries.map(async |registry| {
-        let numbers = numbers(env, registry).await;
-        numbers.map(|numbers| (registry, numbers))
+    let ask = registries.map(|registry| {
+        let numbers = numbers(env.clone(), settings, registry);
+        async move { numbers.await.map(|numbers| (registry, numbers)) }
     });
     let issuer = &settings.installation.public_url;
     let uris = try_join_all(ask)
@@ -196,5 +325,5 @@ async fn aggregate(env: &Env, settings: &Settings) -> Outcome<String> {
     let aggregation = Aggregation {
         status_lists: uris.collect(),
     };
-    Ok(serde_json::to_string(&aggregation).map_err(Error::from)?)
+    serde_json::to_string(&aggregation).map_err(Error::from)
 }

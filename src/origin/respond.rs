@@ -3,6 +3,7 @@
 use patrol::{
     policy::POLICY,
     problem::{MEDIA_TYPE, Problem},
+    quota::Exceeded,
     verdict::{CHALLENGE, Denial},
 };
 use serde::Serialize;
@@ -15,6 +16,8 @@ pub(crate) enum Refusal {
     Problem(Problem),
     /// An access token is not good enough.
     Denial(Denial),
+    /// Too often.
+    Exceeded(Exceeded),
     /// The address exists, but not for this method.
     MethodNotAllowed {
         /// The methods that it knows.
@@ -36,6 +39,12 @@ impl From<Error> for Refusal {
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Self {
         Self::Denial(denial)
+    }
+}
+
+impl From<Exceeded> for Refusal {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Exceeded(exceeded)
     }
 }
 
@@ -120,6 +129,19 @@ pub(crate) fn method_not_allowed(allow: &str) -> Result<Response> {
 pub(crate) fn denial(denial: &Denial) -> Result<Response> {
     let response = problem(&denial.problem(&POLICY))?;
     for (name, value) in denial.headers(&POLICY) {
+        response.headers().set(name, &value)?;
+    }
+    Ok(response)
+}
+
+pub(crate) fn exceeded(exceeded: &Exceeded) -> Result<Response> {
+    let response = problem(&Problem::new(
+        "rate-limited",
+        429,
+        "That was too often",
+        format!("Try again in {} seconds.", exceeded.retry_after),
+    ))?;
+    for (name, value) in exceeded.headers() {
         response.headers().set(name, &value)?;
     }
     Ok(response)

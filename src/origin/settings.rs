@@ -1,6 +1,13 @@
 //! The origin's settings and keys, read once per isolate.
 
-use patrol::{keys::SigningKeys, lease, policy::POLICY, session, token::Verifier};
+use patrol::{
+    keys::SigningKeys,
+    lease,
+    policy::POLICY,
+    quota::{self, Quota},
+    session,
+    token::Verifier,
+};
 use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::sync::OnceLock;
 use worker::{Env, Error, Result, Url};
@@ -17,6 +24,8 @@ pub(crate) struct Settings {
     /// `LEASE_MILLISECONDS`: how long an edge judges without asking, and the longest that a
     /// revocation waits.
     pub(crate) lease_length: u64,
+    /// `CREATION_BURST` and `CREATIONS_PER_HOUR`: how many tokens a user may create.
+    pub(crate) creations: Quota,
     /// `DEV_SIGN_IN`: anyone on this machine may be a development user. It is on only if
     /// `PUBLIC_URL` is at a loopback address; each sign-in is checked for one, too.
     pub(crate) dev_sign_in: bool,
@@ -46,12 +55,26 @@ impl Settings {
             session_keys: keys(env, "SESSION_KEYS")?,
             lease_length: number_setting(env, "LEASE_MILLISECONDS", lease::LENGTHS)?
                 .unwrap_or(lease::DEFAULT_LENGTH),
+            creations: creations(env)?,
             dev_sign_in: dev_sign_in(env, &installation)?,
             installation,
             signing_keys,
             verifier,
         })
     }
+}
+
+fn creations(env: &Env) -> Result<Quota> {
+    let number = |name, usual: u32| -> Result<u32> {
+        let number = number_setting(env, name, quota::COUNTS)?;
+        Ok(number
+            .and_then(|number| number.try_into().ok())
+            .unwrap_or(usual))
+    };
+    Ok(Quota {
+        burst: number("CREATION_BURST", quota::CREATIONS.burst)?,
+        per_hour: number("CREATIONS_PER_HOUR", quota::CREATIONS.per_hour)?,
+    })
 }
 
 fn dev_sign_in(env: &Env, installation: &Installation) -> Result<bool> {

@@ -9,20 +9,22 @@ use patrol::{
     api::{Me, SignIn},
     policy::POLICY,
     problem::Problem,
+    quota::{self, Exceeded},
     session,
 };
-use patrol_platform::now;
-use worker::{Request, Response};
+use patrol_platform::{is_bound, now};
+use worker::{Env, Request, Response, console_error};
 
 /// `POST /auth/dev`: signs in whoever asks. It exists only where it is switched on, which needs a
 /// `PUBLIC_URL` at a loopback address, and only for a request whose own host is one: a name of
 /// somebody else's may lead here (DNS rebinding).
-pub(crate) async fn dev(request: Request, settings: &Settings) -> Outcome {
+pub(crate) async fn dev(request: Request, env: &Env, settings: &Settings) -> Outcome {
     let host = request.url()?.host_str().unwrap_or_default().to_owned();
     if !settings.dev_sign_in || !session::is_loopback(&host) {
         return Err(Refusal::not_found());
     }
     caller::refuse_cross_site(&request, settings)?;
+    count_attempt(&request, env).await?;
     let SignIn { user } = caller::body(request).await?;
     let account = directory::find(&user, settings).ok_or_else(|| Problem {
         field: Some("user"),
@@ -37,6 +39,29 @@ pub(crate) async fn dev(request: Request, settings: &Settings) -> Outcome {
         .map_err(|error| Refusal::unexpected(&error.to_string()))?;
     let me = Me::new(&account, &POLICY, settings.installation.mode);
     with_cookie(respond::json(200, &me)?, &session, settings)
+}
+
+/// The binding that counts attempts to sign in, where there is one.
+const SIGN_IN_LIMIT: &str = "SIGN_IN_LIMIT";
+
+/// Counts an attempt to sign in, by the client's address.
+async fn count_attempt(request: &Request, env: &Env) -> Outcome<()> {
+    if !is_bound(env, SIGN_IN_LIMIT) {
+        return Ok(());
+    }
+    let address = request.headers().get("CF-Connecting-IP")?;
+    let address = address.and_then(|text| text.parse().ok());
+    let key = quota::of_address(address);
+    let counted = async { env.rate_limiter(SIGN_IN_LIMIT)?.limit(key).await };
+    match counted.await {
+        Ok(outcome) if !outcome.success => Err(Exceeded::SIGN_INS.into()),
+        Ok(_) => Ok(()),
+        // Who signs in has to show who they are all the same.
+        Err(error) => {
+            console_error!("origin: {SIGN_IN_LIMIT}: {error}");
+            Ok(())
+        }
+    }
 }
 
 /// `POST /auth/sign-out`: ends the session in this browser.

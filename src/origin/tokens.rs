@@ -15,7 +15,7 @@ use patrol::{
     identity::{OrganizationId, TokenId, UserId},
     policy::POLICY,
     problem::{FieldError, Problem},
-    registry::{self, Create, Created, List, OwnersCall, Read, Revoke, Revoked},
+    registry::{self, Create, Created, List, OwnersCall, Read, Revoke, Revoked, Revoker},
     rules::{self, Limit, NewToken},
     status_list::StatusListId,
     token::{
@@ -164,19 +164,10 @@ fn limit_reached(limit: Limit) -> Refusal {
                 "Revoke one of your {} active tokens, or wait until one expires.",
                 rules::MAX_ACTIVE_TOKENS
             ),
-        ),
-        Limit::Unexpired => Problem::new(
-            "unexpired-limit-reached",
-            409,
-            "There are as many tokens that have not expired as there may be",
-            format!(
-                "Wait until one of your {} tokens expires, revoked ones included; use a token \
-                 again instead of making one each time.",
-                rules::MAX_UNEXPIRED_TOKENS
-            ),
-        ),
+        )
+        .into(),
+        Limit::Rate(exceeded) => exceeded.into(),
     }
-    .into()
 }
 
 /// `GET /api/v1/tokens/{id}`
@@ -188,7 +179,7 @@ pub(crate) async fn read(request: &Request, id: &str, env: &Env, settings: &Sett
 /// `DELETE /api/v1/tokens/{id}`
 pub(crate) async fn revoke(request: &Request, id: &str, env: &Env, settings: &Settings) -> Outcome {
     let owner = caller::account_for_change(request, settings)?.id;
-    end(owner, token_id(id)?, env, settings).await
+    end(owner, token_id(id)?, Revoker::Owner, env, settings).await
 }
 
 /// `POST /api/v1/tokens/revoke`: many at once, in one wait.
@@ -198,7 +189,7 @@ pub(crate) async fn revoke_many(request: Request, env: &Env, settings: &Settings
     let which = wish
         .which()
         .map_err(|fix| Refusal::body_invalid(fix.to_owned()))?;
-    let (revoked, effect) = end_all(owner, which, env, settings).await?;
+    let (revoked, effect) = end_all(owner, which, Revoker::Owner, env, settings).await?;
     let answer = RevokedTokens {
         tokens: revoked.records,
         unknown: revoked.unknown,
@@ -219,11 +210,10 @@ pub(crate) async fn current(request: &Request, env: &Env, settings: &Settings) -
 }
 
 /// `DELETE /api/v1/tokens/current`: a token ends itself, so that a program that finds a leaked
-/// one can stop it. A token that was ended before may do it again: the call may have been cut off
-/// while it waited, and the second one waits as well.
+/// one can stop it. Once an edge knows that it has ended, it does not come here any more.
 pub(crate) async fn revoke_current(request: &Request, env: &Env, settings: &Settings) -> Outcome {
     let token = presented(request, settings)?;
-    end(token.owner, token.id, env, settings).await
+    end(token.owner, token.id, Revoker::Itself, env, settings).await
 }
 
 /// The token that a request carries: ours, and within its times. It may be revoked.
@@ -246,8 +236,14 @@ async fn record(
 }
 
 /// Ends one token.
-async fn end(owner: UserId, id: TokenId, env: &Env, settings: &Settings) -> Outcome<Response> {
-    let (revoked, effect) = end_all(owner, Which::Ids(vec![id]), env, settings).await?;
+async fn end(
+    owner: UserId,
+    id: TokenId,
+    by: Revoker,
+    env: &Env,
+    settings: &Settings,
+) -> Outcome<Response> {
+    let (revoked, effect) = end_all(owner, Which::Ids(vec![id]), by, env, settings).await?;
     let Some(record) = revoked.records.into_iter().next() else {
         return Err(Refusal::not_found());
     };
@@ -258,10 +254,11 @@ async fn end(owner: UserId, id: TokenId, env: &Env, settings: &Settings) -> Outc
 async fn end_all(
     owner: UserId,
     which: Which,
+    by: Revoker,
     env: &Env,
     settings: &Settings,
 ) -> Outcome<(Revoked, Effect)> {
-    let revoked = ask(env, settings, &Revoke { owner, which }).await?;
+    let revoked = ask(env, settings, &Revoke { owner, which, by }).await??;
     let mode = settings.installation.mode;
     let effect = Effect::new(mode, revoked.effective_ms, revoked.waited_ms);
     Ok((revoked, effect))
@@ -270,7 +267,7 @@ async fn end_all(
 /// Asks the owner's registry.
 async fn ask<C: OwnersCall>(env: &Env, settings: &Settings, call: &C) -> Outcome<C::Answer> {
     let registry = registry::of_user(call.owner(), settings.installation.registries);
-    let answer = call_registry(env, registry, call).await;
+    let answer = call_registry(env, &settings.installation, registry, call).await;
     if C::CHANGES_LISTS {
         publish::forget(registry);
     }

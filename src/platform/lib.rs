@@ -11,10 +11,12 @@
     clippy::indexing_slicing
 )]
 
+pub mod patience;
+
 use js_sys::{JSON, Promise, Reflect};
 use patrol::{
     lease::Instant,
-    registry::{Call, Message, object_name},
+    registry::{self, Call, Message, object_name},
     revocation::Mode,
     session::is_loopback,
     time::Timestamp,
@@ -58,6 +60,11 @@ fn millis() -> u64 {
 pub fn setting(env: &Env, name: &str) -> Result<String> {
     optional_setting(env, name)
         .ok_or_else(|| Error::RustError(format!("the setting {name} is missing")))
+}
+
+/// Is there a binding of that name?
+pub fn is_bound(env: &Env, name: &str) -> bool {
+    Reflect::get(env, &name.into()).is_ok_and(|value| value.is_object())
 }
 
 /// A setting that may be absent; an empty one is absent. What was not written as text, as a number
@@ -132,6 +139,9 @@ pub struct Installation {
     pub registries: u16,
     /// `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`.
     pub mode: Mode,
+    /// `REGISTRY_LOCATION`: where a registry is made that does not exist yet. Absent: near whoever
+    /// first causes a call to it.
+    pub registry_location: Option<&'static str>,
 }
 
 impl Installation {
@@ -160,10 +170,15 @@ impl Installation {
             optional_setting(env, "KV_MAX_AGE_SECONDS").as_deref(),
         )
         .map_err(Error::RustError)?;
+        let registry_location = optional_setting(env, "REGISTRY_LOCATION")
+            .map(|text| registry::location(&text))
+            .transpose()
+            .map_err(Error::RustError)?;
         Ok(Self {
             public_url,
             registries,
             mode,
+            registry_location,
         })
     }
 }
@@ -234,22 +249,36 @@ impl Fetcher {
     }
 }
 
-/// Asks a registry.
+/// Asks a registry. A registry that does not exist is made by that, for good.
 ///
 /// # Errors
 /// The registry could not be reached, or answered something else.
-pub async fn call_registry<C: Call>(env: &Env, registry: u16, call: &C) -> Result<C::Answer> {
+pub async fn call_registry<C: Call>(
+    env: &Env,
+    installation: &Installation,
+    registry: u16,
+    call: &C,
+) -> Result<C::Answer> {
     let message = Message::to_json(registry, call)?;
-    Ok(serde_json::from_str(
-        &send(env, &object_name(registry), message).await?,
-    )?)
+    let location = installation.registry_location;
+    let answer = send(env, &object_name(registry), location, message).await?;
+    Ok(serde_json::from_str(&answer)?)
 }
 
-async fn send(env: &Env, registry: &str, message: String) -> Result<String> {
+async fn send(
+    env: &Env,
+    registry: &str,
+    location: Option<&str>,
+    message: String,
+) -> Result<String> {
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_body(&message.into());
     let request = Request::new_with_str_and_init("https://registry/", &init)?;
-    let stub = env.durable_object(REGISTRY)?.get_by_name(registry)?;
+    let objects = env.durable_object(REGISTRY)?;
+    let stub = match location {
+        Some(location) => objects.get_by_name_with_location_hint(registry, location),
+        None => objects.get_by_name(registry),
+    }?;
     stub.into_rpc::<Fetcher>().read(&request, registry).await
 }

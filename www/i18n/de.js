@@ -270,6 +270,7 @@ export default {
     "limit-reached": ({ limit }) =>
       `Sie haben ${limit} aktive Tokens, mehr sind nicht möglich. Widerrufen Sie zuerst eines.`,
     "body-invalid": () => "Der Server konnte die Anfrage nicht lesen. Laden Sie die Seite neu.",
+    "rate-limited": () => "Das war zu oft. Versuchen Sie es in einigen Minuten erneut.",
     "body-too-large": () => "Die Anfrage ist zu groß. Kürzen Sie den Namen.",
     "origin-forbidden": () => "Der Server nimmt Änderungen nur von seiner eigenen Adresse an.",
     internal: () => "Auf dem Server ist etwas schiefgegangen. Versuchen Sie es erneut.",

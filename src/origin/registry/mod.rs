@@ -7,7 +7,8 @@
 //!
 //! A revocation is committed in its step and answered when the leases that were out then are
 //! over; other calls go on in the meantime. An alarm, which survives a crash, does what nobody
-//! waits for: it writes signed lists to KV and retires lists that nobody needs any more.
+//! waits for: it writes signed lists to KV, retires lists that nobody needs any more, and forgets
+//! tokens that ended long ago.
 
 mod schema;
 mod store;
@@ -15,13 +16,14 @@ mod store;
 use crate::{publish, settings::Settings};
 use patrol::{
     lease::{Grantor, Instant},
+    quota::{self, Policy},
     registry::{
         AnyCall, Call, LeaseAnswer, LeaseRequest, Message, ReadSignedList, Revoke, Revoked,
-        SignedList,
+        Revoker, SignedList, object_name,
     },
     revocation::{self, Mode},
     status_list::{self, StatusListId},
-    time::Timestamp,
+    time::{DAY, Timestamp},
 };
 use patrol_platform::{STATUS, clock, now};
 use std::{
@@ -54,6 +56,8 @@ pub struct Registry {
     alarm_at: Cell<Option<Instant>>,
     /// The number, once it is written down.
     number: Cell<Option<u16>>,
+    /// KV was told that this registry exists, by this start of the object.
+    announced: Cell<bool>,
     /// Lists as they were last signed for the public.
     signed: RefCell<BTreeMap<u32, Signed>>,
 }
@@ -76,6 +80,7 @@ impl DurableObject for Registry {
             grantor: RefCell::new(None),
             alarm_at: Cell::new(None),
             number: Cell::new(None),
+            announced: Cell::new(false),
             signed: RefCell::default(),
         }
     }
@@ -98,7 +103,7 @@ impl DurableObject for Registry {
                     wait_until(wait).await;
                     revoked.waited_ms = arrived.until(clock());
                 }
-                serde_json::to_string::<<Revoke as Call>::Answer>(&revoked)?
+                serde_json::to_string::<<Revoke as Call>::Answer>(&Ok(revoked))?
             }
         };
         Response::ok(answer)
@@ -129,9 +134,15 @@ impl DurableObject for Registry {
                 not_before = clock().plus(RETRY_DELAY);
             }
         }
+        store.forget(now())?;
         self.plan_alarm(settings, not_before).await?;
         Response::empty()
     }
+}
+
+/// Tokens are forgotten at the beginning of a day, all of the day before at once.
+fn next_day(time: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(time.seconds().next_multiple_of(DAY))
 }
 
 /// Waits until the clock shows that time.
@@ -185,13 +196,12 @@ impl Registry {
             self.number.set(Some(registry));
         }
         match message.call {
-            AnyCall::Create(call) => answer(&call, &store.create(registry, &call)?),
+            AnyCall::Create(call) => {
+                answer(&call, &store.create(registry, &call, settings.creations)?)
+            }
             AnyCall::List(call) => answer(&call, &store.list(&call.owner, now())?),
             AnyCall::Read(call) => answer(&call, &store.read(&call.owner, &call.id, now())?),
-            AnyCall::Revoke(Revoke { owner, which }) => self.with_grantor(store, |grantor| {
-                let (revoked, wait) = store.revoke(&owner, which, clock(), grantor)?;
-                Ok(Handled::Revoked(revoked, wait))
-            }),
+            AnyCall::Revoke(call) => self.revoke(store, call),
             AnyCall::LeaseRequest(call) => answer(&call, &self.lease(store, &call, settings)?),
             AnyCall::Used(call) => answer(&call, &store.note(call.list, &call.usage, now())?),
             AnyCall::ReadSignedList(call) => {
@@ -204,6 +214,20 @@ impl Registry {
                 answer(&call, &lists.iter().map(|list| list.list).collect())
             }
         }
+    }
+
+    fn revoke(&self, store: &Store, call: Revoke) -> Result<Handled> {
+        if call.by == Revoker::Owner {
+            let quota = quota::REVOCATIONS;
+            let taken = store.take(&call.owner, Policy::Revocation, quota, now())?;
+            if let Err(exceeded) = taken {
+                return answer(&call, &Err(exceeded));
+            }
+        }
+        self.with_grantor(store, |grantor| {
+            let (revoked, wait) = store.revoke(&call.owner, call.which, clock(), grantor)?;
+            Ok(Handled::Revoked(revoked, wait))
+        })
     }
 
     /// A list, signed anew if it has changed or was signed some time ago.
@@ -281,12 +305,14 @@ impl Registry {
 
     /// Sets the alarm for what is due next.
     async fn plan_alarm(&self, settings: &Settings, not_before: Instant) -> Result<()> {
-        let lists = self.store()?.lists()?;
+        let store = self.store()?;
+        let lists = store.lists()?;
         let due = lists.iter().flat_map(|list| {
             let retires = list.retires_at().map(|at| at.seconds() * 1_000);
             [publish_at(list, settings), retires]
         });
-        let Some(due) = due.flatten().min() else {
+        let forgets = store.forgets_at()?.map(|at| next_day(at).seconds() * 1_000);
+        let Some(due) = due.chain([forgets]).flatten().min() else {
             return Ok(());
         };
         let due = Instant::from_millis(due).max(not_before).max(clock());
@@ -320,6 +346,11 @@ impl Registry {
             return Ok(());
         };
         kv.put(&id.path(), signed.jwt)?.execute().await?;
+        if !self.announced.get() {
+            // Who must not make a registry looks here whether there is one.
+            kv.put(&object_name(id.registry), "1")?.execute().await?;
+            self.announced.set(true);
+        }
         // What changed during the write has a newer version, and gets its own.
         let kid = settings.signing_keys.first().id();
         store.mark_published(list.list, signed.version, kid, signed.at)

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use worker::{Result, SqlStorage};
 
 /// One step each, never changed once released; a new one goes to the end.
-const MIGRATIONS: &[&[&str]] = &[TOKENS, LEASES, KEYS];
+const MIGRATIONS: &[&[&str]] = &[TOKENS, LEASES, KEYS, BOUNDS];
 
 const TOKENS: &[&str] = &[
     // The registry's own number; the one row is written by the first call.
@@ -65,6 +65,22 @@ const LEASES: &[&str] = &[
 const KEYS: &[&str] = &[
     // The thumbprint of the key that signed what KV has of the list.
     "ALTER TABLE lists ADD published_kid TEXT",
+];
+
+const BOUNDS: &[&str] = &[
+    // How much a user has done of what is counted, as when the bucket will be full again, in
+    // milliseconds. No row: it is full.
+    "CREATE TABLE buckets (
+        owner TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        full_at INTEGER NOT NULL,
+        PRIMARY KEY (owner, policy)
+    ) STRICT, WITHOUT ROWID",
+    "CREATE INDEX buckets_by_time ON buckets (full_at)",
+    // A token's end: its expiry, or its revocation before that.
+    "ALTER TABLE tokens ADD ends_at INTEGER AS
+        (min(expires_at, coalesce(revoked_at, expires_at))) VIRTUAL",
+    "CREATE INDEX tokens_by_end ON tokens (ends_at)",
 ];
 
 #[derive(Deserialize)]

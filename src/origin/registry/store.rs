@@ -9,15 +9,19 @@ use patrol::{
     identity::{TokenId, UserId},
     keys::{KeyId, KeySet},
     lease::{Grantor, Instant},
+    quota::{Exceeded, Policy, Quota},
     registry::{Content, Create, Created, MAX_CHANGES, Revoked, Usage},
     rules::{self, Limit},
     status_list::{Places, Snapshot, Status, StatusList, StatusListId},
-    time::{Timestamp, numeric},
+    time::{DAY, Timestamp, numeric},
     token::StatusReference,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
 use worker::{Error, Result, SqlStorage, SqlStorageValue as Value};
+
+/// How many tokens are forgotten in one go, so that it does not hold up calls.
+const FORGOTTEN_AT_ONCE: u64 = 1_000;
 
 /// A registry's database.
 #[derive(Debug)]
@@ -81,11 +85,9 @@ struct Place {
     idx: u32,
 }
 
-/// How many tokens a user has.
 #[derive(Deserialize)]
-struct Counts {
-    active: usize,
-    unexpired: usize,
+struct Count {
+    count: usize,
 }
 
 /// What a revocation has to know of a token.
@@ -95,6 +97,14 @@ struct Mark {
     list: u32,
     /// None: it has not been ended yet.
     effective_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct End {
+    #[serde(with = "numeric")]
+    ends_at: Timestamp,
+    #[serde(with = "numeric")]
+    expires_at: Timestamp,
 }
 
 /// When a token that was ended is refused everywhere.
@@ -179,20 +189,52 @@ impl Store {
         Ok(found.and_then(|row| row.number.try_into().ok()))
     }
 
-    /// Makes a token, unless its owner has as many as there may be.
+    /// Counts an act of a user. The inner error: there were too many.
+    pub(super) fn take(
+        &self,
+        owner: &UserId,
+        policy: Policy,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<std::result::Result<(), Exceeded>> {
+        let bucket = || vec![Value::from(owner.as_str()), policy.name().into()];
+        let kept: Option<Number> = self.first(
+            "SELECT full_at AS number FROM buckets WHERE owner = ? AND policy = ?",
+            bucket(),
+        )?;
+        let full_at = match quota.take(policy, kept.map_or(0, |row| row.number), now) {
+            Ok(full_at) => full_at,
+            Err(exceeded) => return Ok(Err(exceeded)),
+        };
+        let mut values = bucket();
+        values.push(integer(full_at)?);
+        self.run(
+            "INSERT INTO buckets (owner, policy, full_at) VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET full_at = excluded.full_at",
+            values,
+        )?;
+        Ok(Ok(()))
+    }
+
+    /// Makes a token, unless its owner has as many as there may be. A refused call counts too.
     pub(super) fn create(
         &self,
         registry: u16,
         create: &Create,
+        quota: Quota,
     ) -> Result<std::result::Result<Created, Limit>> {
+        let now = create.created_at;
+        if let Err(exceeded) = self.take(&create.owner, Policy::Creation, quota, now)? {
+            return Ok(Err(Limit::Rate(exceeded)));
+        }
         let owner = Value::from(create.owner.as_str());
-        let Counts { active, unexpired } = self.only(
-            "SELECT count(*) FILTER (WHERE revoked_at IS NULL) AS active, count(*) AS unexpired
-             FROM tokens WHERE owner = ? AND expires_at > ?",
-            vec![owner.clone(), seconds(create.created_at)?],
+        let active: Count = self.only(
+            "SELECT count(*) AS count FROM tokens
+             WHERE owner = ? AND revoked_at IS NULL AND expires_at > ?",
+            vec![owner.clone(), seconds(now)?],
         )?;
-        if let Err(limit) = rules::may_create(active, unexpired) {
-            return Ok(Err(limit));
+        if !rules::has_room(active.count, rules::MAX_ACTIVE_TOKENS) {
+            return Ok(Err(Limit::Active));
         }
         let (list, idx) = self.next_place(create.expires_at)?;
         let organizations = serde_json::to_string(&create.organizations)?;
@@ -497,6 +539,37 @@ impl Store {
                 (SELECT count(*) FROM lists AS other WHERE other.list > lists.list) AS newer
              FROM lists WHERE retired_at IS NULL ORDER BY list",
             vec![],
+        )
+    }
+
+    /// When the first token is to be forgotten.
+    pub(super) fn forgets_at(&self) -> Result<Option<Timestamp>> {
+        let first: Option<End> = self.first(
+            "SELECT ends_at, expires_at FROM tokens WHERE ends_at > 0 ORDER BY ends_at LIMIT 1",
+            vec![],
+        )?;
+        Ok(first.map(|token| {
+            let remembered = token.ends_at.plus(rules::REMEMBERED_DAYS * DAY);
+            remembered.max(token.expires_at)
+        }))
+    }
+
+    /// Forgets tokens that ended long ago, and full buckets. A place in a list is not given out
+    /// again: places come from a counter. What has not expired stays, as the lists are computed
+    /// from these rows.
+    pub(super) fn forget(&self, now: Timestamp) -> Result<()> {
+        self.run(
+            "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens
+                WHERE ends_at <= ? AND expires_at <= ? ORDER BY ends_at LIMIT ?)",
+            vec![
+                seconds(rules::forgotten_before(now))?,
+                seconds(now)?,
+                integer(FORGOTTEN_AT_ONCE)?,
+            ],
+        )?;
+        self.run(
+            "DELETE FROM buckets WHERE full_at <= ?",
+            vec![integer(now.seconds() * 1_000)?],
         )
     }
 

@@ -44,6 +44,8 @@ pub enum Binding<'a> {
     Objects(&'a str),
     /// The objects of another process, behind a service; and who asks for them.
     FarObjects(&'a str, &'a str),
+    /// What a module of [`Config::module`] makes.
+    Made(&'a str),
 }
 
 /// A Worker.
@@ -131,10 +133,15 @@ impl Config {
 
     /// Makes a script available to [`Binding::FarObjects`].
     pub fn far_objects(&mut self, file: &str) {
+        self.module(FAR_OBJECTS, file);
+    }
+
+    /// Makes a script available to [`Binding::Made`].
+    pub fn module(&mut self, name: &str, file: &str) {
         let _ = writeln!(
             self.extensions,
             "    (modules = [(name = {}, internal = true, esModule = embed {})]),",
-            text(FAR_OBJECTS),
+            text(name),
             text(file)
         );
     }
@@ -176,6 +183,7 @@ fn written(binding: &Binding) -> String {
             text(service),
             text(caller)
         ),
+        Binding::Made(module) => format!("wrapped = (moduleName = {})", text(module)),
     }
 }
 

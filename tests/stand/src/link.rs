@@ -4,7 +4,7 @@
 //! arrives when the cut is over, as TCP would have it, so answers can be as late as the cut is
 //! long.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -16,6 +16,8 @@ use tokio::{
 pub enum Weather {
     /// It arrives.
     Fair,
+    /// It arrives that much later, each way.
+    Late(Duration),
     /// It does not arrive, and no one is told: connections are accepted and stay silent.
     Cut,
     /// What is sent from the beginning arrives, answers do not: the other side does its work in
@@ -124,6 +126,10 @@ async fn one_way(
     loop {
         let count = from.read(&mut chunk).await?;
         passes(&mut weather, way).await?;
+        let late = *weather.borrow();
+        if let Weather::Late(delay) = late {
+            tokio::time::sleep(delay).await;
+        }
         if count == 0 {
             return to.shutdown().await;
         }
@@ -134,7 +140,7 @@ async fn one_way(
 /// Waits until what was sent may arrive.
 async fn passes(weather: &mut watch::Receiver<Weather>, way: Way) -> io::Result<()> {
     let may_pass = |weather: &Weather| match weather {
-        Weather::Fair => true,
+        Weather::Fair | Weather::Late(_) => true,
         Weather::Deaf => matches!(way, Way::There),
         Weather::Cut | Weather::Refused => false,
     };

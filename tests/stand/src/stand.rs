@@ -19,6 +19,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -101,6 +102,31 @@ impl Stand {
         links
             .map(|(_, link)| format!("http://{}", link.address()))
             .collect()
+    }
+
+    /// The addresses of all edges without the links before them: a link hides a reset.
+    pub fn sockets(&self) -> Vec<SocketAddr> {
+        let process = |edges: &Edges| {
+            let process = edges.process.as_ref()?;
+            let port = |(name, _): &(String, Link)| process.port(name);
+            Some(edges.links.iter().map(port).collect::<Vec<_>>())
+        };
+        let ports = self.edges.iter().filter_map(process).flatten();
+        ports.map(|port| ([127, 0, 0, 1], port).into()).collect()
+    }
+
+    /// How many Registry objects have a database.
+    pub fn registries(&self) -> usize {
+        let objects = self.folder.join("origin/objects/registry");
+        let files = fs::read_dir(objects).into_iter().flatten().flatten();
+        // Each has the name of an id; the runtime keeps one of its own beside them.
+        let is_object = |file: &fs::DirEntry| {
+            let name = file.file_name();
+            name.to_str()
+                .and_then(|name| name.strip_suffix(".sqlite"))
+                .is_some_and(|id| id.len() == 64)
+        };
+        files.filter(is_object).count()
     }
 
     /// Processes with edges.

@@ -1,5 +1,6 @@
 //! End to end, on the real runtime.
 
+mod bounds;
 mod crash;
 mod edge;
 mod jose;

@@ -8,7 +8,7 @@ use patrol_stand::{
 use std::fs;
 
 /// What is set, and what the log says of it; an empty setting is none.
-const EDGE: [(&str, &str, &str); 15] = [
+const EDGE: [(&str, &str, &str); 16] = [
     ("PUBLIC_URL", "", "the setting PUBLIC_URL is missing"),
     (
         "PUBLIC_URL",
@@ -31,6 +31,11 @@ const EDGE: [(&str, &str, &str); 15] = [
         "PUBLIC_URL must be like https://",
     ),
     ("REGISTRIES", "0", "REGISTRIES must be a number from 1 to"),
+    (
+        "REGISTRY_LOCATION",
+        "europe",
+        "REGISTRY_LOCATION must be one of wnam, enam,",
+    ),
     (
         "REVOCATION_MODE",
         "leases",
@@ -78,14 +83,29 @@ const EDGE: [(&str, &str, &str); 15] = [
     ),
 ];
 
-const ORIGIN: [(&str, &str, &str); 5] = [
+const ORIGIN: [(&str, &str, &str); 8] = [
     ("SIGNING_KEYS", "", "the secret SIGNING_KEYS is missing"),
     ("SIGNING_KEYS", "a secret", "SIGNING_KEYS: "),
     ("SESSION_KEYS", "", "the secret SESSION_KEYS is missing"),
     (
         "LEASE_MILLISECONDS",
-        "1",
-        "LEASE_MILLISECONDS must be a number from",
+        "499",
+        "LEASE_MILLISECONDS must be a number from 500 to",
+    ),
+    (
+        "CREATION_BURST",
+        "0",
+        "CREATION_BURST must be a number from 1 to",
+    ),
+    (
+        "CREATIONS_PER_HOUR",
+        "many",
+        "CREATIONS_PER_HOUR must be a number from 1 to",
+    ),
+    (
+        "REGISTRY_LOCATION",
+        "europe",
+        "REGISTRY_LOCATION must be one of wnam, enam,",
     ),
     (
         "DEV_SIGN_IN",

@@ -34,7 +34,7 @@ const SCOPE: &str = "pipelines:read";
 const PATH: &str = "/api/v1/engine/pipelines";
 
 /// How many tokens [`Load::end_all`] makes.
-pub(crate) const LEFT_AT_THE_END: usize = 3;
+const LEFT_AT_THE_END: usize = 3;
 
 /// What all clients of a scenario share.
 pub(crate) struct Load {
@@ -204,10 +204,8 @@ impl Load {
                         id: text("id").to_owned(),
                     };
                 }
-                // To try again would be to try for ever.
-                Some((409, body)) if body["code"] == "unexpired-limit-reached" => {
-                    panic!("more tokens are wanted than the users may have")
-                }
+                // To try again would be to try for an hour.
+                Some((429, _)) => panic!("more tokens are wanted than the users may have"),
                 answer => self.failed("create", answer),
             }
             // It may have been made all the same, and would take up room for ever.

@@ -1,12 +1,7 @@
 //! The scenarios: what breaks, how often, and what must still hold.
 
-use crate::{
-    Size,
-    load::{LEFT_AT_THE_END, Load},
-    report::Report,
-};
+use crate::{Size, load::Load, report::Report};
 use clap::ValueEnum;
-use patrol::rules::MAX_UNEXPIRED_TOKENS;
 use patrol_stand::{Mood, Plan, Stand, Weather, check::Findings};
 use std::{
     ops::Range,
@@ -78,9 +73,13 @@ impl Scenario {
 
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::KvMode => &[("REVOCATION_MODE", "kv"), ("KV_MAX_AGE_SECONDS", "10")],
-            Self::Grace => &[("STALE_GRACE_SECONDS", "5")],
-            _ => &[],
+            Self::KvMode => &[
+                ("REVOCATION_MODE", "kv"),
+                ("KV_MAX_AGE_SECONDS", "10"),
+                CREATIONS,
+            ],
+            Self::Grace => &[("STALE_GRACE_SECONDS", "5"), CREATIONS],
+            _ => &[CREATIONS],
         }
     }
 
@@ -198,13 +197,17 @@ const USERS: [&str; 3] = ["ada", "vic", "otto"];
 /// limit of active tokens.
 const LANES: [usize; 7] = [1, 1, 1, 1, 1, 4, 12];
 
-/// How long a round of the lanes takes at least. All of a user's tokens count for a limit until
-/// they expire, so those that there may be have to last for the whole time.
+/// How many tokens a user makes in the time of a scenario, about: below what may be created
+/// ([`CREATIONS`]), and their calls below what may revoke.
+const TOKENS: usize = 900;
+
+/// What a user may create here, at once.
+const CREATIONS: (&str, &str) = ("CREATION_BURST", "100000");
+
+/// How long a round of the lanes takes at least.
 fn pace(time: Duration) -> Duration {
     let round: usize = LANES.iter().sum();
-    // The first and the last round are not of that length.
-    let budget = MAX_UNEXPIRED_TOKENS - LEFT_AT_THE_END - 2 * round;
-    time * u32::try_from(round).unwrap_or(u32::MAX) / u32::try_from(budget).unwrap_or(1)
+    time * u32::try_from(round).unwrap_or(u32::MAX) / u32::try_from(TOKENS).unwrap_or(1)
 }
 
 /// How often is looked whether there is enough.
