@@ -719,8 +719,9 @@ mod tests {
         let asked = &mut Asked::default();
         assert!(missing(&judge(&mut memory, &good(), asked)).is_some());
         let entry = memory.lists.entry(LIST, CLOCK);
+        let question = entry.renewal.begin(CLOCK);
         entry.known.receive_none(CLOCK);
-        entry.renewal.end(CLOCK, true);
+        entry.renewal.end(question, CLOCK, true);
         let refused = Err(TokenError::List.into());
         for asked in [asked, &mut Asked::default()] {
             let found = verdict(judge(&mut memory, &good(), asked));
