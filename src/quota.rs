@@ -45,7 +45,7 @@ pub const SIGN_INS_PER_MINUTE: u32 = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exceeded {
     /// Of what: the name of the policy in `RateLimit` and `RateLimit-Policy`.
-    pub policy: Policy,
+    pub policy: QuotaPolicy,
     /// How many there may be in that time.
     pub quota: u32,
     /// In seconds.
@@ -57,7 +57,7 @@ pub struct Exceeded {
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Policy {
+pub enum QuotaPolicy {
     /// `POST /api/v1/tokens`
     Creation,
     /// The owner's calls that revoke.
@@ -66,7 +66,7 @@ pub enum Policy {
     SignIn,
 }
 
-impl Policy {
+impl QuotaPolicy {
     /// Stable.
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl Policy {
 impl Exceeded {
     /// Too many attempts to sign in. How long to wait is not told by the platform.
     pub const SIGN_INS: Self = Self {
-        policy: Policy::SignIn,
+        policy: QuotaPolicy::SignIn,
         quota: SIGN_INS_PER_MINUTE,
         window: 60,
         retry_after: 60,
@@ -122,7 +122,7 @@ impl Quota {
     ///
     /// # Errors
     /// The bucket is empty; nothing was taken.
-    pub fn take(self, policy: Policy, full_at: u64, now: Timestamp) -> Result<u64, Exceeded> {
+    pub fn take(self, policy: QuotaPolicy, full_at: u64, now: Timestamp) -> Result<u64, Exceeded> {
         let now = now.seconds() * MILLIS;
         let fills_in = self.fills_in();
         let one = fills_in / u64::from(self.burst.max(1));
@@ -166,7 +166,7 @@ mod tests {
     /// Takes as many as there are, and gives how many these were.
     fn drain(quota: Quota, full_at: &mut u64, now: Timestamp) -> (u32, Exceeded) {
         for taken in 0.. {
-            match quota.take(Policy::Creation, *full_at, now) {
+            match quota.take(QuotaPolicy::Creation, *full_at, now) {
                 Ok(after) => *full_at = after,
                 Err(exceeded) => return (taken, exceeded),
             }
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(
             exceeded,
             Exceeded {
-                policy: Policy::Creation,
+                policy: QuotaPolicy::Creation,
                 quota: 500,
                 window: 15_000,
                 retry_after: 30,
@@ -213,21 +213,23 @@ mod tests {
             assert_eq!(taken, quota.burst);
             assert!(exceeded.retry_after > 0);
             let later = START.plus(exceeded.retry_after);
-            assert!(quota.take(Policy::Creation, full_at, later).is_ok());
+            assert!(quota.take(QuotaPolicy::Creation, full_at, later).is_ok());
         }
     }
 
     #[test]
     fn a_clock_that_was_set_back_or_a_smaller_quota_locks_nobody_out_for_longer_than_a_refill() {
         let ahead = START.plus(10_000_000).seconds() * 1_000;
-        let exceeded = CREATIONS.take(Policy::Creation, ahead, START).unwrap_err();
+        let exceeded = CREATIONS
+            .take(QuotaPolicy::Creation, ahead, START)
+            .unwrap_err();
         assert_eq!(exceeded.retry_after, 30);
     }
 
     #[test]
     fn a_refusal_says_when_to_come_again() {
         let exceeded = Exceeded {
-            policy: Policy::Creation,
+            policy: QuotaPolicy::Creation,
             quota: 500,
             window: 15_000,
             retry_after: 30,

@@ -1,10 +1,12 @@
 // The entry of the origin: requests, and the class of the Registry objects.
 //
 // The runtime keeps an object for as long as it likes, and its Wasm half is of the instance that
-// made it. After a crash that half is made anew, over the same storage, before the next call.
+// made it. An object that crashes is ended, and the runtime makes another over the same storage:
+// kept, it would never finish an alarm again. Where something else has crashed in the isolate, the
+// Wasm half is made anew before the next call.
 
 import * as module from "./index.js";
-import { call, instance } from "./restart.js";
+import { call, instance, isCrash } from "./restart.js";
 
 export class Registry {
   #context;
@@ -26,12 +28,21 @@ export class Registry {
     return this.#made;
   }
 
+  #call(work) {
+    try {
+      return call(() => work(this.#registry()));
+    } catch (error) {
+      if (isCrash(error)) this.#context.abort("the module has crashed");
+      throw error;
+    }
+  }
+
   fetch(request) {
-    return call(() => this.#registry().fetch(request));
+    return this.#call((registry) => registry.fetch(request));
   }
 
   alarm(info) {
-    return call(() => this.#registry().alarm(info));
+    return this.#call((registry) => registry.alarm(info));
   }
 }
 

@@ -9,9 +9,12 @@ import * as module from "./index.js";
 /** @type {{ criticalError: boolean, instanceId: number }} set by the module when it crashes */
 const state = module.__worker_init_state();
 
+/** A trap, and not an error that the module gives. */
+export const isCrash = (error) => error instanceof WebAssembly.RuntimeError;
+
 /** Notes a crash, if the error is one. */
 export function noteCrash(error) {
-  if (error instanceof WebAssembly.RuntimeError) {
+  if (isCrash(error)) {
     console.error("Critical", error);
     state.criticalError = true;
   }

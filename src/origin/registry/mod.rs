@@ -16,7 +16,7 @@ mod store;
 use crate::{publish, settings::Settings};
 use patrol::{
     lease::{Grantor, Instant},
-    quota::{self, Policy},
+    quota::{self, QuotaPolicy},
     registry::{
         AnyCall, Call, LeaseAnswer, LeaseRequest, Message, ReadSignedList, Revoke, Revoked,
         Revoker, SignedList, object_name,
@@ -219,7 +219,7 @@ impl Registry {
     fn revoke(&self, store: &Store, call: Revoke) -> Result<Handled> {
         if call.by == Revoker::Owner {
             let quota = quota::REVOCATIONS;
-            let taken = store.take(&call.owner, Policy::Revocation, quota, now())?;
+            let taken = store.take(&call.owner, QuotaPolicy::Revocation, quota, now())?;
             if let Err(exceeded) = taken {
                 return answer(&call, &Err(exceeded));
             }

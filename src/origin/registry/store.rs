@@ -9,7 +9,7 @@ use patrol::{
     identity::{TokenId, UserId},
     keys::{KeyId, KeySet},
     lease::{Grantor, Instant},
-    quota::{Exceeded, Policy, Quota},
+    quota::{Exceeded, Quota, QuotaPolicy},
     registry::{Content, Create, Created, MAX_CHANGES, Revoked, Usage},
     rules::{self, Limit},
     status_list::{Places, Snapshot, Status, StatusList, StatusListId},
@@ -193,7 +193,7 @@ impl Store {
     pub(super) fn take(
         &self,
         owner: &UserId,
-        policy: Policy,
+        policy: QuotaPolicy,
         quota: Quota,
         now: Timestamp,
     ) -> Result<std::result::Result<(), Exceeded>> {
@@ -224,7 +224,7 @@ impl Store {
         quota: Quota,
     ) -> Result<std::result::Result<Created, Limit>> {
         let now = create.created_at;
-        if let Err(exceeded) = self.take(&create.owner, Policy::Creation, quota, now)? {
+        if let Err(exceeded) = self.take(&create.owner, QuotaPolicy::Creation, quota, now)? {
             return Ok(Err(Limit::Rate(exceeded)));
         }
         let owner = Value::from(create.owner.as_str());

@@ -103,6 +103,15 @@ impl Kv {
         (store.reads, store.writes)
     }
 
+    /// How often keys that begin so were written.
+    pub fn writes_below(&self, prefix: &str) -> usize {
+        let store = self.store();
+        let keys = store.keys.iter();
+        keys.filter(|(key, _)| key.starts_with(prefix))
+            .map(|(_, versions)| versions.len())
+            .sum()
+    }
+
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
