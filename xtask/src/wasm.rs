@@ -61,16 +61,12 @@ impl Script {
                 .with_context(|| format!("cannot copy {from}"))?;
         }
 
-        let raw = parts.join("index_bg.wasm");
-        let module = self.folder.join("index_bg.wasm");
+        let module = parts.join("index_bg.wasm");
         if plan.profile == Profile::Release {
             // The means by which a crash is noticed.
-            optimize(&["-O3", "--enable-exception-handling"], &raw, &module)?;
-        } else {
-            fs::copy(&raw, &module).with_context(|| format!("no {}", raw.display()))?;
+            optimize(&["-O3", "--enable-exception-handling"], &module, &module)?;
         }
-        // Last, as a runtime that watches the folder loads the script anew when it changes.
-        let bundle = self.folder.join("index.js");
+        let bundle = parts.join("bundle.js");
         esbuild(&[
             &parts.join("entry.js").display().to_string(),
             "--bundle",
@@ -80,8 +76,17 @@ impl Script {
             "--external:cloudflare:*",
             &format!("--outfile={}", bundle.display()),
         ])?;
+        // A runtime that watches the folder must never read half a file, nor one of two that do not
+        // fit each other.
+        let finished = [
+            (module, self.folder.join("index_bg.wasm")),
+            (bundle, self.folder.join("index.js")),
+        ];
+        for (from, to) in &finished {
+            fs::rename(from, to).with_context(|| format!("cannot write {}", to.display()))?;
+        }
         fs::remove_dir_all(&parts).with_context(|| format!("cannot remove {}", parts.display()))?;
-        tell_size(&self.name, plan, &[module, bundle])
+        tell_size(&self.name, plan, &finished.map(|(_, to)| to))
     }
 }
 
