@@ -57,6 +57,11 @@ pub(crate) fn run(command: &mut Command, what: &str) -> Result<()> {
         .with_context(|| format!("cannot start {what}"))?;
     // Taken out, as `wait` closes it first, and the keeper would kill the program.
     let line = child.stdin.take();
+    finish(child, line, what)
+}
+
+/// Waits for the end; an error if the program failed. The keeper's `line` is closed after that.
+fn finish(mut child: Child, line: Option<ChildStdin>, what: &str) -> Result<()> {
     let status = child
         .wait()
         .with_context(|| format!("cannot wait for {what}"))?;
@@ -94,14 +99,7 @@ pub(crate) fn run_captured(
         }
         hear(&String::from_utf8_lossy(&piece));
     }
-    let status = child
-        .wait()
-        .with_context(|| format!("cannot wait for {what}"))?;
-    drop(line);
-    if !status.success() {
-        bail!("{what} failed ({status})");
-    }
-    Ok(())
+    finish(child, line, what)
 }
 
 /// Reads to the end of a line, without the character that ends it; how many bytes were read.
