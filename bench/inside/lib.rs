@@ -6,17 +6,21 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use patrol::{
-    bearer,
-    keys::KeySet,
-    lease::Instant,
-    memory::{Asked, Judgement, Memory},
+    authorize::{
+        bearer,
+        decision::{self, AccessRequest},
+        validator::{Attempted, Check, Validator},
+    },
+    jose::{
+        keys::KeySet,
+        status_list::{self, StatusListId},
+    },
+    mode::RevocationMode,
     policy::POLICY,
-    registry::{Content, LeaseAnswer},
-    revocation::{Freshness, KnownList, Lists, Mode},
-    status_list::{self, StatusListId},
-    time::Timestamp,
+    registry::{LeaseAnswer, ListContent},
+    revocation::known_list::{FreshnessPolicy, KnownList, KnownLists, StatusCheck},
+    time::{Instant, Timestamp},
     token::{PREFIX, Token, Verifier, cache::CacheKey},
-    verdict::{self, Request as AskedFor, Revocation},
 };
 use serde::Deserialize;
 use std::{cell::RefCell, hint::black_box};
@@ -51,17 +55,17 @@ const LIST: StatusListId = StatusListId {
 const OTHER_KEY: &str =
     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
-const FRESHNESS: Freshness = Freshness {
-    mode: Mode::Lease,
+const FRESHNESS: FreshnessPolicy = FreshnessPolicy {
+    mode: RevocationMode::Lease,
     stale_grace_ms: 0,
 };
 
 /// What an edge has in its memory, as far as core is concerned, and what comes to it.
 struct Edge {
     setup: Setup,
-    memory: Memory<()>,
+    memory: Validator<()>,
     verifier: Verifier,
-    lists: Lists,
+    lists: KnownLists,
     /// The headers' tokens, verified.
     tokens: Vec<Token>,
     /// For the signature alone.
@@ -108,7 +112,7 @@ impl Edge {
         let keys = KeySet::from_jwks(&setup.jwks).map_err(|_| error("keys"))?;
         let issuer = setup.issuer.clone();
         let mut edge = Self {
-            memory: Memory::new(
+            memory: Validator::new(
                 issuer.clone(),
                 1,
                 FRESHNESS,
@@ -116,7 +120,7 @@ impl Edge {
                 CacheKey::new([7; 16]),
             ),
             verifier: Verifier::new(issuer, 1, keys, &POLICY),
-            lists: Lists::default(),
+            lists: KnownLists::default(),
             tokens: Vec::new(),
             keys: dalek_keys(&setup.jwks)?,
             signed: Vec::new(),
@@ -146,7 +150,7 @@ impl Edge {
     fn whole(&self) -> LeaseAnswer {
         LeaseAnswer {
             version: 1,
-            content: Content::Whole(self.setup.lst.clone()),
+            content: ListContent::Whole(self.setup.lst.clone()),
             length: 1_000,
             kids: self
                 .verifier
@@ -170,7 +174,7 @@ impl Edge {
         let paths = &self.setup.paths;
         let forged = &self.setup.forged;
         let now = self.clock();
-        let asked = AskedFor {
+        let asked = AccessRequest {
             method: "GET",
             path: paths.first().map_or("/", String::as_str),
             organization: Some("acme"),
@@ -210,12 +214,12 @@ impl Edge {
                 each(count, tokens, |token| {
                     let entry = lists.entry(token.status.list, now);
                     entry.judge(token, FRESHNESS, now)
-                        == Revocation::Known(status_list::Status::Valid)
+                        == StatusCheck::Known(status_list::Status::Valid)
                 })
             }
             "authorize" => each(count, &self.tokens, |token| {
-                let known = Revocation::Known(status_list::Status::Valid);
-                verdict::authorize(&asked, token, known, &POLICY).is_ok()
+                let known = StatusCheck::Known(status_list::Status::Valid);
+                decision::authorize(&asked, token, known, &POLICY).is_ok()
             }),
             "snapshot" => {
                 let mut known = KnownList::default();
@@ -237,7 +241,7 @@ impl Edge {
     /// The way of a request through the edge, without the runtime's part.
     fn decide(&mut self, header: &str, path: &str) -> bool {
         let clock = self.clock();
-        let asked = AskedFor {
+        let asked = AccessRequest {
             method: "GET",
             path,
             organization: Some("acme"),
@@ -245,8 +249,8 @@ impl Edge {
         };
         let judged = self
             .memory
-            .judge(&asked, Some(header), clock, &mut Asked::default());
-        matches!(judged, Judgement::Complete(verdict) if verdict.result.is_ok())
+            .judge(&asked, Some(header), clock, &mut Attempted::default());
+        matches!(judged, Check::Decided(verdict) if verdict.result.is_ok())
     }
 
     /// Another key set in between, and no token is known any more.

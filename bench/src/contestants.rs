@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use patrol_stand::{
+use patrol_support::{
     config::{Binding, Config, MODULES, Worker},
     runtime::Runtime,
 };
@@ -68,7 +68,7 @@ impl Contestant {
     pub(crate) fn path(workload: Workload) -> &'static str {
         match workload {
             Workload::Proxied => "/api/v1/engine/pipelines",
-            _ => patrol::surface::AUTHORIZE,
+            _ => patrol::routes::AUTHORIZE,
         }
     }
 
@@ -122,7 +122,7 @@ impl Contestant {
                 script(&mut config, folder, "upstream", "bare.js", &[])?;
             }
             Self::Hello => {
-                let built = patrol_e2e::root().join("build/bench/hello");
+                let built = patrol_support::root().join("build/bench/hello");
                 rust(&mut config, folder, &built, &[])?;
             }
             Self::Jose => {
@@ -152,10 +152,10 @@ impl Contestant {
                 )?;
             }
             Self::Patrol => {
-                let script_of_stand = include_str!("../../tests/stand/src/workers/namespace.js");
+                let script_of_stand = patrol_support::cluster::NAMESPACE;
                 fs::write(folder.join("namespace.js"), script_of_stand)
                     .context("cannot write a Worker")?;
-                let built = patrol_e2e::root().join("build/edge");
+                let built = patrol_support::root().join("build/edge");
                 let bindings = [
                     ("STATUS", Binding::Kv("kv")),
                     ("ORIGIN", Binding::Service("origin")),
@@ -198,7 +198,7 @@ fn script(
     bindings: &[(&str, Binding)],
 ) -> Result<()> {
     copy(
-        &patrol_e2e::root().join("build/bench/peers"),
+        &patrol_support::root().join("build/bench/peers"),
         &[file],
         folder,
     )?;

@@ -10,12 +10,16 @@ use crate::{
 };
 use anyhow::{Context as _, Result, bail};
 use patrol::{
-    keys::SigningKeys,
-    status_list::{self, Places, Snapshot, Status, StatusList, StatusListId, Validity},
+    issue::index_permutation::IndexPermutation,
+    jose::{
+        keys::SigningKeys,
+        status_list::{
+            self, Snapshot, Status, StatusList, StatusListId, StatusReference, Validity,
+        },
+    },
     time::Timestamp,
-    token::StatusReference,
 };
-use patrol_stand::{
+use patrol_support::{
     config::{Config, MODULES, Worker},
     runtime::Runtime,
 };
@@ -83,7 +87,7 @@ pub(crate) struct Effort {
 
 /// Measures everything.
 pub(crate) async fn measure(effort: Effort) -> Result<Inside> {
-    let built = patrol_e2e::root().join("build/bench");
+    let built = patrol_support::root().join("build/bench");
     let setup = setup(&[
         "/api/v1/engine/pipelines".to_owned(),
         "/api/v1/models/press-1".to_owned(),
@@ -192,12 +196,12 @@ impl Core {
 /// What `bench/inside` works on: see there.
 fn setup(paths: &[String]) -> Result<serde_json::Value> {
     let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[1; 32])).context("keys")?;
-    let now = Timestamp::from_seconds(patrol_e2e::now());
+    let now = Timestamp::from_seconds(patrol_support::now());
     let list = StatusListId {
         registry: 0,
         list: 0,
     };
-    let places = Places::new(1);
+    let places = IndexPermutation::new(1);
     let revoked = status_list::LIST_SIZE / 100;
     let mut bits = StatusList::ours();
     for idx in (0..revoked).filter_map(|number| places.nth(number)) {
@@ -257,7 +261,7 @@ fn setup_of(policy: &PathBuf) -> Result<serde_json::Value> {
 
 /// Size and start of each module.
 fn modules() -> Result<BTreeMap<String, Module>> {
-    let root = patrol_e2e::root();
+    let root = patrol_support::root();
     let script = folder().join("modules.mjs");
     fs::write(&script, include_str!("modules.mjs")).context("cannot write a script")?;
     let output = Command::new(root.join("node_modules/.bin/node"))

@@ -10,7 +10,7 @@ use crate::{
     tokens::{self, Workload},
 };
 use anyhow::{Context as _, Result, bail};
-use patrol_stand::runtime::Runtime;
+use patrol_support::runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use std::{fs, process::Command};
 

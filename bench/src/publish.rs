@@ -14,7 +14,7 @@ const END: &str = "<!-- end of figures -->";
 
 /// Writes both.
 pub(crate) fn publish(report: &Report) -> Result<()> {
-    let docs = patrol_e2e::root().join("docs");
+    let docs = patrol_support::root().join("docs");
     let path = docs.join("PERFORMANCE.md");
     let text = fs::read_to_string(&path).context("cannot read docs/PERFORMANCE.md")?;
     let (before, rest) = text.split_once(BEGIN).context("no place for figures")?;

@@ -11,9 +11,9 @@ use crate::{
     system::{self, folder},
 };
 use anyhow::{Context as _, Result, bail};
-use patrol_stand::{
-    Kv,
+use patrol_support::{
     config::{Binding, Config, Worker},
+    kv::Kv,
     runtime::Runtime,
 };
 use serde::Serialize;
@@ -194,7 +194,7 @@ async fn fill(folder: &Path, many: u32) -> Result<()> {
     process.kill();
     let script = self::folder().join("fill.mjs");
     fs::write(&script, include_str!("fill.mjs")).context("cannot write a script")?;
-    let output = Command::new(patrol_e2e::root().join("node_modules/.bin/node"))
+    let output = Command::new(patrol_support::root().join("node_modules/.bin/node"))
         .arg("--disable-warning=ExperimentalWarning")
         .arg(script)
         .arg(folder.join("objects"))
@@ -214,7 +214,7 @@ async fn fill(folder: &Path, many: u32) -> Result<()> {
 fn write_limits(folder: &Path) -> Result<()> {
     let objects = folder.join("objects");
     fs::create_dir_all(&objects).context("cannot create a folder")?;
-    let peers = patrol_e2e::root().join("build/bench/peers");
+    let peers = patrol_support::root().join("build/bench/peers");
     system::copy(&peers, &["object.js"], folder)?;
     system::write_gate(folder)?;
     let mut config = Config::default();

@@ -35,7 +35,7 @@ impl Report {
     /// An empty report.
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
-            at: Timestamp::from_seconds(patrol_e2e::now()).to_string(),
+            at: Timestamp::from_seconds(patrol_support::now()).to_string(),
             on: machine(),
             rounds: plan.rounds,
             turns: plan.turns_of_a_round,
@@ -146,7 +146,9 @@ fn machine() -> Vec<String> {
     });
     let model = model.unwrap_or_else(|| "unknown processor".to_owned());
     let version = |program: &str| {
-        let path = patrol_e2e::root().join("node_modules/.bin").join(program);
+        let path = patrol_support::root()
+            .join("node_modules/.bin")
+            .join(program);
         let program = if path.exists() { path } else { program.into() };
         let output = Command::new(program).arg("--version").output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;

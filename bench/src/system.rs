@@ -5,15 +5,17 @@
 use crate::{Plan, tokens};
 use anyhow::{Context as _, Result, anyhow, bail};
 use patrol::{
-    keys::SigningKeys,
-    registry::{Call, Create, Message, Revoke, Revoker, object_name},
-    status_list::LIST_SIZE,
+    jose::{
+        keys::SigningKeys,
+        status_list::{LIST_SIZE, StatusReference},
+    },
+    placement::object_name,
+    registry::{Call, Create, Message, Revoke, Revoker},
     time::{DAY, Timestamp},
-    token::StatusReference,
 };
-use patrol_stand::{
-    Kv,
+use patrol_support::{
     config::{Binding, Config, MODULES, Worker},
+    kv::Kv,
     runtime::Runtime,
 };
 use std::{
@@ -32,7 +34,7 @@ pub(crate) const REGISTRIES: &str = "64";
 
 /// Where everything of a run stands.
 pub(crate) fn folder() -> PathBuf {
-    patrol_e2e::root().join("target/bench")
+    patrol_support::root().join("target/bench")
 }
 
 /// The running origin, and what was made there.
@@ -110,7 +112,7 @@ impl System {
             }
             let revoke = Revoke {
                 owner: name.parse().context("a user")?,
-                which: patrol::api::Which::Active,
+                which: patrol::http::api::RevokeTarget::Active,
                 by: Revoker::Owner,
             };
             ask(&self.client, &self.gate_url(), 0, &revoke)
@@ -147,7 +149,7 @@ pub(crate) async fn create(
     owner: &str,
     number: u32,
 ) -> Result<StatusReference> {
-    let now = Timestamp::from_seconds(patrol_e2e::now());
+    let now = Timestamp::from_seconds(patrol_support::now());
     let create = Create {
         owner: owner.parse().context("a user")?,
         id: tokens::id(number),
@@ -199,7 +201,7 @@ pub(crate) fn signing_keys() -> String {
 
 /// The Worker that lets others reach the objects of its process.
 pub(crate) fn write_gate(folder: &Path) -> Result<()> {
-    let gate = include_str!("../../tests/stand/src/workers/gate.js");
+    let gate = patrol_support::cluster::GATE;
     fs::write(folder.join("gate.js"), gate).context("cannot write a Worker")
 }
 
@@ -207,7 +209,11 @@ pub(crate) fn write_gate(folder: &Path) -> Result<()> {
 pub(crate) fn write_origin(folder: &Path, signing: &str, kv: SocketAddr) -> Result<()> {
     let objects = folder.join("objects");
     fs::create_dir_all(&objects).context("cannot create a folder")?;
-    copy(&patrol_e2e::root().join("build/origin"), &MODULES, folder)?;
+    copy(
+        &patrol_support::root().join("build/origin"),
+        &MODULES,
+        folder,
+    )?;
     write_gate(folder)?;
     let sessions = SigningKeys::generate(&seed(2));
     let mut config = Config::default();

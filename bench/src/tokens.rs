@@ -11,15 +11,14 @@ use jwt_compact::{
     alg::{Hs256, Hs256Key},
 };
 use patrol::{
-    identity::{TokenId, UserId},
-    keys::SigningKeys,
-    registry::of_user,
-    status_list::{LIST_SIZE, StatusListId},
-    time::{DAY, Timestamp},
-    token::{
-        StatusReference,
-        claims::{Claims, Status, StatusListReference, issue},
+    ids::{TokenId, UserId},
+    jose::{
+        keys::SigningKeys,
+        status_list::{LIST_SIZE, StatusListId, StatusReference},
     },
+    placement::of_user,
+    time::{DAY, Timestamp},
+    token::claims::{Claims, StatusClaim, StatusListClaim, issue},
 };
 use serde::Serialize;
 use std::{fmt::Write as _, fs, path::PathBuf, thread};
@@ -37,7 +36,7 @@ pub(crate) enum Workload {
     /// Garbage, expired, revoked and wrong scope in equal parts.
     Denied,
     /// A thousand tokens of 64 lists.
-    Lists,
+    KnownLists,
     /// As warm, passed on to a trivial upstream.
     Proxied,
 }
@@ -49,7 +48,7 @@ impl Workload {
             Self::Warm => "warm",
             Self::Cold => "cold",
             Self::Denied => "denied",
-            Self::Lists => "lists",
+            Self::KnownLists => "lists",
             Self::Proxied => "proxied",
         }
     }
@@ -143,7 +142,7 @@ pub(crate) fn make(system: &System, cold: u32) -> Result<()> {
         keys: &system.keys,
         secret: Hs256Key::new(&system.secret),
         issuer: crate::system::PUBLIC_URL,
-        now: Timestamp::from_millis(1_000 * patrol_e2e::now()),
+        now: Timestamp::from_millis(1_000 * patrol_support::now()),
         owners: owners(LISTS)?,
     };
     for kind in [Kind::EdDsa, Kind::Hs256] {
@@ -155,7 +154,7 @@ pub(crate) fn make(system: &System, cold: u32) -> Result<()> {
         };
         write(Workload::Hot, kind, &good(0, 1, 1)?)?;
         write(Workload::Warm, kind, &good(0, WARM, 1)?)?;
-        write(Workload::Lists, kind, &good(WARM, WARM, LISTS)?)?;
+        write(Workload::KnownLists, kind, &good(WARM, WARM, LISTS)?)?;
         write(Workload::Cold, kind, &good(2 * WARM, cold, 1)?)?;
         write(Workload::Denied, kind, &mint.denied(kind, system)?)?;
     }
@@ -223,8 +222,8 @@ impl Mint<'_> {
             nbf: None,
             exp: issued_at.plus(30 * DAY),
             scope: Some(scope.to_owned()),
-            status: Status {
-                status_list: StatusListReference {
+            status: StatusClaim {
+                status_list: StatusListClaim {
                     idx: status.idx,
                     uri: status.list.uri(self.issuer),
                 },

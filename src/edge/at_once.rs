@@ -10,20 +10,21 @@
 
 use crate::{
     answer_proxy,
+    authenticate::{Client, Outcome},
     forward::{self, Upstream},
-    isolate::with_memory,
-    judge::{Client, Judgement},
+    isolate::with_validator,
     refuse,
     settings::Settings,
 };
-use js_sys::{Uint8Array, WebAssembly::Memory};
+use js_sys::{Uint8Array, WebAssembly};
 use patrol::{
-    forwarding::Conditional,
-    lease::Instant,
-    memory::{Asked, Judgement as Judged},
-    surface::{self, Surface},
-    time::Timestamp,
-    verdict::Request as AskedFor,
+    authorize::{
+        decision::AccessRequest,
+        forwarding::ConditionalHeaders,
+        validator::{Attempted, Check},
+    },
+    routes::{self, Destination},
+    time::{Instant, Timestamp},
 };
 use patrol_platform::{Fetcher, clock};
 use std::{
@@ -37,7 +38,7 @@ use web_sys::{Headers, Request, Response};
 #[wasm_bindgen(js_name = authorizePath)]
 #[must_use]
 pub fn authorize_path() -> String {
-    surface::AUTHORIZE.to_owned()
+    routes::AUTHORIZE.to_owned()
 }
 
 /// How long the lines of a request may be, in bytes. Nearly every request fits.
@@ -52,7 +53,7 @@ thread_local! {
 #[wasm_bindgen(js_name = linesOfRequest)]
 #[must_use]
 pub fn lines_of_request() -> Option<Uint8Array> {
-    let memory: Memory = wasm_bindgen::memory().dyn_into().ok()?;
+    let memory: WebAssembly::Memory = wasm_bindgen::memory().dyn_into().ok()?;
     let place = LINES.with_borrow_mut(|lines| u32::try_from(lines.as_mut_ptr().addr()).ok())?;
     let length = u32::try_from(CAPACITY).ok()?;
     let buffer = memory.buffer();
@@ -91,16 +92,16 @@ impl<'a> Lines<'a> {
     }
 
     /// The headers by which it is forwarded.
-    fn conditional(&mut self) -> Option<Conditional<'a>> {
-        Some(Conditional {
+    fn conditional(&mut self) -> Option<ConditionalHeaders<'a>> {
+        Some(ConditionalHeaders {
             connection: optional(self.rest.next()?),
             upgrade: optional(self.rest.next()?),
             cookie: optional(self.rest.next()?),
         })
     }
 
-    fn asked(&self, clock: Instant) -> AskedFor<'a> {
-        AskedFor {
+    fn asked(&self, clock: Instant) -> AccessRequest<'a> {
+        AccessRequest {
             method: self.method,
             path: self.path,
             organization: self.organization,
@@ -122,7 +123,7 @@ fn optional(line: &str) -> Option<&str> {
 #[must_use]
 pub fn authorize_at_once(written: usize, headers: &Headers) -> Option<Response> {
     LINES.with_borrow(|lines| {
-        let lines = Lines::read(lines.get(..written)?, surface::forwarded)?;
+        let lines = Lines::read(lines.get(..written)?, routes::forwarded)?;
         let clock = clock();
         let asked = lines.asked(clock);
         let client = Client::BehindProxy;
@@ -144,10 +145,10 @@ pub fn forward_at_once(
     upstream: Option<Fetcher>,
 ) -> Option<JsValue> {
     LINES.with_borrow(|lines| {
-        let split = |address| Some(surface::split(address));
+        let split = |address| Some(routes::split(address));
         let mut lines = Lines::read(lines.get(..written)?, split)?;
         // A preflight carries no token.
-        if surface::of(lines.path) != Surface::Api || lines.method == "OPTIONS" {
+        if routes::destination(lines.path) != Destination::Api || lines.method == "OPTIONS" {
             return None;
         }
         let settings = Settings::known().filter(|settings| settings.upstream_timeout.is_none())?;
@@ -157,13 +158,13 @@ pub fn forward_at_once(
         let asked = lines.asked(clock);
         let client = Client::Direct;
         match judge(&asked, lines.authorization, clock, client, headers)? {
-            Judgement::Allow(identity) => {
+            Outcome::Allow(identity) => {
                 let (path, query) = (lines.path, lines.query);
                 let forwarded = upstream.request(request, &identity, conditional, path, query);
                 let answer = upstream.fetcher.fetch(&forwarded.ok()?);
                 answer.ok().map(Into::into)
             }
-            Judgement::Deny(refusal) => refuse::denial(&refusal, &asked).ok().map(Into::into),
+            Outcome::Deny(refusal) => refuse::denial(&refusal, &asked).ok().map(Into::into),
         }
     })
 }
@@ -180,15 +181,15 @@ pub fn upstream_failed(error: JsValue) -> std::result::Result<Response, JsValue>
 /// Judges a request, and notes the token's use. None where memory lacks something, or where
 /// something is to be done behind the answer.
 fn judge(
-    asked: &AskedFor<'_>,
+    asked: &AccessRequest<'_>,
     authorization: &str,
     clock: Instant,
     client: Client,
     headers: &Headers,
-) -> Option<Judgement> {
-    let verdict = with_memory(|memory| {
-        let judged = memory.judge(asked, Some(authorization), clock, &mut Asked::default());
-        let Judged::Complete(verdict) = judged else {
+) -> Option<Outcome> {
+    let verdict = with_validator(|memory| {
+        let judged = memory.judge(asked, Some(authorization), clock, &mut Attempted::default());
+        let Check::Decided(verdict) = judged else {
             return None;
         };
         if verdict.behind.is_some() {
@@ -197,7 +198,7 @@ fn judge(
         if let Some(used) = verdict.used {
             let usage = &mut memory.lists.entry(used.list, clock).usage;
             // Somebody must see to it behind an answer that it is told.
-            if !usage.is_attended(asked.now) {
+            if !usage.is_flush_scheduled(asked.now) {
                 return None;
             }
             usage.note(used.idx, asked.now, || {

@@ -1,11 +1,11 @@
 //! Passes requests on: to the origin as they are, to the upstream without their secrets.
 
-use crate::{judge::Identity, refuse, settings::Settings};
+use crate::{authenticate::Identity, refuse, settings::Settings};
 use futures_util::future::{Either, select};
 use js_sys::{Array, JsString, Promise};
-use patrol::{
-    forwarding::{self, Change, Conditional},
-    verdict::Denial,
+use patrol::authorize::{
+    decision::Denial,
+    forwarding::{self, ConditionalHeaders, HeaderChange},
 };
 use patrol_platform::Fetcher;
 use std::{cell::OnceCell, pin::pin, thread::LocalKey};
@@ -90,7 +90,7 @@ pub(crate) async fn to_upstream(
     let headers = request.headers();
     let [connection, upgrade, cookie] =
         ["Connection", "Upgrade", "Cookie"].map(|name| headers.get(name).ok().flatten());
-    let conditional = Conditional {
+    let conditional = ConditionalHeaders {
         connection: connection.as_deref(),
         upgrade: upgrade.as_deref(),
         cookie: cookie.as_deref(),
@@ -149,17 +149,17 @@ fn is_broken(error: &Error) -> bool {
 #[wasm_bindgen(module = "/forwarded.js")]
 extern "C" {
     /// Names of headers to look for.
-    type Names;
+    type HeaderNames;
     /// What is the same for every request that goes on.
     type Rules;
 
     /// See there, as for the others.
-    fn names(any: &Array, lookalikes: &Array) -> Names;
+    fn names(any: &Array, lookalikes: &Array) -> HeaderNames;
 
     /// The first of the names that a header has.
-    fn find(headers: &Headers, names: &Names) -> Option<String>;
+    fn find(headers: &Headers, names: &HeaderNames) -> Option<String>;
 
-    fn rules(withheld: &Names, to: &Array, from: &Array, client: &str) -> Rules;
+    fn rules(withheld: &HeaderNames, to: &Array, from: &Array, client: &str) -> Rules;
 
     /// The request as it goes on.
     #[wasm_bindgen(catch)]
@@ -191,7 +191,7 @@ extern "C" {
 
 thread_local! {
     static RULES: OnceCell<Rules> = const { OnceCell::new() };
-    static REFUSED_BEHIND_PROXY: Names = look_for(&forwarding::refused_behind_proxy());
+    static REFUSED_BEHIND_PROXY: HeaderNames = look_for(&forwarding::refused_behind_proxy());
     static PREFLIGHT: Array = texts(forwarding::PREFLIGHT);
 }
 
@@ -199,7 +199,7 @@ fn texts(texts: impl IntoIterator<Item: Into<JsString>>) -> Array {
     texts.into_iter().map(Into::into).collect()
 }
 
-fn look_for(wanted: &forwarding::Names) -> Names {
+fn look_for(wanted: &forwarding::HeaderNames) -> HeaderNames {
     names(
         &texts(wanted.any.iter().map(String::as_str)),
         &texts(wanted.lookalikes.iter().map(String::as_str)),
@@ -263,7 +263,7 @@ impl<'a> Upstream<'a> {
         &self,
         request: &Request,
         identity: &Identity,
-        conditional: Conditional<'_>,
+        conditional: ConditionalHeaders<'_>,
         path: &str,
         query: &str,
     ) -> Result<Request> {
@@ -287,7 +287,7 @@ impl<'a> Upstream<'a> {
 }
 
 /// A change as JavaScript knows it.
-fn pair((name, value): &Change<'_>) -> Array {
+fn pair((name, value): &HeaderChange<'_>) -> Array {
     let value = value.as_deref().map_or(JsValue::UNDEFINED, JsValue::from);
     Array::of2(&JsValue::from(&**name), &value)
 }

@@ -1,7 +1,7 @@
 //! The memory of this isolate: made on its first request, shared by all of its requests.
 
-use crate::{judge::IdentityHeaders, settings::Settings};
-use patrol::{memory::Memory, policy::POLICY, token::cache::CacheKey};
+use crate::{authenticate::IdentityHeaders, settings::Settings};
+use patrol::{authorize::validator::Validator, policy::POLICY, token::cache::CacheKey};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -12,12 +12,12 @@ use worker::{Error, Result};
 /// forward-auth, by the organization that the request named. There are as many as the token has
 /// organizations.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct CachedIdentity {
     used: Cell<bool>,
     identities: RefCell<Vec<(Option<usize>, Rc<IdentityHeaders>)>>,
 }
 
-impl Kept {
+impl CachedIdentity {
     /// What there is for an organization. It is kept from the token's second use on: many tokens
     /// have no second one, and an object that lives long costs more than one that does not.
     pub(crate) fn get_or_make(
@@ -38,7 +38,7 @@ impl Kept {
 }
 
 thread_local! {
-    static MEMORY: RefCell<Option<Memory<Kept>>> = const { RefCell::new(None) };
+    static MEMORY: RefCell<Option<Validator<CachedIdentity>>> = const { RefCell::new(None) };
 }
 
 /// Makes the memory, if this is the first request. Not earlier: the runtime gives random
@@ -51,7 +51,7 @@ pub(crate) fn prepare(settings: &Settings) -> Result<()> {
         if memory.is_none() {
             let mut random = [0; 16];
             getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
-            *memory = Some(Memory::new(
+            *memory = Some(Validator::new(
                 settings.installation.public_url.clone(),
                 settings.installation.registries,
                 settings.freshness(),
@@ -64,6 +64,8 @@ pub(crate) fn prepare(settings: &Settings) -> Result<()> {
 }
 
 /// Acts on the memory; None before [`prepare`].
-pub(crate) fn with_memory<R>(act: impl FnOnce(&mut Memory<Kept>) -> R) -> Option<R> {
+pub(crate) fn with_validator<R>(
+    act: impl FnOnce(&mut Validator<CachedIdentity>) -> R,
+) -> Option<R> {
     MEMORY.with_borrow_mut(|memory| memory.as_mut().map(act))
 }

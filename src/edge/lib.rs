@@ -1,7 +1,7 @@
 //! The edge Worker: every request of the platform's API passes here and needs a good token.
 //!
 //! It holds public keys only, so it can refuse and allow but never mint. It decides nothing by
-//! itself either: it gathers the facts that [`patrol::verdict`] asks for and carries the verdict
+//! itself either: it gathers the facts that [`patrol::authorize::decision`] asks for and carries the verdict
 //! out. When it cannot know, it refuses. Nothing here may panic: a panic would take the isolate
 //! down with every request in it.
 
@@ -14,9 +14,9 @@
 )]
 
 pub mod at_once;
+mod authenticate;
 mod forward;
 mod isolate;
-mod judge;
 mod keys;
 mod lists;
 mod refresh;
@@ -24,13 +24,15 @@ mod refuse;
 mod runtime;
 mod settings;
 
-use judge::{Client, Judgement, Refusal};
+use authenticate::{Client, Denied, Outcome};
 use patrol::{
-    api::CURRENT,
-    forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
+    authorize::{
+        decision::{self, AccessRequest},
+        forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
+    },
+    http::api::CURRENT,
     policy::POLICY,
-    surface::{self, Surface},
-    verdict::{self, Request as Asked},
+    routes::{self, Destination},
 };
 use patrol_platform::now;
 use runtime::Event;
@@ -61,34 +63,34 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
         settings,
     };
     let url = request.url();
-    let (path, query) = surface::split(&url);
-    match surface::of(path) {
-        Surface::Health => runtime::empty(200),
-        Surface::Origin if path == CURRENT => current(&request, path, event).await,
-        Surface::Origin => forward::to_origin(&request, &env),
-        Surface::Authorize => authorize(&request, event).await,
-        Surface::Api => {
+    let (path, query) = routes::split(&url);
+    match routes::destination(path) {
+        Destination::Health => runtime::empty(200),
+        Destination::Origin if path == CURRENT => current(&request, path, event).await,
+        Destination::Origin => forward::to_origin(&request, &env),
+        Destination::Authorize => authorize(&request, event).await,
+        Destination::Api => {
             let method = request.method();
             let organization = request.headers().get(ORGANIZATION)?;
-            let asked = Asked {
+            let asked = AccessRequest {
                 method: &method,
                 path,
                 organization: organization.as_deref(),
                 now: now(),
             };
             if let Some(wanted) = forward::preflight_for(&request)? {
-                return match verdict::preflight(&wanted, path, &POLICY) {
+                return match decision::preflight(&wanted, path, &POLICY) {
                     Ok(()) => {
                         forward::preflight_to_upstream(&request, path, query, &env, settings).await
                     }
-                    Err(denial) => refuse::denial(&Refusal::of(denial), &asked),
+                    Err(denial) => refuse::denial(&Denied::of(denial), &asked),
                 };
             }
-            match judge::judge(&request, &asked, Client::Direct, event).await? {
-                Judgement::Allow(identity) => {
+            match authenticate::authenticate(&request, &asked, Client::Direct, event).await? {
+                Outcome::Allow(identity) => {
                     forward::to_upstream(&request, &identity, path, query, &env, settings).await
                 }
-                Judgement::Deny(refusal) => refuse::denial(&refusal, &asked),
+                Outcome::Deny(refusal) => refuse::denial(&refusal, &asked),
             }
         }
     }
@@ -97,13 +99,13 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
 /// A token asks about itself, or ends itself: a dead or a forged one costs no registry a call.
 async fn current(request: &Request, path: &str, event: Event<'_>) -> Result<Response> {
     let method = request.method();
-    let asked = Asked {
+    let asked = AccessRequest {
         method: &method,
         path,
         organization: None,
         now: now(),
     };
-    match judge::refuse_dead_token(request, event).await? {
+    match authenticate::refuse_dead_token(request, event).await? {
         Some(refusal) => refuse::denial(&refusal, &asked),
         None => forward::to_origin(request, event.env),
     }
@@ -116,27 +118,31 @@ async fn authorize(request: &Request, event: Event<'_>) -> Result<Response> {
     else {
         return refuse::forwarded_missing();
     };
-    let Some((path, _)) = surface::forwarded(&uri) else {
+    let Some((path, _)) = routes::forwarded(&uri) else {
         return refuse::forwarded_invalid();
     };
     let organization = headers.get(ORGANIZATION)?;
-    let asked = Asked {
+    let asked = AccessRequest {
         method: &method,
         path,
         organization: organization.as_deref(),
         now: now(),
     };
-    let judgement = judge::judge(request, &asked, Client::BehindProxy, event).await?;
+    let judgement = authenticate::authenticate(request, &asked, Client::BehindProxy, event).await?;
     answer_proxy(judgement, &asked, &headers)
 }
 
 /// The answer of forward-auth.
-fn answer_proxy(judgement: Judgement, asked: &Asked<'_>, headers: &Headers) -> Result<Response> {
+fn answer_proxy(
+    judgement: Outcome,
+    asked: &AccessRequest<'_>,
+    headers: &Headers,
+) -> Result<Response> {
     match judgement {
-        Judgement::Allow(identity) => match forward::refused_behind_proxy(headers) {
+        Outcome::Allow(identity) => match forward::refused_behind_proxy(headers) {
             None => identity.answer(),
             Some(denial) => refuse::denial(&identity.refused(denial), asked),
         },
-        Judgement::Deny(refusal) => refuse::denial(&refusal, asked),
+        Outcome::Deny(refusal) => refuse::denial(&refusal, asked),
     }
 }

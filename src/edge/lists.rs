@@ -1,23 +1,23 @@
 //! The status lists: snapshots from KV, leases from the registries.
 
-use crate::{isolate::with_memory, refresh::logged, settings::Settings};
+use crate::{isolate::with_validator, refresh::logged, settings::Settings};
 use patrol::{
+    jose::status_list::{self, StatusListId},
     registry::{LeaseRequest, Usage},
-    revocation::Entry,
-    status_list::{self, StatusListId},
+    revocation::known_list::ListEntry,
 };
 use patrol_platform::{STATUS, call_registry, clock, patience::in_time};
 use std::time::Duration;
 use worker::{Env, Error, Result};
 
 /// How long KV may take: a whole list from the registry is not much slower.
-const KV_PATIENCE: Duration = Duration::from_millis(500);
+const KV_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The longest that KV's own cache near the edge may keep a value, in seconds: its least.
 const KV_CACHE_SECONDS: u64 = 30;
 
-fn with_entry<R>(id: StatusListId, act: impl FnOnce(&mut Entry) -> R) -> Result<R> {
-    with_memory(|memory| act(memory.lists.entry(id, clock())))
+fn with_entry<R>(id: StatusListId, act: impl FnOnce(&mut ListEntry) -> R) -> Result<R> {
+    with_validator(|memory| act(memory.lists.entry(id, clock())))
         .ok_or_else(|| Error::RustError("there is no memory".to_owned()))
 }
 
@@ -30,7 +30,7 @@ pub(crate) async fn lease(
 ) -> Result<()> {
     if with_entry(id, |entry| entry.known.version())?.is_none() {
         // Without it the registry gives all of the list.
-        let snapshot = in_time(KV_PATIENCE, snapshot(id, env, settings)).await;
+        let snapshot = in_time(KV_TIMEOUT, snapshot(id, env, settings)).await;
         logged(&id.path(), &snapshot);
     }
     let request = LeaseRequest {
@@ -42,7 +42,7 @@ pub(crate) async fn lease(
     let asked_at = clock();
     let Some(answer) = call_registry(env, &settings.installation, id.registry, &request).await?
     else {
-        return with_entry(id, |entry| entry.known.receive_none(asked_at));
+        return with_entry(id, |entry| entry.known.mark_absent(asked_at));
     };
     with_entry(id, |entry| entry.known.receive(asked_at, &answer))?
         .map_err(|_| Error::RustError("the lease does not fit what is known".to_owned()))
@@ -56,7 +56,7 @@ pub(crate) async fn snapshot(id: StatusListId, env: &Env, settings: &Settings) -
         return Ok(());
     };
     let issuer = &settings.installation.public_url;
-    let signed = with_memory(|memory| {
+    let signed = with_validator(|memory| {
         let keys = memory.keys()?;
         Some(status_list::verify(&text, id, issuer, keys))
     });

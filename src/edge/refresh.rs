@@ -1,6 +1,6 @@
 //! Fetches what memory lacks, and tells what it has noted.
 //!
-//! What to ask, when, and whom to make wait is core's ([`patrol::memory`], [`patrol::renewal`]);
+//! What to ask, when, and whom to make wait is core's ([`patrol::authorize::validator`], [`patrol::revocation::single_flight`]);
 //! here the questions go out. What goes wrong leaves memory as it was: the requests that needed
 //! the answer are refused.
 //!
@@ -10,19 +10,20 @@
 //! its own: the runtime forbids one request to wake another.
 
 use crate::{
-    isolate::{Kept, with_memory},
+    isolate::{CachedIdentity, with_validator},
     keys, lists,
     runtime::Event,
     settings::Settings,
 };
 use patrol::{
-    memory::{Memory, Missing},
+    authorize::validator::{Resource, Validator},
+    jose::status_list::{StatusListId, StatusReference},
+    mode::RevocationMode,
     registry::{Usage, Used},
-    renewal::{PATIENCE, Question, Renewal, Step},
-    revocation::Mode,
-    status_list::StatusListId,
-    token::StatusReference,
-    usage::{self, Round},
+    revocation::{
+        single_flight::{FETCH_TIMEOUT, Flight, SingleFlight, Step},
+        usage::{self, BatchId},
+    },
 };
 use patrol_platform::{
     call_registry, clock, now,
@@ -32,65 +33,65 @@ use std::{net::IpAddr, time::Duration};
 use worker::{Delay, Env, Result, console_error};
 
 /// Sees to it that something is asked for, and waits until that has ended.
-pub(crate) async fn fetch(missing: Missing, step: Step, event: Event<'_>) {
-    let question = match step {
-        Step::Judge => None,
-        Step::JudgeAndAsk => {
+pub(crate) async fn fetch(missing: Resource, step: Step, event: Event<'_>) {
+    let flight = match step {
+        Step::Proceed => None,
+        Step::ProceedAndFetch => {
             ask_behind(missing, event);
             None
         }
-        Step::Ask => Some(ask_behind(missing, event)),
-        Step::Wait => with_renewal(missing, |renewal| renewal.question(clock())).flatten(),
+        Step::Fetch => Some(ask_behind(missing, event)),
+        Step::Wait => with_flights(missing, |flights| flights.flight(clock())).flatten(),
     };
-    if let Some(question) = question {
-        let is_over = move |renewal: &mut Renewal| renewal.is_over(question, clock());
-        let wait = look_again_until(move || with_renewal(missing, is_over).unwrap_or(true));
+    if let Some(flight) = flight {
+        let has_ended = move |flights: &mut SingleFlight| flights.has_ended(flight, clock());
+        let wait = look_again_until(move || with_flights(missing, has_ended).unwrap_or(true));
         to_its_end(event.context, wait).await;
     }
 }
 
 /// Asks for something, in nobody's name.
-pub(crate) fn ask_behind(missing: Missing, event: Event<'_>) -> Question {
-    let question = with_renewal(missing, |renewal| renewal.begin(clock())).unwrap_or_default();
+pub(crate) fn ask_behind(missing: Resource, event: Event<'_>) -> Flight {
+    let flight = with_flights(missing, |flights| flights.begin(clock())).unwrap_or_default();
     let (env, settings) = (event.env.clone(), event.settings);
     event.context.wait_until(async move {
         let answered = ask(missing, &env, settings).await;
-        with_renewal(missing, |renewal| renewal.end(question, clock(), answered));
+        with_flights(missing, |flights| flights.end(flight, clock(), answered));
     });
-    question
+    flight
 }
 
-fn with_renewal<R>(missing: Missing, act: impl FnOnce(&mut Renewal) -> R) -> Option<R> {
-    with_memory(|memory| match missing {
-        Missing::Keys => act(&mut memory.keys_renewal),
-        Missing::List(id) => act(&mut memory.lists.entry(id, clock()).renewal),
+fn with_flights<R>(missing: Resource, act: impl FnOnce(&mut SingleFlight) -> R) -> Option<R> {
+    with_validator(|memory| match missing {
+        Resource::Keys => act(&mut memory.key_flights),
+        Resource::List(id) => act(&mut memory.lists.entry(id, clock()).flights),
     })
 }
 
 /// Asks, and says whether there was an answer.
-async fn ask(missing: Missing, env: &Env, settings: &'static Settings) -> bool {
+async fn ask(missing: Resource, env: &Env, settings: &'static Settings) -> bool {
     match missing {
-        Missing::Keys => logged("keys", &patient(keys::fetch(env, settings)).await),
-        Missing::List(id) => match settings.installation.mode {
-            Mode::Lease => {
+        Resource::Keys => logged("keys", &capped(keys::fetch(env, settings)).await),
+        Resource::List(id) => match settings.installation.mode {
+            RevocationMode::Lease => {
                 let usage = take_usage(id);
-                let lease = patient(lists::lease(id, usage.clone(), env, settings));
+                let lease = capped(lists::lease(id, usage.clone(), env, settings));
                 let answered = logged(&id.path(), &lease.await);
                 if !answered {
                     put_back_usage(id, usage);
                 }
                 answered
             }
-            Mode::Kv { .. } => {
-                let snapshot = patient(lists::snapshot(id, env, settings));
+            RevocationMode::Kv { .. } => {
+                let snapshot = capped(lists::snapshot(id, env, settings));
                 logged(&id.path(), &snapshot.await)
             }
         },
     }
 }
 
-async fn patient<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    in_time(Duration::from_millis(PATIENCE), work).await
+async fn capped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    in_time(Duration::from_millis(FETCH_TIMEOUT), work).await
 }
 
 /// Says whether it went well, and the log why not.
@@ -102,31 +103,32 @@ pub(crate) fn logged<T>(what: &str, result: &Result<T>) -> bool {
 }
 
 fn take_usage(id: StatusListId) -> Vec<Usage> {
-    with_memory(|memory| memory.lists.entry(id, clock()).usage.take()).unwrap_or_default()
+    with_validator(|memory| memory.lists.entry(id, clock()).usage.take()).unwrap_or_default()
 }
 
 fn put_back_usage(id: StatusListId, usage: Vec<Usage>) {
-    with_memory(|memory| memory.lists.entry(id, clock()).usage.put_back(usage));
+    with_validator(|memory| memory.lists.entry(id, clock()).usage.put_back(usage));
 }
 
 /// Notes a use. Given a round, [`tell_behind`] is to be called.
 pub(crate) fn note_use(
-    memory: &mut Memory<Kept>,
+    memory: &mut Validator<CachedIdentity>,
     used: StatusReference,
     address: impl FnOnce() -> Option<IpAddr>,
-) -> Option<Round> {
+) -> Option<BatchId> {
     let entry = memory.lists.entry(used.list, clock());
     entry.usage.note(used.idx, now(), address)
 }
 
 /// Tells the uses of a list's tokens behind the answer to a request, in a while: unless a
 /// renewal takes them along before.
-pub(crate) fn tell_behind(id: StatusListId, round: Round, event: Event<'_>) {
+pub(crate) fn tell_behind(id: StatusListId, batch: BatchId, event: Event<'_>) {
     let (env, installation) = (event.env.clone(), &event.settings.installation);
-    let delay = Duration::from_millis(usage::tell_after(event.settings.installation.mode));
+    let delay = Duration::from_millis(usage::flush_delay(event.settings.installation.mode));
     event.context.wait_until(async move {
         Delay::from(delay).await;
-        let usage = with_memory(|memory| memory.lists.entry(id, clock()).usage.take_of(round));
+        let usage =
+            with_validator(|memory| memory.lists.entry(id, clock()).usage.take_batch(batch));
         let usage = usage.unwrap_or_default();
         if usage.is_empty() {
             return;
@@ -135,7 +137,7 @@ pub(crate) fn tell_behind(id: StatusListId, round: Round, event: Event<'_>) {
             list: id.list,
             usage,
         };
-        let told = patient(call_registry(&env, installation, id.registry, &used)).await;
+        let told = capped(call_registry(&env, installation, id.registry, &used)).await;
         if !logged(&id.path(), &told) {
             put_back_usage(id, used.usage);
         }

@@ -1,12 +1,14 @@
 //! Refusals: a problem, a challenge, and one line in the log without the token.
 
-use crate::judge::Refusal;
+use crate::authenticate::Denied;
 use js_sys::Uint8Array;
 use patrol::{
+    authorize::{
+        decision::{AccessRequest, Denial},
+        refusal_log::RefusalLog,
+    },
+    http::problem::{MEDIA_TYPE, Problem},
     policy::POLICY,
-    problem::{MEDIA_TYPE, Problem},
-    refusal_log::RefusalLog,
-    verdict::{Denial, Request as Asked},
 };
 use patrol_platform::now;
 use serde::Serialize;
@@ -15,7 +17,7 @@ use web_sys::{Headers, Response, ResponseInit};
 use worker::{Error, Result, console_error, console_log};
 
 /// Refuses a request for its token.
-pub(crate) fn denial(refusal: &Refusal, asked: &Asked<'_>) -> Result<Response> {
+pub(crate) fn denial(refusal: &Denied, asked: &AccessRequest<'_>) -> Result<Response> {
     log(refusal, asked);
     PARTS.with_borrow_mut(|known| {
         let found = known.iter().find(|(denial, _)| *denial == refusal.denial);
@@ -49,7 +51,7 @@ struct Line<'a> {
     left_out: u64,
 }
 
-fn log(refusal: &Refusal, asked: &Asked<'_>) {
+fn log(refusal: &Denied, asked: &AccessRequest<'_>) {
     let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(asked.now)) else {
         return;
     };

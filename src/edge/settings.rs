@@ -1,6 +1,6 @@
 //! The edge's settings, read once per isolate.
 
-use patrol::{forwarding::AddressHeader, revocation::Freshness};
+use patrol::{authorize::forwarding::AddressHeader, revocation::known_list::FreshnessPolicy};
 use patrol_platform::{Installation, address_setting, number_setting, once, optional_setting};
 use std::{sync::OnceLock, time::Duration};
 use worker::{Env, Error, Result};
@@ -39,8 +39,8 @@ impl Settings {
     }
 
     /// What the edge is content with.
-    pub(crate) fn freshness(&self) -> Freshness {
-        Freshness {
+    pub(crate) fn freshness(&self) -> FreshnessPolicy {
+        FreshnessPolicy {
             mode: self.installation.mode,
             stale_grace_ms: self.stale_grace_ms,
         }

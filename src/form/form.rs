@@ -19,12 +19,10 @@ use crate::{
     order::{finds, lower},
 };
 use patrol::{
-    account::Account,
-    api::{CreateToken, Me, owned},
-    identity::OrganizationId,
-    policy::{POLICY, Policy},
-    rules::{self, Field, Lifetime, MAX_NAME_LENGTH, NewToken, Rejection, TokenName},
-    scope::ScopeSet,
+    http::api::{CreateToken, Me, owned},
+    ids::OrganizationId,
+    issue::rules::{self, Field, Lifetime, MAX_NAME_LENGTH, NewToken, Rejection, TokenName},
+    policy::{POLICY, Policy, account::Account, scope::ScopeSet},
     time::Timestamp,
 };
 use serde::Serialize;

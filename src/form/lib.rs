@@ -34,7 +34,7 @@ pub mod table;
 
 use form::Form;
 use js_sys::{Array, JSON, Object};
-use patrol::{rules::Field, time::Timestamp};
+use patrol::{issue::rules::Field, time::Timestamp};
 use read::{Json, Unfit};
 use serde::Serialize;
 use table::{Column, Filter, Table};

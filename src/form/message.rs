@@ -1,13 +1,13 @@
 //! What the form and the list say to people.
 //!
 //! A message is a stable code with its values, so that a page can say it in any language, and
-//! the same in English. The words of a broken rule are those of [`patrol::rules`], so the
+//! the same in English. The words of a broken rule are those of [`patrol::issue::rules`], so the
 //! browser says what the origin would say. Times are told by how far away they are, as a pure
 //! function of the two times; how a locale writes a number or a unit is the page's business
 //! (`Intl.RelativeTimeFormat` takes the unit and the count as they are here).
 
 use patrol::{
-    rules::{Lifetime, MAX_NAME_LENGTH, MAX_ORGANIZATIONS, Rejection},
+    issue::rules::{Lifetime, MAX_NAME_LENGTH, MAX_ORGANIZATIONS, Rejection},
     time::Timestamp,
 };
 use serde::{Serialize, Serializer};
@@ -111,13 +111,13 @@ impl From<&Rejection> for Message {
             Rejection::ScopesUnused => say("scopes-unused"),
             Rejection::ScopeUnknown(name) => say("scope-unknown").with("scope", name.as_str()),
             Rejection::ScopesExceedOwner(names) => {
-                say("scopes-exceed-owner").with("scopes", patrol::api::owned(names.clone()))
+                say("scopes-exceed-owner").with("scopes", patrol::http::api::owned(names.clone()))
             }
         }
     }
 }
 
-/// A refusal by the origin: as much of [`patrol::problem::Problem`] as a form can show.
+/// A refusal by the origin: as much of [`patrol::http::problem::Problem`] as a form can show.
 /// Everything is optional, since a proxy in between may refuse in its own way.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refusal {

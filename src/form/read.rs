@@ -10,7 +10,7 @@ use crate::{
     table,
 };
 use patrol::{
-    api::{Me, OrganizationView, TokenRecord, TokenStatus},
+    http::api::{Me, OrganizationView, TokenRecord, TokenStatus},
     time::Timestamp,
 };
 use std::{fmt, str::FromStr};

@@ -13,7 +13,7 @@ use crate::{
     order::{finds, lower, natural},
 };
 use patrol::{
-    api::{TokenRecord, TokenStatus},
+    http::api::{TokenRecord, TokenStatus},
     policy::POLICY,
     time::{DAY, Timestamp},
 };

@@ -6,7 +6,7 @@ use crate::{
     settings::Settings,
 };
 use futures_util::StreamExt;
-use patrol::{account::Account, json, problem::Problem, session};
+use patrol::{http::problem::Problem, json, policy::account::Account, session};
 use patrol_platform::now;
 use serde::de::DeserializeOwned;
 use worker::{Method, Request};
@@ -64,7 +64,10 @@ pub(crate) fn is_https(settings: &Settings) -> bool {
 /// The JSON body, no larger than it may be.
 pub(crate) async fn body<T: DeserializeOwned>(mut request: Request) -> Outcome<T> {
     debug_assert!(request.method() != Method::Get);
-    let media_type = request.headers().get("Content-Type")?.unwrap_or_default();
+    let media_type = request
+        .headers()
+        .get("Content-Type")?
+        .unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Refusal::body_invalid(

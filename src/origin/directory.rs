@@ -5,8 +5,8 @@
 
 use crate::settings::Settings;
 use patrol::{
-    account::{Account, Membership},
-    identity::UserId,
+    ids::UserId,
+    policy::account::{Account, Membership},
 };
 
 struct User {

@@ -24,9 +24,12 @@ mod static_files;
 mod tokens;
 
 use patrol::{
-    api,
-    page::{self, File},
-    status_list, surface,
+    http::{
+        api,
+        page::{self, File},
+    },
+    jose::status_list,
+    routes,
 };
 use respond::{Outcome, Refusal};
 use settings::Settings;
@@ -49,7 +52,7 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
         Ok(response) => Ok(response),
         Err(Refusal::Problem(problem)) => respond::problem(&problem),
         Err(Refusal::Denial(denial)) => respond::denial(&denial),
-        Err(Refusal::Exceeded(exceeded)) => respond::exceeded(&exceeded),
+        Err(Refusal::QuotaExceeded(exceeded)) => respond::exceeded(&exceeded),
         Err(Refusal::MethodNotAllowed { allow }) => respond::method_not_allowed(allow),
         Err(Refusal::Internal(error)) => {
             console_error!("origin: {error}");
@@ -82,7 +85,7 @@ impl<'a> Endpoint<'a> {
             "/api/v1/tokens" => Self::Tokens,
             "/api/v1/tokens/revoke" => Self::Revoke,
             api::CURRENT => Self::Current,
-            surface::JWKS => Self::KeySet,
+            routes::JWKS => Self::KeySet,
             status_list::AGGREGATION => Self::AllLists,
             "/auth/dev" => Self::DevSignIn,
             "/auth/sign-out" => Self::SignOut,

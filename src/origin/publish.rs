@@ -4,7 +4,7 @@
 //! asks each registry for the numbers of its lists, and for each of these lists, about once in
 //! [`KEPT`] seconds, and for the list of all lists once a minute. One question is out at a time,
 //! a stranger that goes away does not end it, and one that failed is not repeated for a moment
-//! ([`patrol::renewal`]). What an isolate changes itself it shows at once.
+//! ([`patrol::revocation::single_flight`]). What an isolate changes itself it shows at once.
 //!
 //! They cannot make a registry either: one that nobody has asked for yet would live where the
 //! stranger is, for good. So an isolate asks only registries that it has used for somebody who is
@@ -17,13 +17,16 @@ use crate::{
 use futures_util::future::try_join_all;
 use js_sys::Reflect;
 use patrol::{
-    lease::Need,
-    problem::Problem,
-    registry::{Lists, ReadSignedList, SignedList, object_name},
-    renewal::{MAX_TRIES, PATIENCE, Renewal, Step},
-    status_list::{Aggregation, StatusListId, Validity},
+    authorize::decision::Denial,
+    http::problem::Problem,
+    jose::status_list::{Aggregation, StatusListId, Validity},
+    placement::object_name,
+    registry::{ListNumbers, ReadSignedList, SignedList},
+    revocation::{
+        lease::Freshness,
+        single_flight::{FETCH_TIMEOUT, MAX_ATTEMPTS, SingleFlight, Step},
+    },
     time::Timestamp,
-    verdict::Denial,
 };
 use patrol_platform::{
     STATUS, call_registry, clock, now,
@@ -143,14 +146,14 @@ type Memory<K, V> = RefCell<BTreeMap<K, Kept<V>>>;
 struct Kept<V> {
     /// When it was asked for.
     answer: Option<(Timestamp, V)>,
-    renewal: Renewal,
+    flights: SingleFlight,
 }
 
 impl<V> Default for Kept<V> {
     fn default() -> Self {
         Self {
             answer: None,
-            renewal: Renewal::default(),
+            flights: SingleFlight::default(),
         }
     }
 }
@@ -181,45 +184,45 @@ where
     V: Clone + 'static,
     Q: Future<Output = Result<V>> + 'static,
 {
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
         let asked_at = now();
         let known = entry(memory, key, |kept| {
-            kept.fresh(asked_at, seconds).ok_or(kept.renewal)
+            kept.fresh(asked_at, seconds).ok_or(kept.flights)
         });
-        let renewal = match known {
+        let flights = match known {
             Ok(answer) => return Ok(answer),
-            Err(renewal) => renewal,
+            Err(flights) => flights,
         };
-        let question = match renewal.step(Need::RenewFirst, clock(), 0) {
-            _ if tries == MAX_TRIES => None,
-            Step::Ask => {
-                let question = entry(memory, key, |kept| kept.renewal.begin(clock()));
+        let flight = match flights.step(Freshness::Stale, clock(), 0) {
+            _ if attempts == MAX_ATTEMPTS => None,
+            Step::Fetch => {
+                let flight = entry(memory, key, |kept| kept.flights.begin(clock()));
                 let answer = ask();
                 context.wait_until(async move {
-                    let answer = in_time(Duration::from_millis(PATIENCE), answer).await;
+                    let answer = in_time(Duration::from_millis(FETCH_TIMEOUT), answer).await;
                     if let Err(error) = &answer {
                         console_error!("origin: lists: {error}");
                     }
                     entry(memory, key, |kept| {
                         // Unless it was forgotten meanwhile.
-                        if !kept.renewal.is_over(question, clock()) {
-                            kept.renewal.end(question, clock(), answer.is_ok());
+                        if !kept.flights.has_ended(flight, clock()) {
+                            kept.flights.end(flight, clock(), answer.is_ok());
                             kept.answer = answer.ok().map(|answer| (asked_at, answer));
                         }
                     });
                 });
-                Some(question)
+                Some(flight)
             }
-            Step::Wait => renewal.question(clock()),
-            Step::Judge | Step::JudgeAndAsk => None,
+            Step::Wait => flights.flight(clock()),
+            Step::Proceed | Step::ProceedAndFetch => None,
         };
-        let Some(question) = question else {
+        let Some(flight) = flight else {
             return Err(Denial::RevocationUnavailable.into());
         };
-        tries += 1;
-        let is_over = move || entry(memory, key, |kept| kept.renewal.is_over(question, clock()));
-        to_its_end(context, look_again_until(is_over)).await;
+        attempts += 1;
+        let has_ended = move || entry(memory, key, |kept| kept.flights.has_ended(flight, clock()));
+        to_its_end(context, look_again_until(has_ended)).await;
     }
 }
 
@@ -227,7 +230,7 @@ impl<V> Kept<V> {
     /// Forgets the answer, also one that is under way.
     fn forget(&mut self) {
         self.answer = None;
-        self.renewal.forget_times();
+        self.flights.reset();
     }
 }
 
@@ -296,7 +299,7 @@ async fn numbers(env: Env, settings: &'static Settings, registry: u16) -> Result
         }
         EXISTING.with_borrow_mut(|existing| existing.insert(registry));
     }
-    call_registry(&env, &settings.installation, registry, &Lists {}).await
+    call_registry(&env, &settings.installation, registry, &ListNumbers {}).await
 }
 
 /// `GET /status/aggregation` (Token Status List, section 9.3).

@@ -1,10 +1,10 @@
 //! Answers: JSON, problems, and what every one of them carries.
 
 use patrol::{
+    authorize::decision::{CHALLENGE, Denial},
+    http::problem::{MEDIA_TYPE, Problem},
     policy::POLICY,
-    problem::{MEDIA_TYPE, Problem},
-    quota::Exceeded,
-    verdict::{CHALLENGE, Denial},
+    quota::QuotaExceeded,
 };
 use serde::Serialize;
 use worker::{Error, Response, Result};
@@ -17,7 +17,7 @@ pub(crate) enum Refusal {
     /// An access token is not good enough.
     Denial(Denial),
     /// Too often.
-    Exceeded(Exceeded),
+    QuotaExceeded(QuotaExceeded),
     /// The address exists, but not for this method.
     MethodNotAllowed {
         /// The methods that it knows.
@@ -42,9 +42,9 @@ impl From<Denial> for Refusal {
     }
 }
 
-impl From<Exceeded> for Refusal {
-    fn from(exceeded: Exceeded) -> Self {
-        Self::Exceeded(exceeded)
+impl From<QuotaExceeded> for Refusal {
+    fn from(exceeded: QuotaExceeded) -> Self {
+        Self::QuotaExceeded(exceeded)
     }
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn denial(denial: &Denial) -> Result<Response> {
     Ok(response)
 }
 
-pub(crate) fn exceeded(exceeded: &Exceeded) -> Result<Response> {
+pub(crate) fn exceeded(exceeded: &QuotaExceeded) -> Result<Response> {
     let response = problem(&Problem::new(
         "rate-limited",
         429,

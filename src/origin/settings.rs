@@ -1,10 +1,10 @@
 //! The origin's settings and keys, read once per isolate.
 
 use patrol::{
-    keys::SigningKeys,
-    lease,
+    jose::keys::SigningKeys,
     policy::POLICY,
     quota::{self, Quota},
+    revocation::lease,
     session,
     token::Verifier,
 };

@@ -6,10 +6,12 @@ use crate::{
     settings::Settings,
 };
 use patrol::{
-    api::{Me, SignIn},
+    http::{
+        api::{Me, SignIn},
+        problem::Problem,
+    },
     policy::POLICY,
-    problem::Problem,
-    quota::{self, Exceeded},
+    quota::{self, QuotaExceeded},
     session,
 };
 use patrol_platform::{is_bound, now};
@@ -54,7 +56,7 @@ async fn count_attempt(request: &Request, env: &Env) -> Outcome<()> {
     let key = quota::of_address(address);
     let counted = async { env.rate_limiter(SIGN_IN_LIMIT)?.limit(key).await };
     match counted.await {
-        Ok(outcome) if !outcome.success => Err(Exceeded::SIGN_INS.into()),
+        Ok(outcome) if !outcome.success => Err(QuotaExceeded::SIGN_INS.into()),
         Ok(_) => Ok(()),
         // Who signs in has to show who they are all the same.
         Err(error) => {

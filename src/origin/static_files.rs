@@ -3,7 +3,7 @@
 //! The Worker stands before the files, so that no way leads to one of them without its headers.
 
 use crate::respond::{Outcome, Refusal};
-use patrol::page::{self, File};
+use patrol::http::page::{self, File};
 use worker::{Env, Headers, Request, RequestInit, Response};
 
 /// The binding of the static files.

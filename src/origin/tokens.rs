@@ -6,23 +6,27 @@ use crate::{
     settings::Settings,
 };
 use patrol::{
-    account::Account,
-    api::{
-        Catalogue, CreateToken, CreatedToken, Effect, Me, RevokeTokens, RevokedToken,
-        RevokedTokens, TokenList, TokenRecord, TokenStatus, Which, owned,
+    authorize::{
+        bearer,
+        decision::{self, Denial},
     },
-    bearer,
-    identity::{OrganizationId, TokenId, UserId},
-    policy::POLICY,
-    problem::{FieldError, Problem},
-    registry::{self, Create, Created, List, OwnersCall, Read, Revoke, Revoked, Revoker},
-    rules::{self, Limit, NewToken},
-    status_list::StatusListId,
+    http::{
+        api::{
+            Catalogue, CreateToken, CreatedToken, Me, RevocationEffect, RevokeTarget, RevokeTokens,
+            RevokedToken, RevokedTokens, TokenList, TokenRecord, TokenStatus, owned,
+        },
+        problem::{FieldError, Problem},
+    },
+    ids::{OrganizationId, TokenId, UserId},
+    issue::rules::{self, Limit, NewToken},
+    jose::status_list::{StatusListId, StatusReference},
+    placement,
+    policy::{POLICY, account::Account},
+    registry::{Create, Created, List, OwnerCall, Read, Revoke, Revoked, Revoker},
     token::{
-        Claims, MAX_LENGTH, StatusReference, Token,
+        Claims, MAX_LENGTH, Token,
         claims::{self, IssueError},
     },
-    verdict::{self, Denial},
 };
 use patrol_platform::{call_registry, now};
 use worker::{Env, Request, Response};
@@ -106,8 +110,8 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
             nbf: None,
             exp: create.expires_at,
             scope: create.scopes.as_ref().map(|names| names.join(" ")),
-            status: claims::Status {
-                status_list: claims::StatusListReference {
+            status: claims::StatusClaim {
+                status_list: claims::StatusListClaim {
                     idx: status.idx,
                     uri: status.list.uri(issuer),
                 },
@@ -221,7 +225,7 @@ fn presented(request: &Request, settings: &Settings) -> Outcome<Token> {
     let header = request.headers().get("Authorization")?;
     let text = bearer::parse(header.as_deref()).map_err(Denial::from)?;
     let token = settings.verifier.verify(text).map_err(Denial::from)?;
-    verdict::check_times(&token, now())?;
+    decision::check_times(&token, now())?;
     Ok(token)
 }
 
@@ -243,7 +247,7 @@ async fn end(
     env: &Env,
     settings: &Settings,
 ) -> Outcome<Response> {
-    let (revoked, effect) = end_all(owner, Which::Ids(vec![id]), by, env, settings).await?;
+    let (revoked, effect) = end_all(owner, RevokeTarget::Ids(vec![id]), by, env, settings).await?;
     let Some(record) = revoked.records.into_iter().next() else {
         return Err(Refusal::not_found());
     };
@@ -253,20 +257,20 @@ async fn end(
 /// Ends tokens; the answer comes when they are refused everywhere, or says when they will be.
 async fn end_all(
     owner: UserId,
-    which: Which,
+    which: RevokeTarget,
     by: Revoker,
     env: &Env,
     settings: &Settings,
-) -> Outcome<(Revoked, Effect)> {
+) -> Outcome<(Revoked, RevocationEffect)> {
     let revoked = ask(env, settings, &Revoke { owner, which, by }).await??;
     let mode = settings.installation.mode;
-    let effect = Effect::new(mode, revoked.effective_ms, revoked.waited_ms);
+    let effect = RevocationEffect::new(mode, revoked.effective_ms, revoked.waited_ms);
     Ok((revoked, effect))
 }
 
 /// Asks the owner's registry.
-async fn ask<C: OwnersCall>(env: &Env, settings: &Settings, call: &C) -> Outcome<C::Answer> {
-    let registry = registry::of_user(call.owner(), settings.installation.registries);
+async fn ask<C: OwnerCall>(env: &Env, settings: &Settings, call: &C) -> Outcome<C::Answer> {
+    let registry = placement::of_user(call.owner(), settings.installation.registries);
     let answer = call_registry(env, &settings.installation, registry, call).await;
     if C::CHANGES_LISTS {
         publish::forget(registry);

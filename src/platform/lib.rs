@@ -15,11 +15,11 @@ pub mod patience;
 
 use js_sys::{JSON, Promise, Reflect};
 use patrol::{
-    lease::Instant,
-    registry::{self, Call, Message, object_name},
-    revocation::Mode,
+    mode::RevocationMode,
+    placement::{self, object_name},
+    registry::{Call, Message},
     session::is_loopback,
-    time::Timestamp,
+    time::{Instant, Timestamp},
 };
 use std::{ops::RangeInclusive, sync::OnceLock};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -138,7 +138,7 @@ pub struct Installation {
     /// `REGISTRIES`: how many registries there are, for good.
     pub registries: u16,
     /// `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`.
-    pub mode: Mode,
+    pub mode: RevocationMode,
     /// `REGISTRY_LOCATION`: where a registry is made that does not exist yet. Absent: near whoever
     /// first causes a call to it.
     pub registry_location: Option<&'static str>,
@@ -165,13 +165,13 @@ impl Installation {
             .ok_or_else(|| {
                 Error::RustError("REGISTRIES must be a number from 1 to 65535".to_owned())
             })?;
-        let mode = Mode::from_settings(
+        let mode = RevocationMode::from_settings(
             optional_setting(env, "REVOCATION_MODE").as_deref(),
             optional_setting(env, "KV_MAX_AGE_SECONDS").as_deref(),
         )
         .map_err(Error::RustError)?;
         let registry_location = optional_setting(env, "REGISTRY_LOCATION")
-            .map(|text| registry::location(&text))
+            .map(|text| placement::location(&text))
             .transpose()
             .map_err(Error::RustError)?;
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use crate::clock;
 use futures_util::future::{Either, FutureExt, select};
-use patrol::renewal::{PATIENCE, looks};
+use patrol::revocation::single_flight::{FETCH_TIMEOUT, poll_intervals};
 use std::{pin::pin, time::Duration};
 use worker::{Context, Delay, Error, Result};
 
@@ -24,8 +24,8 @@ pub async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T>
 /// the clock can be set back: either of the two ends it.
 pub async fn look_again_until(holds: impl Fn() -> bool) {
     let (began, mut waited) = (clock(), 0);
-    for pause in looks() {
-        if holds() || waited >= PATIENCE || began.until(clock()) >= PATIENCE {
+    for pause in poll_intervals() {
+        if holds() || waited >= FETCH_TIMEOUT || began.until(clock()) >= FETCH_TIMEOUT {
             return;
         }
         Delay::from(Duration::from_millis(pause)).await;

@@ -1,6 +1,6 @@
 //! A model check of the leases: every order of events is tried, against the code that runs.
 //!
-//! Edges and a registry use [`patrol::lease`] as the Workers do, while messages are lost, late,
+//! Edges and a registry use [`patrol::revocation::lease`] as the Workers do, while messages are lost, late,
 //! doubled and out of order, clocks run apart, the registry restarts, also on a machine with
 //! another time, its setting changes, and KV shows any older list or none. The checker goes
 //! through all states that this can lead to; `model.rs` says how they are kept few enough for
@@ -21,9 +21,9 @@
 //! The numbers are part of the tests: a model that tries less than it says is a failed test.
 //! The tests with a mistake show that the check sees what it is for.
 //!
-//! Left out: the bits of a list, for which a version stands ([`patrol::revocation`] has its own
+//! Left out: the bits of a list, for which a version stands ([`patrol::revocation::known_list`] has its own
 //! tests); clocks that are set back or forward while a lease is counted, which no rule can always
-//! see, and a registry whose storage goes back to an older state ([`patrol::lease`] has tests of
+//! see, and a registry whose storage goes back to an older state ([`patrol::revocation::lease`] has tests of
 //! what it does then); stale grace and `kv` mode, which promise less.
 
 mod model;

@@ -9,14 +9,17 @@
 //!   whose lease is over are not kept: they bring what a snapshot brings.
 //! - *Clocks are free except for what the margin promises.* Each party's clock goes on by itself,
 //!   from a zero of its own, as fast or as slowly as it likes. The one rule is the assumption that
-//!   [`margin`] stands for, here as [`Pact`]: while the registry's clock counts a lease from the
+//!   [`margin`] stands for, here as [`ClockBound`]: while the registry's clock counts a lease from the
 //!   moment of its grant, the edge's clock counts at least the lease less its margin. That two
 //!   clocks keep it which differ by a tenth is arithmetic, and proved beside [`margin`].
 //! - *Only differences of readings matter*, so states that are the same but for the zero of a
 //!   clock are one state: see [`View`]. That makes the states finite without a limit of
 //!   time, and the check one of all runs, however long.
 
-use patrol::lease::{Effect, Grantor, Holder, Instant, lease_end, margin};
+use patrol::{
+    revocation::lease::{Grantor, Holder, LeaseOutcome, lease_end, margin},
+    time::Instant,
+};
 use stateright::{Model, Property};
 use std::{
     collections::BTreeMap,
@@ -114,18 +117,18 @@ struct Edge {
     /// The revoked tokens that it knows of, a bit each.
     known: u8,
     /// Of the lease that it has.
-    pact: Pact,
+    pact: ClockBound,
     underway: Vec<Answer>,
 }
 
 /// The registry's clock does not come to `due` before the edge's clock has come to `least`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Pact {
+struct ClockBound {
     due: Instant,
     least: Instant,
 }
 
-impl Pact {
+impl ClockBound {
     /// About counting a lease of that length from now on.
     fn new(registry: Instant, edge: Instant, length: u64) -> Self {
         Self {
@@ -147,7 +150,7 @@ struct Answer {
     since: Option<u64>,
     version: u64,
     length: u64,
-    pact: Pact,
+    pact: ClockBound,
 }
 
 /// What can happen.
@@ -274,7 +277,7 @@ impl Edge {
             clock: START,
             holder: Holder::default(),
             known: 0,
-            pact: Pact::new(START, START, 0),
+            pact: ClockBound::new(START, START, 0),
             underway: Vec::new(),
         }
     }
@@ -307,7 +310,7 @@ impl Edge {
         let effect = self
             .holder
             .receive(asked_at, answer.since, answer.version, length);
-        if effect == Effect::Apply {
+        if effect == LeaseOutcome::Apply {
             // Changes since a version, or all: the same, where what is known is known in order.
             let before = answer.since.map_or(0, content);
             self.known |= content(answer.version) & !before;
@@ -352,7 +355,7 @@ type EdgeView = (
 
 impl Edge {
     fn view(&self, registry: Instant) -> EdgeView {
-        let lease = |left, pact: Pact| {
+        let lease = |left, pact: ClockBound| {
             let pact = pact.left(registry, self.clock);
             (left, pact.filter(|_| left > 0))
         };
@@ -372,7 +375,7 @@ impl Edge {
 
 impl State {
     /// May some answer have that effect?
-    fn arrives_with(&self, effect: Effect) -> bool {
+    fn arrives_with(&self, effect: LeaseOutcome) -> bool {
         self.edges.iter().any(|edge| {
             edge.underway.iter().any(|answer| {
                 let mut holder = edge.holder.clone();
@@ -593,7 +596,7 @@ impl Model for Leases {
                     since: since.filter(|since| *since <= version),
                     version,
                     length,
-                    pact: Pact::new(registry.clock, edge.clock, length),
+                    pact: ClockBound::new(registry.clock, edge.clock, length),
                 });
             }
             Action::Receive { edge, answer } => {
@@ -630,7 +633,7 @@ impl Model for Leases {
                 registry.restart(clock, self.flaw);
                 // What the old clock counted is forgotten; the new one counts from here.
                 for edge in edges {
-                    let pact = Pact::new(registry.clock, edge.clock, registry.written);
+                    let pact = ClockBound::new(registry.clock, edge.clock, registry.written);
                     edge.pact = pact;
                     for answer in std::mem::take(&mut edge.underway) {
                         edge.send(Answer { pact, ..answer });
@@ -707,11 +710,11 @@ impl Model for Leases {
                 },
             ),
             Property::sometimes("an answer is refused", |_, state: &State| {
-                state.arrives_with(Effect::Refused)
+                state.arrives_with(LeaseOutcome::Refused)
             }),
             Property::sometimes(
                 "an answer brings a lease and no news",
-                |_, state: &State| state.arrives_with(Effect::Known),
+                |_, state: &State| state.arrives_with(LeaseOutcome::Known),
             ),
         ];
         if self.flaw.is_some() {

@@ -1,6 +1,6 @@
 //! The wrangler configurations of a running development system.
 //!
-//! They are derived from the two `wrangler.toml` of the checkout, so that bindings,
+//! They are derived from `wrangler.toml` and `wrangler.origin.toml`, so that bindings,
 //! migrations and dates have one place. Changed is only what belongs to the machine:
 //! no build command (the Workers are built already), absolute paths, and the
 //! variables with the addresses. Each configuration gets a folder of its own in the
@@ -79,11 +79,11 @@ mod tests {
     fn only_what_belongs_to_the_machine_changes() {
         let source = r#"
             name = "worker"
-            main = "../../build/worker/index.js"
+            main = "build/worker/index.js"
             [build]
             command = "make"
             [assets]
-            directory = "../../build/www"
+            directory = "build/www"
             [vars]
             PUBLIC_URL = "https://example.com"
             REGISTRIES = "16"
@@ -108,48 +108,5 @@ mod tests {
         let vars = [("PUBLIC_URL".to_owned(), "http://127.0.0.1:1".to_owned())];
         let (main, page) = (Path::new("/built/index.js"), Path::new("/built/www"));
         assert_eq!(derive(source, main, page, &vars), expected);
-    }
-
-    /// A source that is not watched would be missed by `npx wrangler dev`; a watched
-    /// `.wrangler` would make it build for ever.
-    #[test]
-    fn wrangler_watches_every_source_and_nothing_of_its_own() {
-        let root = root().expect("a root");
-        for (worker, other) in [(Worker::Edge, "origin"), (Worker::Origin, "edge")] {
-            let source = root.join(worker.config());
-            let beside = source.parent().expect("a folder");
-            let text = fs::read_to_string(&source).expect("a configuration");
-            let table: Table = text.parse().expect("a table");
-            let watched: Vec<PathBuf> = table["build"]["watch_dir"]
-                .as_array()
-                .expect("a list")
-                .iter()
-                .map(|path| beside.join(path.as_str().expect("a path")))
-                .map(|path| fs::canonicalize(&path).unwrap_or_else(|_| panic!("no {path:?}")))
-                .collect();
-            let covers = |path: &Path| watched.iter().any(|watched| path.starts_with(watched));
-
-            let src = fs::canonicalize(root.join("src")).expect("sources");
-            let mut folders = vec![src.clone()];
-            while let Some(folder) = folders.pop() {
-                for entry in fs::read_dir(folder).expect("a folder") {
-                    let path = entry.expect("an entry").path();
-                    if path == src.join(other) || path == src.join("form") {
-                        continue;
-                    }
-                    if path.is_dir() {
-                        folders.push(path);
-                    } else if path.extension().is_some_and(|extension| extension == "rs") {
-                        assert!(covers(&path), "{} does not watch {path:?}", worker.config());
-                    }
-                }
-            }
-            assert!(
-                !covers(&src.join("origin/.wrangler/tmp")),
-                "{}",
-                worker.config()
-            );
-            assert!(!covers(&root.join(".wrangler/tmp")), "{}", worker.config());
-        }
     }
 }

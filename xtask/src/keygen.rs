@@ -31,10 +31,10 @@ pub(crate) struct Args {
 const SECRETS: &str = "\
 In production both are secrets of the origin Worker; docs/DEPLOY.md tells how to replace them.
 Either give the file to a deployment:
-  npx wrangler deploy -c src/origin/wrangler.toml --secrets-file FILE
+  npx wrangler deploy -c wrangler.origin.toml --secrets-file FILE
 or each value by itself; paste what follows the = when asked:
-  npx wrangler secret put SIGNING_KEYS -c src/origin/wrangler.toml
-  npx wrangler secret put SESSION_KEYS -c src/origin/wrangler.toml
+  npx wrangler secret put SIGNING_KEYS -c wrangler.origin.toml
+  npx wrangler secret put SESSION_KEYS -c wrangler.origin.toml
 The edge holds public keys only, which it gets from the origin by itself.";
 
 /// The command.
@@ -76,17 +76,14 @@ fn key_set() -> Result<String> {
     ))
 }
 
-/// What a plain `npx wrangler dev` needs beside the two wrangler.toml files: made
-/// once, then left to the developer. It makes the configurations, which are written
-/// for production, fit for this machine.
+/// The `.dev.vars` of plain `npx wrangler dev`, created once and then left to the developer. Both
+/// Workers read it, because their configurations stand side by side. It replaces the production
+/// values of those files with local ones.
 pub(crate) fn create_dev_vars() -> Result<()> {
-    let root = root()?;
-    let public = "PUBLIC_URL=http://127.0.0.1:8787\n";
-    let edge = format!("{public}UPSTREAM_URL=http://127.0.0.1:8788\n");
-    create_secret(&root.join(".dev.vars"), &edge)?;
-    let path = root.join("src/origin/.dev.vars");
+    let path = root()?.join(".dev.vars");
     if !path.exists() {
-        create_secret(&path, &format!("{public}DEV_SIGN_IN=1\n{}", keys()?))?;
+        let addresses = "PUBLIC_URL=http://127.0.0.1:8787\nUPSTREAM_URL=http://127.0.0.1:8788\n";
+        create_secret(&path, &format!("{addresses}DEV_SIGN_IN=1\n{}", keys()?))?;
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ impl Worker {
     pub(crate) fn config(self) -> &'static str {
         match self {
             Self::Edge => "wrangler.toml",
-            Self::Origin => "src/origin/wrangler.toml",
+            Self::Origin => "wrangler.origin.toml",
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Args {
 }
 
 /// The package of the program.
-const STAND: &str = "patrol-stand";
+const PROOF: &str = "patrol-prove";
 
 /// The command.
 pub(crate) fn prove(args: &Args) -> Result<()> {
@@ -42,7 +42,7 @@ pub(crate) fn prove(args: &Args) -> Result<()> {
 pub(crate) fn run(options: &[OsString]) -> Result<()> {
     let mut cargo = child::command("cargo")?;
     cargo
-        .args(["run", "--quiet", "--package", STAND, "--bin", "prove", "--"])
+        .args(["run", "--quiet", "--package", PROOF, "--"])
         .args(options)
         .current_dir(root()?);
     child::run(&mut cargo, "the proof")

@@ -6,12 +6,12 @@
 //! Left out: what a user may grant in an organization, which depends on the user's roles there
 //! (`GET /api/v1/scopes`).
 
-#[path = "../../src/policy/source.rs"]
+#[path = "../../src/core/routes.rs"]
+#[allow(dead_code, unreachable_pub)] // The parser refuses routes that are not the API's.
+mod routes;
+#[path = "../../src/core/policy/source.rs"]
 #[allow(dead_code)] // Colors and paths as a tree are for the Workers.
 mod source;
-#[path = "../../src/surface.rs"]
-#[allow(dead_code, unreachable_pub)] // The parser refuses routes that are not the API's.
-mod surface;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -66,7 +66,6 @@ pub(crate) fn inputs(own: &str, plan: &Plan) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = [
         "Cargo.toml",
         "Cargo.lock",
-        "build.rs",
         "policy.toml",
         "package-lock.json",
         "xtask/src/wasm.rs",

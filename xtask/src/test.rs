@@ -90,7 +90,7 @@ fn everything(args: &Args, phases: &Phases) -> Result<()> {
     phases.run("browser tests", || tests.run(Kind::Browser, None))?;
 
     let always = args.all || std::env::var_os("CI").is_some();
-    unless_passed("tests/stand", always, &plan, || {
+    unless_passed("tests/prove", always, &plan, || {
         phases.run("proof of revocation, in short", || {
             prove::run(&["--quick".into()])
         })

@@ -3,10 +3,9 @@
 //! sets.
 
 use patrol::{
-    account::Account,
-    api::Me,
-    policy::{POLICY, Policy},
-    rules::{Field, Lifetime, MAX_NAME_LENGTH, NewToken},
+    http::api::Me,
+    issue::rules::{Field, Lifetime, MAX_NAME_LENGTH, NewToken},
+    policy::{POLICY, Policy, account::Account},
     time::Timestamp,
 };
 use patrol_form::{
@@ -465,7 +464,7 @@ proptest! {
             prop_assert_eq!(request.is_some(), view.can_submit);
             prop_assert_eq!(view.can_submit, view.blockers.is_empty());
             // The whole of it, filled in by hand from what is to be seen.
-            let seen = patrol::api::CreateToken {
+            let seen = patrol::http::api::CreateToken {
                 name: view.name.value.clone(),
                 expires_in_days: Some(view.expiry.days),
                 organizations: view.organizations.choices.iter()

@@ -2,10 +2,12 @@
 //! with the same meaning. A member that core gains or renames fails here.
 
 use patrol::{
-    api::{Me, TokenRecord},
+    http::{
+        api::{Me, TokenRecord},
+        problem::Problem,
+    },
+    issue::rules::Rejection,
     policy::POLICY,
-    problem::Problem,
-    rules::Rejection,
 };
 use patrol_form::{
     form::Form,

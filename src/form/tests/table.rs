@@ -1,7 +1,7 @@
 //! The list as a state machine: what filter, search and order leave of any tokens.
 
 use patrol::{
-    api::{TokenRecord, TokenStatus},
+    http::api::{TokenRecord, TokenStatus},
     policy::POLICY,
     time::{DAY, Timestamp},
 };

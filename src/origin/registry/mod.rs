@@ -15,15 +15,16 @@ mod store;
 
 use crate::{publish, settings::Settings};
 use patrol::{
-    lease::{Grantor, Instant},
+    jose::status_list::{self, StatusListId},
+    mode::{self, RevocationMode},
+    placement::object_name,
     quota::{self, QuotaPolicy},
     registry::{
         AnyCall, Call, LeaseAnswer, LeaseRequest, Message, ReadSignedList, Revoke, Revoked,
-        Revoker, SignedList, object_name,
+        Revoker, SignedList,
     },
-    revocation::{self, Mode},
-    status_list::{self, StatusListId},
-    time::{DAY, Timestamp},
+    revocation::lease::Grantor,
+    time::{DAY, Instant, Timestamp},
 };
 use patrol_platform::{STATUS, clock, now};
 use std::{
@@ -99,7 +100,7 @@ impl DurableObject for Registry {
         let answer = match handled {
             Handled::Answered(answer) => answer,
             Handled::Revoked(mut revoked, wait) => {
-                if settings.installation.mode == Mode::Lease {
+                if settings.installation.mode == RevocationMode::Lease {
                     wait_until(wait).await;
                     revoked.waited_ms = arrived.until(clock());
                 }
@@ -161,8 +162,8 @@ fn publish_at(list: &Published, settings: &Settings) -> Option<u64> {
         return Some(list.in_kv_since.seconds() * 1_000 + PUBLISH_DELAY);
     }
     match settings.installation.mode {
-        Mode::Kv { max_age } if list.is_live(now()) => {
-            Some((list.in_kv_since.seconds() + revocation::heartbeat(max_age)) * 1_000)
+        RevocationMode::Kv { max_age } if list.is_live(now()) => {
+            Some((list.in_kv_since.seconds() + mode::heartbeat(max_age)) * 1_000)
         }
         _ => None,
     }
@@ -209,7 +210,7 @@ impl Registry {
                 let id = StatusListId { registry, list };
                 answer(&call, &self.signed_list(store, id, settings)?)
             }
-            AnyCall::Lists(call) => {
+            AnyCall::ListNumbers(call) => {
                 let lists = store.lists()?;
                 answer(&call, &lists.iter().map(|list| list.list).collect())
             }

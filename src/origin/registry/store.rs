@@ -5,16 +5,20 @@
 
 use super::schema;
 use patrol::{
-    api::{TokenRecord, TokenStatus, Which},
-    identity::{TokenId, UserId},
-    keys::{KeyId, KeySet},
-    lease::{Grantor, Instant},
-    quota::{Exceeded, Quota, QuotaPolicy},
-    registry::{Content, Create, Created, MAX_CHANGES, Revoked, Usage},
-    rules::{self, Limit},
-    status_list::{Places, Snapshot, Status, StatusList, StatusListId},
-    time::{DAY, Timestamp, numeric},
-    token::StatusReference,
+    http::api::{RevokeTarget, TokenRecord, TokenStatus},
+    ids::{TokenId, UserId},
+    issue::{
+        index_permutation::IndexPermutation,
+        rules::{self, Limit},
+    },
+    jose::{
+        keys::{KeyId, KeySet},
+        status_list::{Snapshot, Status, StatusList, StatusListId, StatusReference},
+    },
+    quota::{Quota, QuotaExceeded, QuotaPolicy},
+    registry::{Create, Created, ListContent, MAX_CHANGES, Revoked, Usage},
+    revocation::lease::Grantor,
+    time::{DAY, Instant, Timestamp, numeric},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
@@ -196,7 +200,7 @@ impl Store {
         policy: QuotaPolicy,
         quota: Quota,
         now: Timestamp,
-    ) -> Result<std::result::Result<(), Exceeded>> {
+    ) -> Result<std::result::Result<(), QuotaExceeded>> {
         let bucket = || vec![Value::from(owner.as_str()), policy.name().into()];
         let kept: Option<Number> = self.first(
             "SELECT full_at AS number FROM buckets WHERE owner = ? AND policy = ?",
@@ -283,7 +287,7 @@ impl Store {
         {
             let key = u128::from_str_radix(order_key, 16)
                 .map_err(|error| Error::RustError(error.to_string()))?;
-            if let Some(idx) = Places::new(key).nth(*given) {
+            if let Some(idx) = IndexPermutation::new(key).nth(*given) {
                 self.run(
                     "UPDATE lists SET given = given + 1, last_expiry = max(last_expiry, ?) WHERE list = ?",
                     vec![seconds(expires_at)?, i64::from(*list).into()],
@@ -303,7 +307,7 @@ impl Store {
                 seconds(expires_at)?,
             ],
         )?;
-        let idx = Places::new(key).nth(0);
+        let idx = IndexPermutation::new(key).nth(0);
         idx.map(|idx| (list, idx))
             .ok_or_else(|| Error::RustError("a new list is full".to_owned()))
     }
@@ -338,16 +342,16 @@ impl Store {
     pub(super) fn revoke(
         &self,
         owner: &UserId,
-        which: Which,
+        which: RevokeTarget,
         now: Instant,
         grantor: &Grantor,
     ) -> Result<(Revoked, Instant)> {
         let time = Timestamp::from_millis(now.millis());
-        let every = which == Which::Active;
+        let every = which == RevokeTarget::Active;
         // All is read before anything is written, so that a call does the whole or nothing.
         let (marks, unknown) = match which {
-            Which::Ids(ids) => self.marks(owner, ids)?,
-            Which::Active => (self.unexpired(owner, time)?, Vec::new()),
+            RevokeTarget::Ids(ids) => self.marks(owner, ids)?,
+            RevokeTarget::Active => (self.unexpired(owner, time)?, Vec::new()),
         };
         let mut versions = BTreeMap::new();
         let mut records = Vec::new();
@@ -447,9 +451,14 @@ impl Store {
     }
 
     /// What somebody lacks of a list who knows the version `since` of it.
-    pub(super) fn content(&self, list: u32, version: u64, since: Option<u64>) -> Result<Content> {
+    pub(super) fn content(
+        &self,
+        list: u32,
+        version: u64,
+        since: Option<u64>,
+    ) -> Result<ListContent> {
         match since {
-            Some(since) if since == version => Ok(Content::Changes {
+            Some(since) if since == version => Ok(ListContent::Changes {
                 since,
                 changes: Vec::new(),
             }),
@@ -465,15 +474,15 @@ impl Store {
                     ],
                 )?;
                 if rows.len() > MAX_CHANGES {
-                    return Ok(Content::Whole(self.bits(list)?.encode()));
+                    return Ok(ListContent::Whole(self.bits(list)?.encode()));
                 }
                 let changes = rows.into_iter().map(|row| (row.idx, Status::Invalid));
-                Ok(Content::Changes {
+                Ok(ListContent::Changes {
                     since,
                     changes: changes.collect(),
                 })
             }
-            _ => Ok(Content::Whole(self.bits(list)?.encode())),
+            _ => Ok(ListContent::Whole(self.bits(list)?.encode())),
         }
     }
 

@@ -12,7 +12,7 @@ use fantoccini::{
     wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle},
 };
 use hyper_util::client::legacy::connect::HttpConnector;
-use patrol_e2e::system::{PATIENCE, keeper, root};
+use patrol_support::system::{PATIENCE, keeper, root};
 use serde_json::{Value, json};
 use std::{
     fs,

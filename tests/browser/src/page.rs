@@ -10,7 +10,7 @@ use fantoccini::{
     elements::{Element, ElementRef},
 };
 use futures_util::FutureExt as _;
-use patrol_e2e::{System, system::root, until};
+use patrol_support::{System, system::root, until};
 use serde_json::{Value, json};
 use std::{cell::RefCell, fs, panic::AssertUnwindSafe, path::PathBuf};
 

@@ -4,7 +4,7 @@
 //! tokens only, by their names; `vic` belongs to the test of the limit. Where the whole list
 //! matters there is the gallery: nobody changes the tokens of `ada` there, and `otto` has none.
 
-use patrol_e2e::{
+use patrol_support::{
     System, User,
     system::{policy_without_rbac, root},
 };

@@ -7,7 +7,7 @@ use patrol_browser::{
     stage::{gallery, workshop},
     until, visit,
 };
-use patrol_e2e::{Answer, User, call, now};
+use patrol_support::{Answer, User, call, now};
 use reqwest::Method;
 use std::{
     io::Write as _,
@@ -458,6 +458,6 @@ async fn once_the_dialog_is_closed_the_token_cannot_be_retrieved_again() {
     .await;
 }
 
-fn all() -> patrol::scope::ScopeSet {
+fn all() -> patrol::policy::scope::ScopeSet {
     POLICY.role("admin").expect("a role").scopes
 }

@@ -2,7 +2,7 @@
 
 use patrol::time::{DAY, Timestamp};
 use patrol_browser::{Look, stage::workshop, visit};
-use patrol_e2e::User;
+use patrol_support::User;
 use serde_json::json;
 
 #[tokio::test]

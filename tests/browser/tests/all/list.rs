@@ -10,7 +10,7 @@ use patrol_browser::{
     stage::{EXHIBITS, Exhibit, gallery, workshop},
     visit,
 };
-use patrol_e2e::{Answer, User, call, now, until};
+use patrol_support::{Answer, User, call, now, until};
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! The section *Revoking a Token* of the product's page: one test for each sentence.
 
 use patrol_browser::{Look, page::key, stage::workshop, visit};
-use patrol_e2e::{Answer, System, User, call};
+use patrol_support::{Answer, System, User, call};
 use reqwest::Method;
 
 const MODELS: &str = "/api/v1/models";

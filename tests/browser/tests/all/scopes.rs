@@ -5,7 +5,7 @@ use patrol_browser::{
     stage::{without_rbac, workshop},
     visit,
 };
-use patrol_e2e::{Answer, call};
+use patrol_support::{Answer, call};
 use reqwest::Method;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ async fn only_scopes_that_the_own_account_has_can_be_granted() {
         page.tokens_of("otto").await;
         page.open_form().await;
         let offered = page.attributes("input[name=scope]", "value").await;
-        let me = patrol_e2e::User::sign_in(page.system(), "otto").await;
+        let me = patrol_support::User::sign_in(page.system(), "otto").await;
         let me = me.get("/api/v1/me").await.body;
         assert_eq!(json!(offered), me["organizations"][0]["scopes"]);
         assert_eq!(page.text("#scopes-counter").await, "0 of 11 selected");

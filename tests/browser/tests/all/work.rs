@@ -6,7 +6,7 @@ use patrol_browser::{
     stage::{gallery, workshop},
     visit, visit_at,
 };
-use patrol_e2e::{Answer, User, call, system::root};
+use patrol_support::{Answer, User, call, system::root};
 use reqwest::Method;
 
 #[tokio::test]
@@ -251,12 +251,12 @@ async fn the_page_is_served_with_its_policy_and_its_files_for_good() {
     let system = gallery().await;
     let get = async |path: &str| {
         let url = format!("{}{path}", system.base);
-        Answer::to(patrol_e2e::client::client().get(url)).await
+        Answer::to(patrol_support::client::client().get(url)).await
     };
     let html = get("/profile/security").await;
     assert_eq!(
         html.header("Content-Security-Policy"),
-        patrol::page::CONTENT_SECURITY_POLICY
+        patrol::http::page::CONTENT_SECURITY_POLICY
     );
     assert_eq!(html.header("X-Content-Type-Options"), "nosniff");
     assert_eq!(html.header("Cache-Control"), "no-store");

@@ -1,10 +1,12 @@
 //! Nobody fails for another, and what an attacker can cause is bounded.
 
 use futures_util::future::join_all;
-use patrol_e2e::{Answer, User, client, empty_folder, in_time, root, shared, until};
-use patrol_stand::{
-    Mood, Plan, Stand, Weather,
+use patrol_support::{Answer, User, client, empty_folder, in_time, root, shared, until};
+use patrol_support::{
+    cluster::{Cluster, Plan},
     config::{Binding, Config, MODULES, Worker, copy_worker},
+    kv::KvFault,
+    link::LinkFault,
     runtime::Runtime,
 };
 use reqwest::{Method, StatusCode};
@@ -29,10 +31,10 @@ const PIPELINES: &str = "/api/v1/engine/pipelines";
 /// One way; a question and its answer take twice that.
 const LATE: Duration = Duration::from_millis(50);
 
-async fn stand(name: &str, settings: &[(&str, &str)]) -> Stand {
+async fn stand(name: &str, settings: &[(&str, &str)]) -> Cluster {
     // Which builds the Workers.
     let _ = shared();
-    Stand::start(&Plan {
+    Cluster::start(&Plan {
         name,
         processes: 1,
         isolates: 1,
@@ -82,7 +84,7 @@ async fn nobody_fails_for_a_client_that_goes_away() {
     let mut stand = stand("aborted-askers", &[]).await;
     let ada = User::sign_in_at(&stand.management(), "ada").await;
     let good = ada.token(&["pipelines:read"]).await.token;
-    stand.set_weather(Weather::Late(LATE));
+    stand.set_weather(LinkFault::Late(LATE));
     // Before the question reaches the origin, on its way back, with the answer, and long after it.
     for after in [0, 5, 50, 95, 105, 150, 250].map(Duration::from_millis) {
         for token in ["x", good.as_str()] {
@@ -118,7 +120,7 @@ async fn a_question_that_is_lost_is_asked_once_more_for_those_who_wait() {
     let base = stand.edges().remove(0);
     assert!(judge(&base, &good).await.is_success());
     // The lease runs out, and what is asked then gets no answer in time.
-    stand.registry.set(Weather::Cut);
+    stand.registry.set(LinkFault::Cut);
     until("the lease is over", async || {
         let patience = Duration::from_millis(500);
         let judged = tokio::time::timeout(patience, judge(&base, &good)).await;
@@ -128,7 +130,7 @@ async fn a_question_that_is_lost_is_asked_once_more_for_those_who_wait() {
     let waiting = (0..4).map(|_| judge(&base, &good));
     let mended = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        stand.registry.set(Weather::Fair);
+        stand.registry.set(LinkFault::Fair);
     };
     let (answers, ()) = tokio::join!(join_all(waiting), mended);
     for status in answers {
@@ -149,7 +151,7 @@ async fn a_dead_token_costs_the_origin_nothing() {
     let other = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed}.{other}{}", &signature[1..]);
     // Whoever is let through to the origin does not reach it.
-    stand.origin.set(Weather::Refused);
+    stand.origin.set(LinkFault::Refused);
     for method in [Method::GET, Method::DELETE] {
         for (token, expected) in [
             (dead.token.as_str(), (401, "token-revoked")),
@@ -163,7 +165,7 @@ async fn a_dead_token_costs_the_origin_nothing() {
             assert_eq!(answer.outcome(), expected, "{method}");
         }
     }
-    stand.origin.set(Weather::Fair);
+    stand.origin.set(LinkFault::Fair);
     let request = client().get(format!("{base}/api/v1/tokens/current"));
     let own = Answer::to(request.bearer_auth(&live.token)).await;
     assert_eq!((own.status, &own.body["id"]), (200, &json!(live.id)));
@@ -211,7 +213,7 @@ async fn what_strangers_ask_for_is_asked_once_and_failures_are_remembered() {
     let stand = stand("strangers", &[]).await;
     let url = format!("{}/status/aggregation", stand.management());
     let ask = || async { Answer::to(client().get(&url)).await };
-    stand.kv.set(Mood::Failing);
+    stand.kv.set(KvFault::Failing);
     let before = stand.kv.counts().0;
     for answer in join_all((0..20).map(|_| ask())).await {
         assert_eq!(answer.outcome(), (503, "revocation-unavailable"));
@@ -220,7 +222,7 @@ async fn what_strangers_ask_for_is_asked_once_and_failures_are_remembered() {
     // Two questions to 16 registries, each of which looks for itself first.
     let asked = stand.kv.counts().0 - before;
     assert!(asked <= 2 * 16, "{asked}");
-    stand.kv.set(Mood::Prompt);
+    stand.kv.set(KvFault::Prompt);
     until("it is asked again", async || {
         (ask().await.status == 200).then_some(())
     })

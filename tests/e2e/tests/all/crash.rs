@@ -1,10 +1,10 @@
 //! A module that has crashed is started anew: the crash costs the request that it happened in, and
 //! no other.
 
-use patrol_e2e::{Answer, client, empty_folder, root, shared, until};
-use patrol_stand::{
-    Kv,
+use patrol_support::{Answer, client, empty_folder, root, shared, until};
+use patrol_support::{
     config::{Binding, Config, MODULES, Worker, copy_worker},
+    kv::Kv,
     runtime::Runtime,
 };
 use serde_json::json;

@@ -1,11 +1,11 @@
 //! Every answer that the edge can give, each reached by a real request.
 
 use patrol::{
-    keys::SigningKeys,
+    jose::keys::SigningKeys,
     time::DAY,
     token::{Claims, claims},
 };
-use patrol_e2e::{Answer, System, User, call, client::client, now, shared, until};
+use patrol_support::{Answer, System, User, call, client::client, now, shared, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 

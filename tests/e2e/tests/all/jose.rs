@@ -1,6 +1,6 @@
 //! Our tokens are JWTs to an independent library, and its tokens are tokens to us.
 
-use patrol_e2e::{Answer, User, call, shared, system::root};
+use patrol_support::{Answer, User, call, shared, system::root};
 use reqwest::Method;
 use std::process::{Command, Stdio};
 

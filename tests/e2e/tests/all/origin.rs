@@ -2,11 +2,13 @@
 
 use futures_util::future::join_all;
 use patrol::{
-    keys::KeySet,
-    status_list::{self, Status, StatusListId},
+    jose::{
+        keys::KeySet,
+        status_list::{self, Status, StatusListId},
+    },
     time::{DAY, Timestamp},
 };
-use patrol_e2e::{
+use patrol_support::{
     Answer, User, call,
     client::client,
     now, root, shared,
@@ -589,8 +591,9 @@ async fn what_ended_long_ago_is_forgotten_and_its_place_is_not_used_again() {
         .filter_map(|token| token["id"].as_str())
         .collect();
     assert!(ids[2..].iter().all(|id| left.contains(&id.as_str())));
-    let idx =
-        |made: &patrol_e2e::client::Made| made.claims()["status"]["status_list"]["idx"].as_u64();
+    let idx = |made: &patrol_support::client::Made| {
+        made.claims()["status"]["status_list"]["idx"].as_u64()
+    };
     let new = ada.token(&["uns:read"]).await;
     assert!(made.iter().all(|old| idx(old) != idx(&new)));
     let revoked = Answer::to(call(

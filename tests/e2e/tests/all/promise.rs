@@ -2,7 +2,7 @@
 //! is not lost when the runtime dies in the middle of its work.
 
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
-use patrol_e2e::{Answer, System, User, call, shared};
+use patrol_support::{Answer, System, User, call, shared};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{

@@ -3,7 +3,7 @@
 //! The statements are read from the registry's source, so a new one is judged too, by `SQLite` in
 //! the very database that a running registry has made.
 
-use patrol_e2e::{User, root, shared};
+use patrol_support::{User, root, shared};
 use std::process::{Command, Stdio};
 
 const SOURCE: &str = include_str!("../../../../src/origin/registry/store.rs");

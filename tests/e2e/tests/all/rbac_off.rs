@@ -1,6 +1,6 @@
 //! When RBAC is not enabled, tokens inherit the full access of the account.
 
-use patrol_e2e::{Answer, System, User, call, system::policy_without_rbac};
+use patrol_support::{Answer, System, User, call, system::policy_without_rbac};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Nothing acknowledged is lost, and nothing is left behind.
 
-use patrol_e2e::{Answer, System, User, call};
+use patrol_support::{Answer, System, User, call};
 use reqwest::Method;
 
 const PIPELINES: &str = "/api/v1/engine/pipelines";

@@ -1,6 +1,6 @@
 //! Revoking a token, and several at once; what an edge without leases does; when tokens were used.
 
-use patrol_e2e::{Answer, Made, System, User, call, client::client, now, shared, until};
+use patrol_support::{Answer, Made, System, User, call, client::client, now, shared, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Wrong settings: nothing is let through, and the log names the setting and the fix.
 
-use patrol_e2e::{Answer, client, empty_folder, root, shared, until};
-use patrol_stand::{
+use patrol_support::{Answer, client, empty_folder, root, shared, until};
+use patrol_support::{
     config::{Binding, Config, MODULES, Worker, copy_worker},
     runtime::Runtime,
 };

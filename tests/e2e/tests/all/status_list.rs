@@ -1,6 +1,6 @@
 //! The public lists, as the Token Status List draft describes them (sections 8 and 9).
 
-use patrol_e2e::{Answer, Made, User, client::client, read_claims, shared, system::root};
+use patrol_support::{Answer, Made, User, client::client, read_claims, shared, system::root};
 use std::process::{Command, Stdio};
 
 /// The address of a token's list.

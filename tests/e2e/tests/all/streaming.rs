@@ -1,7 +1,7 @@
 //! Bodies pass the edge without being kept in it.
 
 use futures_util::{SinkExt, StreamExt, stream};
-use patrol_e2e::{Answer, System, User, call, in_time, shared};
+use patrol_support::{Answer, System, User, call, in_time, shared};
 use reqwest::{Body, Method};
 use serde_json::json;
 use sha2::{Digest, Sha256};

@@ -1,10 +1,10 @@
 //! What the system leaves on disk: the status lists, the log of denials, and never a token.
 
-use patrol::{
+use patrol::jose::{
     keys::{KeySet, SigningKeys},
-    status_list::{self, Signed, Status, StatusListId},
+    status_list::{self, Status, StatusListId, VerifiedList},
 };
-use patrol_e2e::{Answer, System, User, call, client::client, shared, until};
+use patrol_support::{Answer, System, User, call, client::client, shared, until};
 use reqwest::Method;
 use serde_json::Value;
 use std::{
@@ -93,8 +93,8 @@ async fn list_in_kv(
     system: &System,
     id: StatusListId,
     keys: &KeySet,
-    wanted: impl Fn(&Signed) -> bool,
-) -> Signed {
+    wanted: impl Fn(&VerifiedList) -> bool,
+) -> VerifiedList {
     let kv = system.state().join("v3/kv");
     until("KV has the list", || async {
         files(&kv)

@@ -1,6 +1,6 @@
 //! Requests that no well-behaved client sends, and what the edge makes of them.
 
-use patrol_e2e::{
+use patrol_support::{
     Answer, User, call, shared,
     wire::{Wire, exchange},
 };

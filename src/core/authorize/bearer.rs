@@ -1,0 +1,81 @@
+//! The `Authorization` header (RFC 6750, section 2.1).
+
+/// Why a header holds no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BearerError {
+    /// No header, or credentials of another scheme.
+    Resource,
+    /// Our scheme, but not one token after it. Two headers, which the runtime joins with a
+    /// comma, end here as well.
+    Malformed,
+}
+
+/// Takes the token out of the header's value. The scheme is case-insensitive (RFC 9110,
+/// section 11.1).
+///
+/// # Errors
+/// [`BearerError`].
+pub fn parse(header: Option<&str>) -> Result<&str, BearerError> {
+    // The white space around a header's value (RFC 9110, section 5.5), and none besides.
+    let header = header.unwrap_or_default().trim_matches([' ', '\t']);
+    let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(BearerError::Resource);
+    }
+    let token = rest.trim_start_matches(' ');
+    // To the end in any case: that is quicker than to stop.
+    let in_form = token
+        .bytes()
+        .fold(true, |all, byte| all & IN_TOKENS[usize::from(byte)]);
+    if token.is_empty() || !in_form {
+        return Err(BearerError::Malformed);
+    }
+    Ok(token)
+}
+
+/// The bytes of a `b64token`. A table, because most of what is judged of a known token is this.
+const IN_TOKENS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        let letter = byte as u8;
+        table[byte] = letter.is_ascii_alphanumeric()
+            || matches!(letter, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_bearer_and_one_token() {
+        for (header, expected) in [
+            (Some("Bearer patrol_a.b-c_d"), Ok("patrol_a.b-c_d")),
+            (Some("bearer   x "), Ok("x")),
+            (Some("BEARER x"), Ok("x")),
+            (Some("\t Bearer x \t"), Ok("x")),
+            (None, Err(BearerError::Resource)),
+            (Some(""), Err(BearerError::Resource)),
+            (Some("Basic YTpi"), Err(BearerError::Resource)),
+            (Some("Bearerx y"), Err(BearerError::Resource)),
+            (Some("Bearer"), Err(BearerError::Malformed)),
+            (Some("Bearer  "), Err(BearerError::Malformed)),
+            (Some("Bearer a b"), Err(BearerError::Malformed)),
+            (Some("Bearer a, Bearer b"), Err(BearerError::Malformed)),
+            (Some("Bearer \"a\""), Err(BearerError::Malformed)),
+            (Some("Bearer \u{c}x"), Err(BearerError::Malformed)),
+            (Some("Bearer x\u{c}"), Err(BearerError::Malformed)),
+            (Some("Bearer \tx"), Err(BearerError::Malformed)),
+            (Some("Bearer x\n"), Err(BearerError::Malformed)),
+            (Some("Bearer x\u{b}"), Err(BearerError::Malformed)),
+            (Some("Bearer x\u{a0}"), Err(BearerError::Malformed)),
+            (Some("\u{c}Bearer x"), Err(BearerError::Resource)),
+        ] {
+            assert_eq!(parse(header), expected, "{header:?}");
+        }
+    }
+}

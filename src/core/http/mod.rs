@@ -1,0 +1,5 @@
+//! TODO
+
+pub mod api;
+pub mod page;
+pub mod problem;

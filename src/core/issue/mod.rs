@@ -1,0 +1,4 @@
+//! TODO
+
+pub mod index_permutation;
+pub mod rules;

@@ -1,0 +1,6 @@
+//! TODO
+
+pub mod jws;
+pub mod keys;
+mod signature;
+pub mod status_list;

@@ -1,0 +1,583 @@
+//! Token Status List (draft-ietf-oauth-status-list-21).
+//!
+//! A list is an array of small numbers, one for each token: here two bits, 2^17 entries,
+//! 32 KiB. It is published zlib-compressed in a signed JWT, so that anyone can check our
+//! tokens with the key set and the libraries that exist. What makes it fresh at the edge is
+//! not here: a list by itself says only what was true when it was signed.
+
+use crate::{
+    jose::{
+        jws::{self, Unverified},
+        keys::{KeySet, SigningKey},
+    },
+    json,
+    time::{Timestamp, numeric},
+};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use miniz_oxide::{deflate::compress_to_vec_zlib, inflate::decompress_to_vec_zlib_with_limit};
+use serde::{Deserialize, Serialize};
+
+/// Entries in each of our lists.
+pub const LIST_SIZE: u32 = 1 << 17;
+
+/// The `typ` of a signed list (section 5.1).
+pub const TYPE: &str = "statuslist+jwt";
+
+/// The longest signed list that is read, in bytes: 32 KiB that do not compress, with room.
+pub const MAX_SIGNED_LENGTH: usize = 64 * 1024;
+
+/// What a list says of one token (section 7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "u8", into = "u8")]
+pub enum Status {
+    /// 0x00
+    Valid,
+    /// 0x01: revoked, for good.
+    Invalid,
+    /// 0x02: not to be used for now.
+    Suspended,
+    /// Any other value: meant for applications, and none of ours.
+    Other(u8),
+}
+
+impl From<u8> for Status {
+    fn from(value: u8) -> Self {
+        match value {
+            0 => Self::Valid,
+            1 => Self::Invalid,
+            2 => Self::Suspended,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl From<Status> for u8 {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Valid => 0,
+            Status::Invalid => 1,
+            Status::Suspended => 2,
+            Status::Other(value) => value,
+        }
+    }
+}
+
+/// Bits per entry (section 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum Bits {
+    /// Valid or not.
+    One,
+    /// Room for SUSPENDED: what our lists have.
+    Two,
+    /// Four bits.
+    Four,
+    /// A byte each.
+    Eight,
+}
+
+impl Bits {
+    const fn count(self) -> u8 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+            Self::Four => 4,
+            Self::Eight => 8,
+        }
+    }
+
+    /// Byte index, shift and mask of an entry.
+    fn place(self, idx: u32) -> (usize, u32, u8) {
+        let per_byte = 8 / u32::from(self.count());
+        let shift = idx % per_byte * u32::from(self.count());
+        (
+            (idx / per_byte) as usize,
+            shift,
+            u8::MAX >> (8 - self.count()),
+        )
+    }
+}
+
+impl TryFrom<u8> for Bits {
+    type Error = &'static str;
+    fn try_from(count: u8) -> Result<Self, Self::Error> {
+        Ok(match count {
+            1 => Self::One,
+            2 => Self::Two,
+            4 => Self::Four,
+            8 => Self::Eight,
+            _ => return Err("bits must be 1, 2, 4 or 8"),
+        })
+    }
+}
+
+impl From<Bits> for u8 {
+    fn from(bits: Bits) -> Self {
+        bits.count()
+    }
+}
+
+/// An array of statuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusList {
+    bits: Bits,
+    bytes: Vec<u8>,
+}
+
+/// Why a text is not a status list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeError {
+    /// `lst` is not base64url without padding.
+    Base64,
+    /// `lst` is not zlib, or inflates to more than the cap.
+    Zlib,
+}
+
+impl StatusList {
+    /// A list of at least `size` entries, all VALID.
+    pub fn new(bits: Bits, size: u32) -> Self {
+        let per_byte = 8 / u32::from(bits.count());
+        Self {
+            bits,
+            bytes: vec![0; size.div_ceil(per_byte) as usize],
+        }
+    }
+
+    /// One of our own lists: two bits, [`LIST_SIZE`] entries.
+    pub fn ours() -> Self {
+        Self::new(Bits::Two, LIST_SIZE)
+    }
+
+    /// Bytes of the array, not compressed.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Has the list no entries?
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The status of an entry; None beyond the end.
+    pub fn get(&self, idx: u32) -> Option<Status> {
+        let (byte, shift, mask) = self.bits.place(idx);
+        let value = self.bytes.get(byte)? >> shift & mask;
+        Some(Status::from(value))
+    }
+
+    /// Sets an entry, and says whether the list has it. Bits that do not fit are cut.
+    pub fn set(&mut self, idx: u32, status: Status) -> bool {
+        let (byte, shift, mask) = self.bits.place(idx);
+        let Some(byte) = self.bytes.get_mut(byte) else {
+            return false;
+        };
+        *byte = *byte & !(mask << shift) | (u8::from(status) & mask) << shift;
+        true
+    }
+
+    /// Takes over what another list revokes and, if that list is `newer`, all else that it says:
+    /// what is revoked here stays revoked. Both are of the shape of [`Self::ours`], whose four
+    /// entries a byte are merged at once; of another shape nothing is taken.
+    pub fn merge(&mut self, other: &Self, newer: bool) {
+        if self.bits != Bits::Two || other.bits != Bits::Two {
+            return;
+        }
+        // Both bits of each entry that is 01.
+        let revoked = |byte: u8| {
+            let low = byte & !(byte >> 1) & 0b0101_0101;
+            low | low << 1
+        };
+        let all = if newer { u8::MAX } else { 0 };
+        for (ours, theirs) in self.bytes.iter_mut().zip(&other.bytes) {
+            let taken = (all | revoked(*theirs)) & !revoked(*ours);
+            *ours = *ours & !taken | *theirs & taken;
+        }
+    }
+
+    /// The `lst` member: zlib, then base64url (section 4.2).
+    pub fn encode(&self) -> String {
+        Base64UrlUnpadded::encode_string(&compress_to_vec_zlib(&self.bytes, 9))
+    }
+
+    /// Reads a `lst` member. `cap` bounds the inflated bytes: a few hundred bytes of zlib can
+    /// inflate to a megabyte.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode(bits: Bits, lst: &str, cap: usize) -> Result<Self, DecodeError> {
+        let packed = Base64UrlUnpadded::decode_vec(lst).map_err(|_| DecodeError::Base64)?;
+        let bytes =
+            decompress_to_vec_zlib_with_limit(&packed, cap).map_err(|_| DecodeError::Zlib)?;
+        Ok(Self { bits, bytes })
+    }
+
+    /// Reads a `lst` member of the shape of [`Self::ours`]; None for any other: it would say
+    /// nothing of some of our tokens.
+    pub fn decode_ours(bits: Bits, lst: &str) -> Option<Self> {
+        let cap = Self::ours().bytes.len();
+        let read = Self::decode(bits, lst, cap).ok()?;
+        (bits == Bits::Two && read.bytes.len() == cap).then_some(read)
+    }
+}
+
+/// Which list: the registry that owns it, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StatusListId {
+    /// The registry's number.
+    pub registry: u16,
+    /// The list's number in the registry, from 0.
+    pub list: u32,
+}
+
+impl StatusListId {
+    /// The path under which the origin serves the list; also its key in KV.
+    pub fn path(self) -> String {
+        format!("/status/{}/{}", self.registry, self.list)
+    }
+
+    /// The `uri` of the list.
+    pub fn uri(self, issuer: &str) -> String {
+        format!("{issuer}{}", self.path())
+    }
+
+    /// Reads a path in the one spelling that [`Self::path`] gives.
+    pub fn from_path(path: &str) -> Option<Self> {
+        let (registry, list) = path.strip_prefix("/status/")?.split_once('/')?;
+        let id = Self {
+            registry: registry.parse().ok()?,
+            list: list.parse().ok()?,
+        };
+        (id.path() == path).then_some(id)
+    }
+
+    /// Reads a `uri` of this installation.
+    pub fn from_uri(issuer: &str, uri: &str) -> Option<Self> {
+        Self::from_path(uri.strip_prefix(issuer)?)
+    }
+}
+
+/// A token's list, and its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReference {
+    /// The list.
+    pub list: StatusListId,
+    /// The place in it.
+    pub idx: u32,
+}
+
+/// The claims of a signed list (section 5.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListClaims {
+    /// The list's own `uri`.
+    pub sub: String,
+    /// When it was signed.
+    #[serde(with = "numeric")]
+    pub iat: Timestamp,
+    /// When it must no longer be used.
+    #[serde(with = "numeric")]
+    pub exp: Timestamp,
+    /// Seconds after which a holder should fetch it again.
+    pub ttl: u64,
+    /// Counts the changes of the list; a claim of our own, which others ignore. An edge asks the
+    /// registry for the changes since then.
+    pub version: u64,
+    /// The list.
+    #[serde(deserialize_with = "json::object")]
+    pub status_list: PackedList,
+}
+
+/// The `status_list` claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackedList {
+    /// Bits per entry.
+    pub bits: Bits,
+    /// Compressed entries.
+    pub lst: String,
+    /// Where the addresses of all lists are found (section 9.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation_uri: Option<String>,
+}
+
+/// The path of the list of all lists (section 9).
+pub const AGGREGATION: &str = "/status/aggregation";
+
+/// The list of all lists (section 9.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aggregation {
+    /// Their uris.
+    pub status_lists: Vec<String>,
+}
+
+/// How long a signed list may be used, and how soon a holder should ask again, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Validity {
+    /// From `iat` to `exp`.
+    pub lifetime: u64,
+    /// `ttl`
+    pub ttl: u64,
+}
+
+/// A list at one of its versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The statuses.
+    pub list: StatusList,
+    /// How many changes it has seen.
+    pub version: u64,
+}
+
+/// Signs a list of an installation.
+///
+/// # Errors
+/// None in practice: the claims are plain.
+pub fn sign(
+    Snapshot { list, version }: &Snapshot,
+    id: StatusListId,
+    issuer: &str,
+    now: Timestamp,
+    validity: Validity,
+    key: &SigningKey,
+) -> Result<String, jwt_compact::CreationError> {
+    let claims = ListClaims {
+        sub: id.uri(issuer),
+        iat: now,
+        exp: now.plus(validity.lifetime),
+        ttl: validity.ttl,
+        version: *version,
+        status_list: PackedList {
+            bits: list.bits,
+            lst: list.encode(),
+            aggregation_uri: Some(format!("{issuer}{AGGREGATION}")),
+        },
+    };
+    jws::sign(key, TYPE, &claims)
+}
+
+/// Why a signed list is not to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListError {
+    /// Not a signed list by one of our keys.
+    Signature,
+    /// Another list than the one asked for (`sub`).
+    Subject,
+    /// The list itself cannot be read, or has another shape than ours.
+    Shape,
+}
+
+/// A list whose signature is right. How old it may be depends on what it is used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedList {
+    /// The list.
+    pub snapshot: Snapshot,
+    /// `iat`: everything that happened before that second is in it.
+    pub signed_at: Timestamp,
+}
+
+/// Reads a signed list of an installation. The times are left to the caller.
+///
+/// # Errors
+/// [`ListError`].
+pub fn verify(
+    text: &str,
+    id: StatusListId,
+    issuer: &str,
+    keys: &KeySet,
+) -> Result<VerifiedList, ListError> {
+    let unverified =
+        Unverified::parse(text, TYPE, MAX_SIGNED_LENGTH).map_err(|_| ListError::Signature)?;
+    let claims: ListClaims = unverified.verify(keys).map_err(|_| ListError::Signature)?;
+    if claims.sub != id.uri(issuer) {
+        return Err(ListError::Subject);
+    }
+    let packed = claims.status_list;
+    let list = StatusList::decode_ours(packed.bits, &packed.lst).ok_or(ListError::Shape)?;
+    Ok(VerifiedList {
+        snapshot: Snapshot {
+            list,
+            version: claims.version,
+        },
+        signed_at: claims.iat,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::keys::SigningKeys;
+    use std::collections::BTreeMap;
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        vectors: Vec<Vector>,
+    }
+
+    #[derive(Deserialize)]
+    struct Vector {
+        bits: u8,
+        size: u32,
+        lst: String,
+        status: BTreeMap<u32, u8>,
+    }
+
+    /// The draft's appendix "Test vectors for Status List encoding" and its section 4.1.
+    #[test]
+    fn the_drafts_vectors_decode_and_come_back() {
+        let json = include_str!("../tests/vectors/status-list.json");
+        let vectors: Vectors = serde_json::from_str(json).unwrap();
+        assert!(vectors.vectors.len() >= 4);
+        for vector in vectors.vectors {
+            let bits = Bits::try_from(vector.bits).unwrap();
+            let list = StatusList::decode(bits, &vector.lst, 1 << 20).unwrap();
+            let set: BTreeMap<u32, u8> = (0..vector.size)
+                .map(|idx| (idx, u8::from(list.get(idx).unwrap())))
+                .filter(|(_, status)| *status != 0)
+                .collect();
+            let expected: BTreeMap<u32, u8> = vector
+                .status
+                .into_iter()
+                .filter(|(_, status)| *status != 0)
+                .collect();
+            assert_eq!(set, expected, "{} bits", vector.bits);
+            let again = StatusList::decode(bits, &list.encode(), 1 << 20).unwrap();
+            assert_eq!(again, list);
+            let mut built = StatusList::new(bits, vector.size);
+            for (idx, status) in expected {
+                assert!(built.set(idx, Status::from(status)));
+            }
+            assert_eq!(built, list);
+        }
+    }
+
+    #[test]
+    fn a_list_that_inflates_beyond_the_cap_is_refused() {
+        let bomb = StatusList::new(Bits::Eight, 1 << 20).encode();
+        assert_eq!(
+            StatusList::decode(Bits::Two, &bomb, 1 << 15),
+            Err(DecodeError::Zlib)
+        );
+        assert_eq!(
+            StatusList::decode(Bits::Two, "a=b", 8),
+            Err(DecodeError::Base64)
+        );
+        assert_eq!(
+            StatusList::decode(Bits::Two, "AAAA", 8),
+            Err(DecodeError::Zlib)
+        );
+    }
+
+    #[test]
+    fn setting_one_entry_leaves_its_neighbours() {
+        let mut list = StatusList::ours();
+        assert!(list.set(5, Status::Invalid) && list.set(6, Status::Suspended));
+        assert!(list.set(5, Status::Valid));
+        let found: Vec<_> = (4..8).filter_map(|idx| list.get(idx)).collect();
+        assert_eq!(
+            found,
+            [
+                Status::Valid,
+                Status::Valid,
+                Status::Suspended,
+                Status::Valid
+            ]
+        );
+        assert!(!list.set(LIST_SIZE, Status::Invalid));
+        assert_eq!(list.get(LIST_SIZE), None);
+    }
+
+    #[test]
+    fn a_uri_has_one_spelling() {
+        let id = StatusListId {
+            registry: 3,
+            list: 12,
+        };
+        assert_eq!(
+            StatusListId::from_uri("https://p", &id.uri("https://p")),
+            Some(id)
+        );
+        for bad in [
+            "/status/3",
+            "/status/03/12",
+            "/status/+3/12",
+            "/status/3/12/",
+            "/status/70000/1",
+            "/x/3/12",
+        ] {
+            assert_eq!(StatusListId::from_path(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_signed_list_is_believed_for_its_uri_and_its_key_only() {
+        let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[1; 32])).unwrap();
+        let other = SigningKeys::from_jwks(&SigningKeys::generate(&[2; 32])).unwrap();
+        let mut list = StatusList::ours();
+        list.set(77, Status::Invalid);
+        let signed_at = Timestamp::from_seconds(1_000);
+        let validity = Validity {
+            lifetime: 60,
+            ttl: 10,
+        };
+        let snapshot = Snapshot { list, version: 5 };
+        let id = StatusListId {
+            registry: 1,
+            list: 2,
+        };
+        let next = StatusListId {
+            registry: 1,
+            list: 3,
+        };
+        let text = sign(&snapshot, id, "u", signed_at, validity, keys.first()).unwrap();
+        let signed = VerifiedList {
+            snapshot,
+            signed_at,
+        };
+        assert_eq!(verify(&text, id, "u", keys.public()), Ok(signed));
+        for (id, issuer) in [(next, "u"), (id, "v")] {
+            assert_eq!(
+                verify(&text, id, issuer, keys.public()),
+                Err(ListError::Subject)
+            );
+        }
+        assert_eq!(
+            verify(&text, id, "u", other.public()),
+            Err(ListError::Signature)
+        );
+        let small = Snapshot {
+            list: StatusList::new(Bits::Two, 8),
+            version: 5,
+        };
+        let text = sign(&small, id, "u", signed_at, validity, keys.first()).unwrap();
+        assert_eq!(verify(&text, id, "u", keys.public()), Err(ListError::Shape));
+    }
+
+    #[test]
+    fn lists_are_merged_entry_by_entry_and_revoked_stays_revoked() {
+        for ours in 0..=3 {
+            for theirs in 0..=3 {
+                for newer in [false, true] {
+                    // Every place of a byte, with neighbours that say something else.
+                    for idx in 0..4 {
+                        let mut list = StatusList::new(Bits::Two, 4);
+                        let mut other = StatusList::new(Bits::Two, 4);
+                        for place in 0..4 {
+                            list.set(place, Status::Suspended);
+                            other.set(place, Status::Suspended);
+                        }
+                        list.set(idx, Status::from(ours));
+                        other.set(idx, Status::from(theirs));
+                        list.merge(&other, newer);
+                        let expected = match (ours, theirs) {
+                            (1, _) | (_, 1) => 1,
+                            (_, theirs) if newer => theirs,
+                            (ours, _) => ours,
+                        };
+                        let case = (ours, theirs, newer, idx);
+                        assert_eq!(list.get(idx), Some(Status::from(expected)), "{case:?}");
+                        let neighbour = list.get((idx + 1) % 4);
+                        assert_eq!(neighbour, Some(Status::Suspended), "{case:?}");
+                    }
+                }
+            }
+        }
+    }
+}

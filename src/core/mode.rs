@@ -1,0 +1,85 @@
+//! `REVOCATION_MODE`: by leases, or by snapshots in KV alone.
+
+use std::ops::RangeInclusive;
+
+/// How an edge knows of revocations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevocationMode {
+    /// By leases: a revocation holds everywhere when its call returns.
+    Lease,
+    /// By signed snapshots in KV alone, of at most an age: a revocation holds everywhere when
+    /// that age has passed.
+    Kv {
+        /// In seconds; one of [`MAX_AGES`].
+        max_age: u64,
+    },
+}
+
+/// The ages that a snapshot may have, in seconds. KV may take 60 seconds and more to show a new
+/// value, so the lower ones refuse good tokens there.
+pub const MAX_AGES: RangeInclusive<u64> = 10..=900;
+
+/// The usual age, in seconds.
+pub const DEFAULT_MAX_AGE: u64 = 120;
+
+impl RevocationMode {
+    /// Reads `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`; None: not set.
+    ///
+    /// # Errors
+    /// Which setting is wrong, and what it must be.
+    pub fn from_settings(mode: Option<&str>, max_age: Option<&str>) -> Result<Self, String> {
+        let max_age = match max_age {
+            None => DEFAULT_MAX_AGE,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|age| MAX_AGES.contains(age))
+                .ok_or_else(|| {
+                    let (least, most) = (MAX_AGES.start(), MAX_AGES.end());
+                    format!("KV_MAX_AGE_SECONDS must be a number from {least} to {most}")
+                })?,
+        };
+        match mode {
+            None | Some("lease") => Ok(Self::Lease),
+            Some("kv") => Ok(Self::Kv { max_age }),
+            Some(_) => Err("REVOCATION_MODE must be `lease` or `kv`".to_owned()),
+        }
+    }
+}
+
+/// How often a list is signed again where edges live on snapshots, in seconds: several times
+/// before one is too old, as KV is slow to show a new value.
+pub const fn heartbeat(max_age: u64) -> u64 {
+    max_age / 6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (mode, max_age, expected) in [
+            (None, None, Ok(RevocationMode::Lease)),
+            (Some("lease"), Some("10"), Ok(RevocationMode::Lease)),
+            (Some("kv"), None, Ok(RevocationMode::Kv { max_age: 120 })),
+            (
+                Some("kv"),
+                Some("900"),
+                Ok(RevocationMode::Kv { max_age: 900 }),
+            ),
+            (Some("KV"), None, Err("REVOCATION_MODE")),
+            (Some("kv"), Some("9"), Err("KV_MAX_AGE_SECONDS")),
+            (None, Some("a minute"), Err("KV_MAX_AGE_SECONDS")),
+        ] {
+            let found = RevocationMode::from_settings(mode, max_age);
+            match expected {
+                Ok(_) => assert_eq!(
+                    found.as_ref(),
+                    expected.as_ref().map_err(|_| unreachable!())
+                ),
+                Err(name) => assert!(found.unwrap_err().starts_with(name)),
+            }
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! Every outcome of a request, and the order in which they are decided.
+
+use patrol::{
+    authorize::decision::{AccessRequest, Denial, Malformed, authorize, preflight},
+    jose::status_list::{Status, StatusListId, StatusReference},
+    policy::POLICY,
+    revocation::known_list::StatusCheck,
+    time::Timestamp,
+    token::{Grant, Token, TokenError},
+};
+
+const VALID: StatusCheck = StatusCheck::Known(Status::Valid);
+
+fn token(scope: Option<&str>) -> Token {
+    Token {
+        id: "token-1".parse().unwrap(),
+        kid: "key-1".to_owned(),
+        owner: "ada".parse().unwrap(),
+        organizations: vec!["acme".parse().unwrap(), "globex".parse().unwrap()],
+        grant: Grant::new(scope.map(str::to_owned), &POLICY),
+        status: StatusReference {
+            list: StatusListId {
+                registry: 0,
+                list: 0,
+            },
+            idx: 1,
+        },
+        not_before: Some(Timestamp::from_seconds(1_000)),
+        expires_at: Timestamp::from_seconds(2_000),
+    }
+}
+
+fn request<'a>(method: &'a str, path: &'a str, organization: Option<&'a str>) -> AccessRequest<'a> {
+    AccessRequest {
+        method,
+        path,
+        organization,
+        now: Timestamp::from_seconds(1_500),
+    }
+}
+
+fn at(now: u64) -> AccessRequest<'static> {
+    AccessRequest {
+        now: Timestamp::from_seconds(now),
+        ..request("GET", "/api/v1/engine/pipelines", Some("acme"))
+    }
+}
+
+fn code(request: &AccessRequest<'_>, token: &Token, revocation: StatusCheck) -> &'static str {
+    match authorize(request, token, revocation, &POLICY) {
+        Ok(_) => "allowed",
+        Err(denial) => denial.code(),
+    }
+}
+
+#[test]
+fn the_token_must_not_be_past_its_expiry_time() {
+    let token = token(Some("pipelines:read"));
+    for (now, expected) in [
+        (0, "token-not-yet-valid"),
+        (999, "token-not-yet-valid"),
+        (1_000, "allowed"),
+        (1_999, "allowed"),
+        (2_000, "token-expired"),
+        (u64::MAX, "token-expired"),
+    ] {
+        assert_eq!(code(&at(now), &token, VALID), expected, "{now}");
+    }
+}
+
+#[test]
+fn a_token_without_nbf_is_good_at_once_by_any_clock() {
+    let token = Token {
+        not_before: None,
+        ..token(Some("pipelines:read"))
+    };
+    for now in [0, 999, 1_999] {
+        assert_eq!(code(&at(now), &token, VALID), "allowed", "{now}");
+    }
+}
+
+#[test]
+fn the_token_must_not_have_been_revoked() {
+    let token = token(Some("pipelines:read"));
+    for (revocation, expected) in [
+        (VALID, "allowed"),
+        (StatusCheck::Known(Status::Invalid), "token-revoked"),
+        (StatusCheck::Known(Status::Suspended), "token-suspended"),
+        (StatusCheck::Known(Status::Other(3)), "token-suspended"),
+        (StatusCheck::KeyRetired, "signature-invalid"),
+        (StatusCheck::NoSuchList, "token-malformed"),
+        (StatusCheck::Unavailable, "revocation-unavailable"),
+    ] {
+        assert_eq!(code(&at(1_500), &token, revocation), expected);
+    }
+}
+
+#[test]
+fn the_requested_action_must_be_covered_by_at_least_one_of_the_tokens_scopes() {
+    for (scope, method, path, expected) in [
+        (
+            Some("pipelines:read"),
+            "GET",
+            "/api/v1/engine/pipelines",
+            "allowed",
+        ),
+        (
+            Some("pipelines:read"),
+            "HEAD",
+            "/api/v1/engine/pipelines",
+            "allowed",
+        ),
+        (
+            Some("pipelines:read"),
+            "POST",
+            "/api/v1/engine/pipelines",
+            "scope-insufficient",
+        ),
+        (
+            Some("models:read"),
+            "GET",
+            "/api/v1/engine/pipelines",
+            "scope-insufficient",
+        ),
+        (
+            Some(""),
+            "GET",
+            "/api/v1/engine/pipelines",
+            "scope-insufficient",
+        ),
+        (
+            None,
+            "GET",
+            "/api/v1/engine/pipelines",
+            "scope-insufficient",
+        ),
+        (
+            Some("uns:publish"),
+            "PUT",
+            "/api/v1/uns/topics/a/b",
+            "allowed",
+        ),
+        (
+            Some("uns:read"),
+            "PUT",
+            "/api/v1/uns/topics/a/b",
+            "scope-insufficient",
+        ),
+        (
+            Some("uns:publish"),
+            "POST",
+            "/api/v1/uns/moves",
+            "scope-insufficient",
+        ),
+        (
+            Some("uns:publish uns:manage"),
+            "POST",
+            "/api/v1/uns/moves",
+            "allowed",
+        ),
+    ] {
+        let request = request(method, path, Some("acme"));
+        assert_eq!(
+            code(&request, &token(scope), VALID),
+            expected,
+            "{scope:?} {method} {path}"
+        );
+    }
+}
+
+#[test]
+fn x_organization_id_picks_one_of_the_tokens_organizations() {
+    let token = token(Some("pipelines:read organizations:read"));
+    let (needs, free) = ("/api/v1/engine/pipelines", "/api/v1/organizations");
+    for (path, organization, expected) in [
+        (needs, Some("acme"), "allowed"),
+        (needs, Some("globex"), "allowed"),
+        (needs, Some("initech"), "organization-mismatch"),
+        (needs, Some("ACME"), "organization-mismatch"),
+        (needs, Some(""), "organization-mismatch"),
+        (needs, Some("acme, globex"), "organization-mismatch"),
+        (needs, None, "organization-required"),
+        (free, None, "allowed"),
+        (free, Some("acme"), "allowed"),
+        (free, Some("initech"), "organization-mismatch"),
+    ] {
+        assert_eq!(
+            code(&request("GET", path, organization), &token, VALID),
+            expected,
+            "{path} {organization:?}"
+        );
+    }
+    let request = request("GET", needs, Some("globex"));
+    let permit = authorize(&request, &token, VALID, &POLICY).unwrap();
+    assert_eq!(permit.organization.unwrap().as_str(), "globex");
+}
+
+#[test]
+fn when_rbac_is_not_enabled_tokens_inherit_the_full_access_of_the_account() {
+    let policy = POLICY.with_rbac(false);
+    for token in [token(None), token(Some("models:read"))] {
+        let request = request("DELETE", "/api/v1/dashboards/d", Some("acme"));
+        assert!(authorize(&request, &token, VALID, &policy).is_ok());
+    }
+    let unknown = request("GET", "/api/v1/secrets", Some("acme"));
+    assert_eq!(
+        authorize(&unknown, &token(None), VALID, &policy).unwrap_err(),
+        Denial::RouteUnknown
+    );
+}
+
+#[test]
+fn a_preflight_goes_on_where_a_request_could_follow() {
+    for (wanted, path, expected) in [
+        ("GET", "/api/v1/engine/pipelines", Ok(())),
+        ("HEAD", "/api/v1/engine/pipelines", Ok(())),
+        ("POST", "/api/v1/engine/pipelines", Ok(())),
+        (
+            "DELETE",
+            "/api/v1/engine/pipelines",
+            Err(Denial::RouteUnknown),
+        ),
+        ("get", "/api/v1/engine/pipelines", Err(Denial::RouteUnknown)),
+        (
+            "GET, POST",
+            "/api/v1/engine/pipelines",
+            Err(Denial::RouteUnknown),
+        ),
+        ("GET", "/api/v1/secrets", Err(Denial::RouteUnknown)),
+        ("GET", "/../../admin//x;y", Err(Denial::RouteUnknown)),
+        ("", "/api/v1/models", Err(Denial::RouteUnknown)),
+    ] {
+        assert_eq!(
+            preflight(wanted, path, &POLICY),
+            expected,
+            "{wanted} {path}"
+        );
+    }
+}
+
+#[test]
+fn checks_come_in_a_fixed_order() {
+    let token = token(Some("models:read"));
+    let nowhere = request("GET", "/nowhere", Some("initech"));
+    let revoked = StatusCheck::Known(Status::Invalid);
+    let expired = AccessRequest {
+        now: Timestamp::from_seconds(3_000),
+        ..nowhere
+    };
+    assert_eq!(code(&expired, &token, revoked), "token-expired");
+    assert_eq!(code(&nowhere, &token, revoked), "token-revoked");
+    assert_eq!(
+        code(&nowhere, &token, StatusCheck::Unavailable),
+        "revocation-unavailable"
+    );
+    assert_eq!(code(&nowhere, &token, VALID), "route-unknown");
+    let elsewhere = request("GET", "/api/v1/engine/pipelines", Some("initech"));
+    assert_eq!(code(&elsewhere, &token, VALID), "organization-mismatch");
+    let here = request("GET", "/api/v1/engine/pipelines", Some("acme"));
+    assert_eq!(code(&here, &token, VALID), "scope-insufficient");
+}
+
+#[test]
+fn every_denial_has_its_status_its_challenge_and_words() {
+    let requirement = POLICY
+        .route("POST", "/api/v1/connectors/c/test")
+        .unwrap()
+        .requirement;
+    let invalid_token = Some("error=\"invalid_token\"");
+    for (denial, code, status, challenge) in [
+        (
+            Denial::TokenMissing,
+            "token-missing",
+            401,
+            Some("Bearer realm=\"patrol\""),
+        ),
+        (
+            Denial::TokenMalformed(Malformed::Header),
+            "token-malformed",
+            401,
+            invalid_token,
+        ),
+        (
+            Denial::from(TokenError::Issuer),
+            "token-malformed",
+            401,
+            invalid_token,
+        ),
+        (
+            Denial::from(TokenError::Signature),
+            "signature-invalid",
+            401,
+            invalid_token,
+        ),
+        (Denial::TokenExpired, "token-expired", 401, invalid_token),
+        (
+            Denial::TokenNotYetValid,
+            "token-not-yet-valid",
+            401,
+            invalid_token,
+        ),
+        (Denial::TokenRevoked, "token-revoked", 401, invalid_token),
+        (
+            Denial::TokenSuspended,
+            "token-suspended",
+            401,
+            invalid_token,
+        ),
+        (
+            Denial::ScopeInsufficient(requirement),
+            "scope-insufficient",
+            403,
+            Some("scope=\"connectors:test\""),
+        ),
+        (
+            Denial::OrganizationRequired,
+            "organization-required",
+            400,
+            None,
+        ),
+        (
+            Denial::OrganizationMismatch,
+            "organization-mismatch",
+            403,
+            None,
+        ),
+        (Denial::RouteUnknown, "route-unknown", 403, None),
+        (
+            Denial::RevocationUnavailable,
+            "revocation-unavailable",
+            503,
+            None,
+        ),
+    ] {
+        assert_eq!((denial.code(), denial.status()), (code, status));
+        let header = denial.challenge(&POLICY);
+        match challenge {
+            Some(part) => assert!(header.unwrap().contains(part), "{code}"),
+            None => assert_eq!(header, None, "{code}"),
+        }
+        let problem: serde_json::Value =
+            serde_json::from_str(&denial.problem(&POLICY).to_json()).unwrap();
+        assert_eq!(problem["code"], code);
+        assert_eq!(problem["status"], status);
+        assert!(problem["detail"].as_str().unwrap().len() > 10, "{code}");
+        assert_eq!(denial.retry_after().is_some(), status == 503);
+        let names: Vec<_> = denial.headers(&POLICY).map(|(name, _)| name).collect();
+        match (challenge, status) {
+            (Some(_), _) => assert_eq!(names, ["WWW-Authenticate"], "{code}"),
+            (None, 503) => assert_eq!(names, ["Retry-After"], "{code}"),
+            (None, _) => assert!(names.is_empty(), "{code}"),
+        }
+    }
+    let missing = Denial::TokenMissing.challenge(&POLICY).unwrap();
+    assert!(!missing.contains("error"), "RFC 6750, section 3.1");
+    let detail = Denial::ScopeInsufficient(requirement)
+        .problem(&POLICY)
+        .detail;
+    assert!(
+        detail.contains("connectors:write, or connectors:test")
+            || detail.contains("connectors:test, or connectors:write")
+    );
+}
