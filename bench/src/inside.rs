@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use patrol::{
     issue::index_permutation::IndexPermutation,
     jose::{
-        keys::SigningKeys,
+        signing::SigningKeys,
         status_list::{
             self, Snapshot, Status, StatusList, StatusListId, StatusReference, Validity,
         },

@@ -6,7 +6,7 @@ use crate::{Plan, tokens};
 use anyhow::{Context as _, Result, anyhow, bail};
 use patrol::{
     jose::{
-        keys::SigningKeys,
+        signing::SigningKeys,
         status_list::{LIST_SIZE, StatusReference},
     },
     placement::object_name,

@@ -13,7 +13,7 @@ use jwt_compact::{
 use patrol::{
     ids::{TokenId, UserId},
     jose::{
-        keys::SigningKeys,
+        signing::SigningKeys,
         status_list::{LIST_SIZE, StatusListId, StatusReference},
     },
     placement::of_user,

@@ -1,12 +1,12 @@
-//! Compiles `policy.toml` into the static tables of `src/policy`.
+//! Compiles `policy.toml` into the static tables of `policy/mod.rs`.
 //!
-//! `PATROL_POLICY` names another file. A mistake in it stops the build with its line.
+//! `PATROL_POLICY` names another file. A mistake in the policy stops the build and names its line.
 
 #[path = "policy/source.rs"]
 mod source;
 
 #[path = "routes.rs"]
-#[allow(dead_code, unreachable_pub)] // The library uses more of it.
+#[allow(dead_code, unreachable_pub)] // The library uses the rest.
 mod routes;
 
 use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf, process::ExitCode};

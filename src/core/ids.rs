@@ -1,37 +1,36 @@
-//! Names of users, organizations and tokens.
+//! Identifiers of users, organizations and tokens.
 //!
-//! All three travel in headers, claims, URLs and SQL, so they are short printable ASCII
-//! without the characters that any of these would have to escape. A value of these types
-//! has been checked; there is no other way to make one.
+//! They travel in headers, claims, URLs and SQL, so they are short printable ASCII without any
+//! character that one of these would have to escape. Every value of these types has been checked.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The longest name, in bytes.
+/// The longest identifier, in bytes.
 pub const MAX_LENGTH: usize = 64;
 
-/// The name is empty, longer than [`MAX_LENGTH`], or has a character other than ASCII
-/// letters, digits and `-._~@|:+`.
+/// The text is empty, longer than [`MAX_LENGTH`], or contains a character other than ASCII letters,
+/// digits and `-._~@|:+`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidName;
+pub struct InvalidId;
 
-impl fmt::Display for InvalidName {
+impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "not 1 to {MAX_LENGTH} letters, digits and -._~@|:+")
     }
 }
 
-impl std::error::Error for InvalidName {}
+impl std::error::Error for InvalidId {}
 
-fn check(text: String) -> Result<String, InvalidName> {
+fn check(text: String) -> Result<String, InvalidId> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@|:+".contains(&byte);
     ((1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(allowed))
         .then_some(text)
-        .ok_or(InvalidName)
+        .ok_or(InvalidId)
 }
 
-macro_rules! names {
+macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,22 +38,22 @@ macro_rules! names {
         pub struct $name(String);
 
         impl $name {
-            /// The name as text.
+            /// The identifier as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = InvalidName;
-            fn try_from(text: String) -> Result<Self, InvalidName> {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
                 check(text).map(Self)
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = InvalidName;
-            fn from_str(text: &str) -> Result<Self, InvalidName> {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
                 check(text.to_owned()).map(Self)
             }
         }
@@ -67,17 +66,17 @@ macro_rules! names {
     )+};
 }
 
-names! {
+ids! {
     /// A user: the `sub` claim (RFC 7519, section 4.1.2).
     UserId
     /// An organization: an entry of the `org` claim, a value of `X-Organization-ID`.
     OrganizationId
-    /// A token: the `jti` claim (RFC 7519, section 4.1.7). It is no secret.
+    /// A token: the `jti` claim (RFC 7519, section 4.1.7). It is not a secret.
     TokenId
 }
 
 impl TokenId {
-    /// A name from 128 random bits: two never meet.
+    /// Creates an id from 128 random bits, which makes it unique.
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(Base64UrlUnpadded::encode_string(&bytes))
     }
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_hold_nothing_that_a_header_or_url_must_escape() {
+    fn ids_contain_nothing_that_a_header_or_url_must_escape() {
         for good in [
             "a",
             "acme",
@@ -109,7 +108,7 @@ mod tests {
             "a\"b",
             &"x".repeat(65),
         ] {
-            assert_eq!(bad.parse::<UserId>(), Err(InvalidName), "{bad}");
+            assert_eq!(bad.parse::<UserId>(), Err(InvalidId), "{bad}");
         }
     }
 }

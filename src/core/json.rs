@@ -1,8 +1,8 @@
-//! JSON from others, in which an object is written as one.
+//! Reading JSON from others, where an object must be written as an object.
 //!
-//! serde also fills a struct from an array, member by member. So `["EdDSA","pat+jwt",…]` would be a
-//! token's header, and a check by another library, or by its members' names, would see something
-//! else than we do. What others send is read by [`read`], and objects inside of it as [`Object`].
+//! serde also fills a struct from an array, member by member. `["EdDSA","pat+jwt",…]` would be a
+//! token's header, and another library, or a check by member names, would see something else. So
+//! input is read by [`read`], and objects inside it as [`Object`].
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -13,7 +13,7 @@ use std::{fmt, marker::PhantomData};
 /// Reads a text that is one JSON object.
 ///
 /// # Errors
-/// Not JSON, not an object, or not this one.
+/// The text is not JSON, not an object, or not a `T`.
 pub fn read<'de, T: Deserialize<'de>>(json: &'de [u8]) -> serde_json::Result<T> {
     serde_json::from_slice(json).map(|Object(value)| value)
 }
@@ -21,14 +21,14 @@ pub fn read<'de, T: Deserialize<'de>>(json: &'de [u8]) -> serde_json::Result<T> 
 /// Reads a member that is an object: `#[serde(deserialize_with = "json::object")]`.
 ///
 /// # Errors
-/// Not an object, or not this one.
+/// The value is not an object, or not a `T`.
 pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Object::deserialize(deserializer).map(|Object(value)| value)
 }
 
-/// A value that is read from an object and from nothing else.
+/// A value that is read only from an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Object<T>(pub T);
@@ -74,7 +74,7 @@ mod tests {
 
     /// The members' values stand in the order of the struct: what serde would take.
     #[test]
-    fn an_array_is_no_object_wherever_one_is_meant() {
+    fn read_rejects_an_array_wherever_an_object_is_meant() {
         const KEY: &str = r#""OKP","Ed25519","11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;
         let claims = |status: &str| {
             format!(

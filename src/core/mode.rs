@@ -1,32 +1,31 @@
-//! `REVOCATION_MODE`: by leases, or by snapshots in KV alone.
+//! `REVOCATION_MODE`: leases, or snapshots in KV alone.
 
 use std::ops::RangeInclusive;
 
-/// How an edge knows of revocations.
+/// How an edge learns of revocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevocationMode {
-    /// By leases: a revocation holds everywhere when its call returns.
+    /// By leases: a revocation is effective everywhere when its call returns.
     Lease,
-    /// By signed snapshots in KV alone, of at most an age: a revocation holds everywhere when
-    /// that age has passed.
+    /// By signed snapshots in KV: a revocation is effective everywhere once `max_age` has passed.
     Kv {
-        /// In seconds; one of [`MAX_AGES`].
+        /// The oldest snapshot that an edge uses, in seconds; one of [`MAX_AGES`].
         max_age: u64,
     },
 }
 
-/// The ages that a snapshot may have, in seconds. KV may take 60 seconds and more to show a new
-/// value, so the lower ones refuse good tokens there.
+/// The permitted maximum ages, in seconds. KV may take 60 seconds and more to show a new value, so
+/// the lower ones cause refusals of valid tokens there.
 pub const MAX_AGES: RangeInclusive<u64> = 10..=900;
 
-/// The usual age, in seconds.
+/// The default maximum age, in seconds.
 pub const DEFAULT_MAX_AGE: u64 = 120;
 
 impl RevocationMode {
-    /// Reads `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`; None: not set.
+    /// Reads `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`. `None`: the setting is absent.
     ///
     /// # Errors
-    /// Which setting is wrong, and what it must be.
+    /// Names the wrong setting and what it must be.
     pub fn from_settings(mode: Option<&str>, max_age: Option<&str>) -> Result<Self, String> {
         let max_age = match max_age {
             None => DEFAULT_MAX_AGE,
@@ -47,8 +46,8 @@ impl RevocationMode {
     }
 }
 
-/// How often a list is signed again where edges live on snapshots, in seconds: several times
-/// before one is too old, as KV is slow to show a new value.
+/// How often a list is signed again where edges use snapshots, in seconds: several times before a
+/// snapshot is too old, because KV is slow to show a new value.
 pub const fn heartbeat(max_age: u64) -> u64 {
     max_age / 6
 }
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_setting_is_named() {
+    fn from_settings_names_the_wrong_setting() {
         for (mode, max_age, expected) in [
             (None, None, Ok(RevocationMode::Lease)),
             (Some("lease"), Some("10"), Ok(RevocationMode::Lease)),

@@ -1,35 +1,35 @@
 //! Which Worker answers a path.
 //!
-//! The edge stands at the one public address. A few paths are its own, some belong to the
-//! origin (management, keys, lists, the page), and every other one is the platform's API,
-//! where nothing passes without a token.
+//! The edge serves the one public address. It answers a few paths itself, passes some to the origin
+//! (management, keys, lists, the page), and treats every other one as the platform's API, where
+//! nothing passes without a token.
 
-/// Who answers.
+/// Who answers a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
-    /// The edge: is it alive?
+    /// The edge: health check.
     Health,
     /// The edge: forward-auth for another proxy.
     Authorize,
     /// The origin Worker.
     Origin,
-    /// The platform's API: judged, then forwarded.
+    /// The platform's API: checked, then forwarded.
     Api,
 }
 
-/// The edge's own folder. What it has not yet is refused like any path without a rule.
+/// The edge's own folder. Unused paths below it are refused like any unknown route.
 pub const EDGE_FOLDER: &str = "/.patrol/";
 
-/// Forward-auth.
+/// The path of forward-auth.
 pub const AUTHORIZE: &str = "/.patrol/authorize";
 
-/// Health.
+/// The path of the health check.
 pub const HEALTH: &str = "/.patrol/health";
 
-/// The public keys.
+/// The path of the public keys.
 pub const JWKS: &str = "/.well-known/jwks.json";
 
-/// Paths of the origin that stand alone.
+/// Single paths of the origin.
 const ORIGIN_PATHS: &[&str] = &[
     "/",
     "/api/v1/me",
@@ -52,9 +52,8 @@ const ORIGIN_FOLDERS: &[&str] = &[
     "/status/",
 ];
 
-/// Who answers this path, as it came, without the query?
+/// Returns who answers a path, as sent and without the query.
 pub fn destination(path: &str) -> Destination {
-    // The API is most of the traffic and shares only its first letters with the rest.
     match path {
         HEALTH => Destination::Health,
         AUTHORIZE => Destination::Authorize,
@@ -67,8 +66,9 @@ pub fn destination(path: &str) -> Destination {
     }
 }
 
-/// Path and query (with its `?`, or empty) of an absolute URL or of a request target. Scheme and
-/// host are left out. A fragment, which no request has, is not: no path with a `#` is allowed.
+/// Splits an absolute URL or a request target into path and query; the query includes its `?` and may
+/// be empty. Scheme and host are dropped. A fragment is not: no request has one, and a path with a
+/// `#` is never allowed.
 pub fn split(url: &str) -> (&str, &str) {
     let target = match url.split_once("://") {
         Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => rest
@@ -79,8 +79,8 @@ pub fn split(url: &str) -> (&str, &str) {
     target.split_at(target.find('?').unwrap_or(target.len()))
 }
 
-/// The same of `X-Forwarded-Uri`. None: it is not one request target. The runtime joins two
-/// headers with a comma and a space, and no target has a space, nor a fragment.
+/// Splits `X-Forwarded-Uri`. `None`: it is not exactly one request target. The runtime joins two
+/// headers with a comma and a space, and no target contains a space or a fragment.
 pub fn forwarded(uri: &str) -> Option<(&str, &str)> {
     let in_targets = |byte: u8| !matches!(byte, 0..=b' ' | b'#' | 0x7f);
     uri.bytes().all(in_targets).then(|| split(uri))
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_has_one_worker() {
+    fn destination_is_one_worker_for_every_path() {
         for (path, expected) in [
             ("/", Destination::Origin),
             ("/api/v1/tokens", Destination::Origin),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_cut_out_of_any_target() {
+    fn split_handles_every_form_of_target() {
         for (url, path, query) in [
             ("http://h:1/a/b?c=/d#e", "/a/b", "?c=/d#e"),
             ("https://h/", "/", ""),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_tells_of_one_target() {
+    fn forwarded_accepts_exactly_one_target() {
         for (uri, expected) in [
             ("/a?b=1,2", Some(("/a", "?b=1,2"))),
             ("http://h/a,b", Some(("/a,b", ""))),

@@ -8,7 +8,8 @@ use crate::{
     ids::UserId,
     jose::{
         jws::{self, Unverified},
-        keys::{KeySet, SigningKey},
+        keys::KeySet,
+        signing::{Dalek, SigningKey},
     },
     time::{Timestamp, numeric},
 };
@@ -52,7 +53,7 @@ pub fn sign(
 /// Whose session it is; None when it is over or not ours.
 pub fn verify(text: &str, now: Timestamp, keys: &KeySet) -> Option<UserId> {
     let unverified = Unverified::parse(text, TYPE, MAX_LENGTH).ok()?;
-    let claims: Claims = unverified.verify(keys).ok()?;
+    let claims: Claims = unverified.verify(keys, &Dalek).ok()?;
     (now < claims.exp).then_some(claims.sub)
 }
 
@@ -145,7 +146,7 @@ fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jose::keys::SigningKeys;
+    use crate::jose::signing::SigningKeys;
 
     #[test]
     fn a_session_names_its_user_for_12_hours() {

@@ -1,16 +1,16 @@
-//! Points in time, in whole seconds.
+//! Times of day in seconds, and clock readings in milliseconds.
 //!
-//! Nothing here reads a clock: the time is always an argument, so every decision
-//! can be tested at any second. Text is RFC 3339 in UTC; JWT times are numbers.
+//! Nothing in this crate reads a clock. The time is always an argument, so every decision can be
+//! tested at any second. Text is RFC 3339 in UTC; JWT times are numbers.
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, str::FromStr};
 
-/// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted (a `NumericDate` of RFC 7519,
-/// section 2, without a fraction).
+/// Seconds since 1970-01-01T00:00:00Z, not counting leap seconds: a `NumericDate` (RFC 7519, section
+/// 2) without a fraction.
 ///
-/// It serializes as RFC 3339 text, for people and wire types; claims use [`numeric`].
+/// It serializes as RFC 3339 text. Claims use [`numeric`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Timestamp(u64);
 
@@ -18,10 +18,10 @@ pub struct Timestamp(u64);
 pub const DAY: u64 = 86_400;
 
 impl Timestamp {
-    /// Noon of the last day of the year 9999: the last that RFC 3339 can write, about.
+    /// The last day of the year 9999, about the latest time that RFC 3339 can express.
     pub const MAX: Self = Self(253_402_214_400);
 
-    /// That many seconds after the epoch; later than [`Self::MAX`] becomes `MAX`.
+    /// Creates a time from seconds since the epoch, at most [`Self::MAX`].
     pub const fn from_seconds(seconds: u64) -> Self {
         if seconds > Self::MAX.0 {
             Self::MAX
@@ -30,23 +30,23 @@ impl Timestamp {
         }
     }
 
-    /// Milliseconds after the epoch, as clocks in Workers tell it, rounded down.
+    /// Creates a time from milliseconds since the epoch, rounded down.
     pub const fn from_millis(millis: u64) -> Self {
         Self::from_seconds(millis / 1000)
     }
 
-    /// Seconds after the epoch.
+    /// Seconds since the epoch.
     pub const fn seconds(self) -> u64 {
         self.0
     }
 
-    /// This time and that many seconds.
+    /// Adds seconds, up to [`Self::MAX`].
     #[must_use]
     pub const fn plus(self, seconds: u64) -> Self {
         Self::from_seconds(self.0.saturating_add(seconds))
     }
 
-    /// Seconds since an earlier time; 0 if it is not earlier.
+    /// Seconds since `earlier`, or 0 if that is later.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -66,19 +66,19 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Not a time in RFC 3339, or one before 1970.
+/// The text is not RFC 3339, or the time is before 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidTime;
 
 impl fmt::Display for InvalidTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a time after 1970 in RFC 3339")
+        f.write_str("not an RFC 3339 time after 1970")
     }
 }
 
 impl std::error::Error for InvalidTime {}
 
-/// RFC 3339 with any offset; a fraction of a second is dropped.
+/// Accepts any offset and drops fractions of a second.
 impl FromStr for Timestamp {
     type Err = InvalidTime;
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
@@ -101,28 +101,28 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Times as JSON integers, for claims and for SQL. A fraction is refused: `exp` must have
-/// one meaning everywhere.
+/// Serializes times as JSON integers, for claims and SQL. Fractions are rejected, because `exp` must
+/// mean the same everywhere.
 pub mod numeric {
     use super::{Deserialize, Deserializer, Serializer, Timestamp};
 
-    /// As a number of seconds.
+    /// Writes seconds.
     #[allow(clippy::missing_errors_doc, clippy::trivially_copy_pass_by_ref)]
     pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(time.seconds())
     }
 
-    /// From a number of seconds.
+    /// Reads seconds.
     #[allow(clippy::missing_errors_doc)]
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         u64::deserialize(deserializer).map(Timestamp::from_seconds)
     }
 
-    /// The same for a member that may be absent. It is no `null`.
+    /// The same for an optional member, which may be absent but not `null`.
     pub mod optional {
         use super::{Deserializer, Serializer, Timestamp};
 
-        /// As a number of seconds; nothing is written where there is none.
+        /// Writes seconds, or nothing.
         #[allow(clippy::missing_errors_doc, clippy::ref_option)]
         pub fn serialize<S: Serializer>(
             time: &Option<Timestamp>,
@@ -134,7 +134,7 @@ pub mod numeric {
             }
         }
 
-        /// From a number of seconds.
+        /// Reads seconds.
         #[allow(clippy::missing_errors_doc)]
         pub fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
@@ -144,33 +144,33 @@ pub mod numeric {
     }
 }
 
-/// A reading of one party's own clock, in milliseconds. It means nothing to another party.
+/// A reading of one party's clock, in milliseconds. It means nothing to another party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 
 impl Instant {
-    /// That many milliseconds after the clock's zero.
+    /// Creates a reading from milliseconds since the clock's zero.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds after the clock's zero.
+    /// Milliseconds since the clock's zero.
     pub const fn millis(self) -> u64 {
         self.0
     }
 
-    /// That many milliseconds later.
+    /// Adds milliseconds.
     #[must_use]
     pub const fn plus(self, millis: u64) -> Self {
         Self(self.0.saturating_add(millis))
     }
 
-    /// Milliseconds until a later reading; 0 if it is not later.
+    /// Milliseconds until `later`, or 0 if that is earlier.
     pub const fn until(self, later: Self) -> u64 {
         later.0.saturating_sub(self.0)
     }
 
-    /// Milliseconds since this reading; None if it lies ahead: the clock was set back since.
+    /// Milliseconds since this reading. `None`: it lies ahead, because the clock was set back.
     pub const fn age(self, now: Self) -> Option<u64> {
         if now.plus(DISORDER).0 < self.0 {
             None
@@ -180,8 +180,8 @@ impl Instant {
     }
 }
 
-/// Readings of one clock may be out of order by this, in milliseconds, as each request of an
-/// isolate sees the time of its own last I/O. It has room in every [`margin`](crate::revocation::lease::margin).
+/// How far readings of one clock may be out of order, in milliseconds. Each request of an isolate
+/// sees the time of its own last I/O. Every [`margin`](crate::revocation::lease::margin) covers it.
 pub(crate) const DISORDER: u64 = 5;
 
 #[cfg(test)]
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_rfc_3339_in_utc() {
+    fn timestamp_is_written_as_rfc_3339_in_utc() {
         let time = Timestamp::from_seconds(1_700_000_000);
         let json = serde_json::to_string(&time).unwrap();
         assert_eq!(json, "\"2023-11-14T22:13:20Z\"");

@@ -1,6 +1,6 @@
 // The Worker's entry: hands each request to the Wasm module.
 //
-// It decides nothing; what it reads of a request goes to Rust.
+// It decides nothing. What it reads of a request goes to Rust.
 
 import * as module from "./index.js";
 import { noteCrash, restartIfCrashed } from "./restart.js";
@@ -8,15 +8,24 @@ import { noteCrash, restartIfCrashed } from "./restart.js";
 const AUTHORIZE = module.authorizePath();
 
 const encoder = new TextEncoder();
-/** The piece of the module's memory for the texts of a request; empty when that has grown. */
+/** The module's memory for the lines of a request. Empty once that memory has grown. */
 let place = new Uint8Array();
 
-/** A header's line: an empty header is not the same as none. */
+/**
+ * Writes a header as a line. An empty header differs from none.
+ *
+ * @param {string | null} value
+ */
 const line = (value) => (value === null ? "\n" : `\n=${value}`);
 
 /**
- * Writes the texts of a request, and says how many bytes these are; undefined where there are too
- * many. No header has a line feed in its value.
+ * Writes the lines of a request and returns their length in bytes, or `undefined` if they do not
+ * fit. No header value contains a line feed.
+ *
+ * @param {string} method
+ * @param {string} address
+ * @param {Headers} headers
+ * @param {string} more
  */
 function write(method, address, headers, more) {
   const authorization = headers.get("Authorization") ?? "";
@@ -27,7 +36,11 @@ function write(method, address, headers, more) {
   return read < lines.length ? undefined : written;
 }
 
-/** Forward-auth, where memory has all that it needs. */
+/**
+ * Forward-auth, if memory has all that it needs.
+ *
+ * @param {Headers} headers
+ */
 function authorizeAtOnce(headers) {
   const method = headers.get("X-Forwarded-Method");
   const uri = headers.get("X-Forwarded-Uri");
@@ -36,19 +49,30 @@ function authorizeAtOnce(headers) {
   return written && module.authorizeAtOnce(written, headers);
 }
 
-/** A request to the platform's API, where memory has all that it needs. */
+/**
+ * A request to the platform's API, if memory has all that it needs.
+ *
+ * @param {Request} request
+ * @param {string} url
+ * @param {Headers} headers
+ * @param {{ UPSTREAM?: unknown }} env
+ */
 function forwardAtOnce(request, url, headers, env) {
   const connection = line(headers.get("Connection"));
   const upgrade = line(headers.get("Upgrade"));
   const cookie = line(headers.get("Cookie"));
   const written = write(request.method, url, headers, connection + upgrade + cookie);
-  const answer = written && module.forwardAtOnce(written, request, headers, env.UPSTREAM);
-  return answer instanceof Promise ? answer.catch(module.upstreamFailed) : answer;
+  const response = written && module.forwardAtOnce(written, request, headers, env.UPSTREAM);
+  return response instanceof Promise ? response.catch(module.upstreamFailed) : response;
 }
 
+/**
+ * @param {Request} request
+ * @param {{ UPSTREAM?: unknown }} env
+ */
 function answerAtOnce(request, env) {
   const { url, headers } = request;
-  // The path begins behind the host, which is not empty.
+  // The path begins after the host, which is not empty.
   const path = url.indexOf("/", "http://".length + 1);
   return url.length === path + AUTHORIZE.length && url.endsWith(AUTHORIZE)
     ? authorizeAtOnce(headers)
@@ -56,6 +80,11 @@ function answerAtOnce(request, env) {
 }
 
 export default {
+  /**
+   * @param {Request} request
+   * @param {{ UPSTREAM?: unknown }} env
+   * @param {unknown} context
+   */
   fetch(request, env, context) {
     if (restartIfCrashed()) place = new Uint8Array();
     try {

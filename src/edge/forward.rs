@@ -1,10 +1,15 @@
-//! Passes requests on: to the origin as they are, to the upstream without their secrets.
+//! Forwards requests: to the origin unchanged, to the upstream without their secrets.
 
-use crate::{authenticate::Identity, refuse, settings::Settings};
+use crate::{
+    identity::{Denied, Identity},
+    refuse,
+    runtime::EdgeContext,
+    settings::EdgeSettings,
+};
 use futures_util::future::{Either, select};
 use js_sys::{Array, JsString, Promise};
 use patrol::authorize::{
-    decision::Denial,
+    decision::{AccessRequest, Denial},
     forwarding::{self, ConditionalHeaders, HeaderChange},
 };
 use patrol_platform::Fetcher;
@@ -13,13 +18,13 @@ use wasm_bindgen::{JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response};
 use worker::{Delay, Env, Error, Result, console_error};
 
-/// The binding of the platform's API, where it is a Worker.
+/// The binding to the platform's API if that is a Worker.
 const UPSTREAM: &str = "UPSTREAM";
 
-/// To the origin, untouched.
+/// Forwards a request to the origin unchanged.
 pub(crate) fn to_origin(request: &Request, env: &Env) -> Result<Response> {
     let origin = Fetcher::binding(env, "ORIGIN")?;
-    hand_over(
+    delegate(
         origin.fetch(&watched(request)?),
         origin_failed,
         &ORIGIN_FAILED,
@@ -40,9 +45,9 @@ fn when_failed(answer: fn(&Error) -> Result<Response>) -> Failed {
     })
 }
 
-/// Leaves an answer to JavaScript, where a promise of one does for one. A future of ours that
-/// waited for it would never be freed if the client went away.
-fn hand_over(
+/// Leaves the response to JavaScript, where a promise of a response will do. A Rust future that
+/// awaited it would never be freed if the client disconnected.
+fn delegate(
     sent: std::result::Result<Promise, JsValue>,
     failed: fn(&Error) -> Result<Response>,
     when_failed: &'static LocalKey<Failed>,
@@ -53,8 +58,9 @@ fn hand_over(
     }
 }
 
-/// Is this a CORS preflight (Fetch standard, section 3.2.2)? Then it is the method that it asks for.
-pub(crate) fn preflight_for(request: &Request) -> Result<Option<String>> {
+/// The method that a CORS preflight announces (Fetch standard, section 3.2.2). `None`: the request
+/// is not a preflight.
+pub(crate) fn preflight_method(request: &Request) -> Result<Option<String>> {
     let headers = request.headers();
     if request.method() != "OPTIONS" || !headers.has("Origin")? {
         return Ok(None);
@@ -62,30 +68,28 @@ pub(crate) fn preflight_for(request: &Request) -> Result<Option<String>> {
     Ok(headers.get(forwarding::PREFLIGHT_METHOD)?)
 }
 
-/// A preflight to the upstream, in nobody's name.
+/// Forwards a preflight to the upstream, without an identity.
 pub(crate) async fn preflight_to_upstream(
     request: &Request,
     path: &str,
     query: &str,
-    env: &Env,
-    settings: &Settings,
+    context: EdgeContext<'_>,
 ) -> Result<Response> {
-    send(env, settings, |upstream| {
+    send(context, |upstream| {
         let address = upstream.address(path, query);
         Ok(PREFLIGHT.with(|names| preflight(request, address.as_deref(), names))?)
     })
     .await
 }
 
-/// To the upstream, in the name of the token's owner. Bodies stream in both directions; redirects
-/// and upgrades go through as they are.
+/// Forwards a request to the upstream with the identity of the token's owner. Bodies stream in both
+/// directions. Redirects and upgrades pass unchanged.
 pub(crate) async fn to_upstream(
     request: &Request,
     identity: &Identity,
     path: &str,
     query: &str,
-    env: &Env,
-    settings: &Settings,
+    context: EdgeContext<'_>,
 ) -> Result<Response> {
     let headers = request.headers();
     let [connection, upgrade, cookie] =
@@ -95,35 +99,35 @@ pub(crate) async fn to_upstream(
         upgrade: upgrade.as_deref(),
         cookie: cookie.as_deref(),
     };
-    send(env, settings, |upstream| {
+    send(context, |upstream| {
         upstream.request(request, identity, conditional, path, query)
     })
     .await
 }
 
 async fn send(
-    env: &Env,
-    settings: &Settings,
+    context: EdgeContext<'_>,
     request: impl FnOnce(&Upstream<'_>) -> Result<Request>,
 ) -> Result<Response> {
-    let Some(upstream) = Upstream::of(Fetcher::binding(env, UPSTREAM).ok(), settings) else {
+    let binding = Fetcher::binding(context.env, UPSTREAM).ok();
+    let Some(upstream) = Upstream::new(binding, context.settings) else {
         console_error!("edge: neither UPSTREAM_URL nor a binding UPSTREAM is configured");
         return refuse::upstream_unreachable();
     };
     let request = request(&upstream)?;
-    let Some(timeout) = settings.upstream_timeout else {
+    let Some(timeout) = context.settings.upstream_timeout else {
         let sent = upstream.fetcher.fetch(&request);
-        return hand_over(sent, upstream_failed, &UPSTREAM_FAILED);
+        return delegate(sent, upstream_failed, &UPSTREAM_FAILED);
     };
-    let answer = pin!(upstream.fetcher.send(&request));
-    match select(answer, Delay::from(timeout)).await {
+    let response = pin!(upstream.fetcher.send(&request));
+    match select(response, Delay::from(timeout)).await {
         Either::Left((Ok(response), _)) => Ok(response),
         Either::Left((Err(error), _)) => upstream_failed(&error),
         Either::Right(_) => refuse::upstream_timeout(),
     }
 }
 
-/// The answer where the origin gave none.
+/// The response if the origin sent none.
 fn origin_failed(error: &Error) -> Result<Response> {
     if is_broken(error) {
         return refuse::body_broken();
@@ -132,7 +136,7 @@ fn origin_failed(error: &Error) -> Result<Response> {
     refuse::origin_unreachable()
 }
 
-/// The answer where the upstream gave none.
+/// The response if the upstream sent none.
 pub(crate) fn upstream_failed(error: &Error) -> Result<Response> {
     if is_broken(error) {
         return refuse::body_broken();
@@ -141,57 +145,56 @@ pub(crate) fn upstream_failed(error: &Error) -> Result<Response> {
     refuse::upstream_unreachable()
 }
 
-/// Is it the client's own fault?
+/// Whether the client broke off its own request body.
 fn is_broken(error: &Error) -> bool {
     error.to_string().contains(&broken())
 }
 
-#[wasm_bindgen(module = "/forwarded.js")]
+#[wasm_bindgen(module = "/forward.js")]
 extern "C" {
-    /// Names of headers to look for.
-    type HeaderNames;
-    /// What is the same for every request that goes on.
-    type Rules;
+    /// Header names to look for.
+    type NameFilter;
+    /// What is the same for every forwarded request.
+    type ForwardRules;
 
-    /// See there, as for the others.
-    fn names(any: &Array, lookalikes: &Array) -> HeaderNames;
+    #[wasm_bindgen(js_name = nameFilter)]
+    fn name_filter(any: &Array, lookalikes: &Array) -> NameFilter;
 
-    /// The first of the names that a header has.
-    fn find(headers: &Headers, names: &HeaderNames) -> Option<String>;
+    #[wasm_bindgen(js_name = findName)]
+    fn find_name(headers: &Headers, names: &NameFilter) -> Option<String>;
 
-    fn rules(withheld: &HeaderNames, to: &Array, from: &Array, client: &str) -> Rules;
+    #[wasm_bindgen(js_name = forwardRules)]
+    fn forward_rules(withheld: &NameFilter, to: &Array, from: &Array, client: &str)
+    -> ForwardRules;
 
-    /// The request as it goes on.
     #[wasm_bindgen(catch)]
     fn forwarded(
         request: &Request,
         address: Option<&str>,
-        rules: &Rules,
+        rules: &ForwardRules,
         changes: &Array,
     ) -> std::result::Result<Request, JsValue>;
 
-    /// A preflight as it goes on.
     #[wasm_bindgen(catch)]
     fn preflight(
         request: &Request,
         address: Option<&str>,
         names: &Array,
     ) -> std::result::Result<Request, JsValue>;
-    /// The request, its body watched: see there.
+
     #[wasm_bindgen(catch)]
     fn watched(request: &Request) -> std::result::Result<Request, JsValue>;
 
-    /// What a fetch fails with whose client broke off.
+    /// The message of the error for a request whose client broke off its body.
     fn broken() -> String;
 
-    /// The answer, or what is made of the error: see there.
     #[wasm_bindgen(js_name = orElse)]
-    fn or_else(answer: &Promise, failed: &Failed) -> Response;
+    fn or_else(response: &Promise, failed: &Failed) -> Response;
 }
 
 thread_local! {
-    static RULES: OnceCell<Rules> = const { OnceCell::new() };
-    static REFUSED_BEHIND_PROXY: HeaderNames = look_for(&forwarding::refused_behind_proxy());
+    static RULES: OnceCell<ForwardRules> = const { OnceCell::new() };
+    static REFUSED_BEHIND_PROXY: NameFilter = filter_of(&forwarding::refused_behind_proxy());
     static PREFLIGHT: Array = texts(forwarding::PREFLIGHT);
 }
 
@@ -199,45 +202,60 @@ fn texts(texts: impl IntoIterator<Item: Into<JsString>>) -> Array {
     texts.into_iter().map(Into::into).collect()
 }
 
-fn look_for(wanted: &forwarding::HeaderNames) -> HeaderNames {
-    names(
+fn filter_of(wanted: &forwarding::HeaderNames) -> NameFilter {
+    name_filter(
         &texts(wanted.any.iter().map(String::as_str)),
         &texts(wanted.lookalikes.iter().map(String::as_str)),
     )
 }
 
-fn rules_of(settings: &Settings) -> Rules {
+fn rules_of(settings: &EdgeSettings) -> ForwardRules {
     let client = &settings.client_address_header;
     let to = forwarding::TO
         .into_iter()
         .zip(forwarding::to(&settings.installation.public_url))
         .map(|pair| texts(<[_; 2]>::from(pair)));
-    rules(
-        &look_for(&forwarding::withheld(client)),
+    forward_rules(
+        &filter_of(&forwarding::withheld(client)),
         &to.collect(),
         &texts(forwarding::FROM),
         client.as_str(),
     )
 }
 
-/// Whether a request that another proxy holds is refused for a header.
-pub(crate) fn refused_behind_proxy(headers: &Headers) -> Option<Denial> {
-    let name = REFUSED_BEHIND_PROXY.with(|names| find(headers, names))?;
+/// Returns why a request that another proxy holds is refused for its headers.
+fn refused_behind_proxy(headers: &Headers) -> Option<Denial> {
+    let name = REFUSED_BEHIND_PROXY.with(|names| find_name(headers, names))?;
     let name = forwarding::usual_spelling(&name).unwrap_or_default();
     Some(Denial::HeaderRefused(name))
+}
+
+/// Answers forward-auth.
+pub(crate) fn answer_proxy(
+    outcome: std::result::Result<Identity, Denied>,
+    access: &AccessRequest<'_>,
+    headers: &Headers,
+) -> Result<Response> {
+    match outcome {
+        Ok(identity) => match refused_behind_proxy(headers) {
+            None => identity.response(),
+            Some(denial) => refuse::denial(&identity.deny(denial), access),
+        },
+        Err(denied) => refuse::denial(&denied, access),
+    }
 }
 
 /// Where allowed requests go.
 pub(crate) struct Upstream<'a> {
     pub(crate) fetcher: Fetcher,
-    /// Absent, the request keeps its address: a binding does not look at the host.
+    /// Replaces scheme and host. A binding ignores them, so there is none.
     base: Option<&'a str>,
-    settings: &'a Settings,
+    settings: &'a EdgeSettings,
 }
 
 impl<'a> Upstream<'a> {
-    /// A binding comes before an address.
-    pub(crate) fn of(binding: Option<Fetcher>, settings: &'a Settings) -> Option<Self> {
+    /// A binding takes precedence over an address.
+    pub(crate) fn new(binding: Option<Fetcher>, settings: &'a EdgeSettings) -> Option<Self> {
         match (binding, &settings.upstream_url) {
             (Some(fetcher), _) => Some(Self {
                 fetcher,
@@ -253,12 +271,11 @@ impl<'a> Upstream<'a> {
         }
     }
 
-    /// Where a request to that path goes.
     fn address(&self, path: &str, query: &str) -> Option<String> {
         self.base.map(|base| format!("{base}{path}{query}"))
     }
 
-    /// The request as it goes on.
+    /// Builds the request for the upstream.
     pub(crate) fn request(
         &self,
         request: &Request,
@@ -286,7 +303,6 @@ impl<'a> Upstream<'a> {
     }
 }
 
-/// A change as JavaScript knows it.
 fn pair((name, value): &HeaderChange<'_>) -> Array {
     let value = value.as_deref().map_or(JsValue::UNDEFINED, JsValue::from);
     Array::of2(&JsValue::from(&**name), &value)

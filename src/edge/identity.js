@@ -1,23 +1,26 @@
-// Called from Rust: to make these piece by piece would cross over for each of them.
+// Called from Rust. Building these objects piece by piece would cross the boundary for each piece.
 
 /**
- * Pairs of name and value, for those names that have one. Each value is a line behind `=`; a line
- * without that is none.
+ * Pairs names with values, leaving out names without a value. A value is a line after `=`; a line
+ * without `=` means no value.
  *
  * @param {string[]} names
  * @param {string} lines
+ * @returns {[string, string][]}
  */
 export function pairs(names, lines) {
+  /** @type {[string, string][]} */
   const all = [];
   const values = lines.split("\n");
-  for (let at = 0; at < names.length; at++) {
-    if (values[at] !== "") all.push([names[at], values[at].slice(1)]);
-  }
+  names.forEach((name, at) => {
+    const value = values[at];
+    if (value) all.push([name, value.slice(1)]);
+  });
   return all;
 }
 
 /**
- * The answer that tells them: to this request and to no other.
+ * The forward-auth response. It answers this request only, so it must not be cached.
  *
  * @param {[string, string][]} headers
  */

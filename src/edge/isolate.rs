@@ -1,71 +1,40 @@
-//! The memory of this isolate: made on its first request, shared by all of its requests.
+//! The validator of this isolate, created on its first request and shared by all of them.
 
-use crate::{authenticate::IdentityHeaders, settings::Settings};
+use crate::{identity::CachedIdentities, settings::EdgeSettings, signature::RuntimeCrypto};
 use patrol::{authorize::validator::Validator, policy::POLICY, token::cache::CacheKey};
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::cell::RefCell;
 use worker::{Error, Result};
 
-/// What is kept with each verified token: what tells an upstream who calls, and the answer of
-/// forward-auth, by the organization that the request named. There are as many as the token has
-/// organizations.
-#[derive(Debug, Default)]
-pub(crate) struct CachedIdentity {
-    used: Cell<bool>,
-    identities: RefCell<Vec<(Option<usize>, Rc<IdentityHeaders>)>>,
-}
-
-impl CachedIdentity {
-    /// What there is for an organization. It is kept from the token's second use on: many tokens
-    /// have no second one, and an object that lives long costs more than one that does not.
-    pub(crate) fn get_or_make(
-        &self,
-        organization: Option<usize>,
-        make: impl FnOnce() -> IdentityHeaders,
-    ) -> Rc<IdentityHeaders> {
-        let mut identities = self.identities.borrow_mut();
-        if let Some((_, known)) = identities.iter().find(|(named, _)| *named == organization) {
-            return Rc::clone(known);
-        }
-        let new = Rc::new(make());
-        if self.used.replace(true) {
-            identities.push((organization, Rc::clone(&new)));
-        }
-        new
-    }
-}
+pub(crate) type EdgeValidator = Validator<CachedIdentities, RuntimeCrypto>;
 
 thread_local! {
-    static MEMORY: RefCell<Option<Validator<CachedIdentity>>> = const { RefCell::new(None) };
+    static VALIDATOR: RefCell<Option<EdgeValidator>> = const { RefCell::new(None) };
 }
 
-/// Makes the memory, if this is the first request. Not earlier: the runtime gives random
-/// numbers to requests only.
+/// Creates the validator on the first request. It cannot exist earlier, because the runtime gives
+/// random numbers to requests only.
 ///
 /// # Errors
 /// The runtime has no random numbers.
-pub(crate) fn prepare(settings: &Settings) -> Result<()> {
-    MEMORY.with_borrow_mut(|memory| {
-        if memory.is_none() {
+pub(crate) fn initialize(settings: &EdgeSettings) -> Result<()> {
+    VALIDATOR.with_borrow_mut(|validator| {
+        if validator.is_none() {
             let mut random = [0; 16];
             getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
-            *memory = Some(Validator::new(
+            *validator = Some(Validator::new(
                 settings.installation.public_url.clone(),
                 settings.installation.registries,
-                settings.freshness(),
+                settings.freshness,
                 &POLICY,
                 CacheKey::new(random),
+                RuntimeCrypto,
             ));
         }
         Ok(())
     })
 }
 
-/// Acts on the memory; None before [`prepare`].
-pub(crate) fn with_validator<R>(
-    act: impl FnOnce(&mut Validator<CachedIdentity>) -> R,
-) -> Option<R> {
-    MEMORY.with_borrow_mut(|memory| memory.as_mut().map(act))
+/// Calls `act` with the validator. `None` before [`initialize`].
+pub(crate) fn with_validator<R>(act: impl FnOnce(&mut EdgeValidator) -> R) -> Option<R> {
+    VALIDATOR.with_borrow_mut(|validator| validator.as_mut().map(act))
 }

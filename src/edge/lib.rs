@@ -1,9 +1,8 @@
-//! The edge Worker: every request of the platform's API passes here and needs a good token.
+//! The edge Worker: every request to the platform's API passes here and needs a valid token.
 //!
-//! It holds public keys only, so it can refuse and allow but never mint. It decides nothing by
-//! itself either: it gathers the facts that [`patrol::authorize::decision`] asks for and carries the verdict
-//! out. When it cannot know, it refuses. Nothing here may panic: a panic would take the isolate
-//! down with every request in it.
+//! The edge holds public keys only, so it can allow and refuse but never mint. It gathers the facts
+//! that [`patrol::authorize`] decides on, and carries the decision out. What it cannot know, it
+//! refuses. Nothing here may panic: a panic would take the isolate down with every request in it.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -13,9 +12,11 @@
     clippy::indexing_slicing
 )]
 
-pub mod at_once;
 mod authenticate;
+mod client_address;
+pub mod fast_path;
 mod forward;
+mod identity;
 mod isolate;
 mod keys;
 mod lists;
@@ -23,8 +24,10 @@ mod refresh;
 mod refuse;
 mod runtime;
 mod settings;
+mod signature;
 
-use authenticate::{Client, Denied, Outcome};
+use client_address::Sender;
+use identity::Denied;
 use patrol::{
     authorize::{
         decision::{self, AccessRequest},
@@ -35,19 +38,19 @@ use patrol::{
     routes::{self, Destination},
 };
 use patrol_platform::now;
-use runtime::Event;
-use settings::Settings;
-use web_sys::{Headers, Request, Response};
+use runtime::EdgeContext;
+use settings::EdgeSettings;
+use web_sys::{Request, Response};
 use worker::{Context, Env, Result, console_error, event};
 
-/// One request.
+/// Handles one request.
 ///
 /// # Errors
-/// Only when the runtime cannot even make an answer.
+/// Only if the runtime cannot even create a response.
 #[event(fetch)]
 pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    let prepared = Settings::get(&env).and_then(|settings| {
-        isolate::prepare(settings)?;
+    let prepared = EdgeSettings::get(&env).and_then(|settings| {
+        isolate::initialize(settings)?;
         Ok(settings)
     });
     let settings = match prepared {
@@ -57,7 +60,7 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
             return refuse::misconfigured();
         }
     };
-    let event = Event {
+    let context = EdgeContext {
         env: &env,
         context: &context,
         settings,
@@ -65,54 +68,62 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     let url = request.url();
     let (path, query) = routes::split(&url);
     match routes::destination(path) {
-        Destination::Health => runtime::empty(200),
-        Destination::Origin if path == CURRENT => current(&request, path, event).await,
+        Destination::Health => runtime::empty_response(200),
+        Destination::Origin if path == CURRENT => current_token(&request, path, context).await,
         Destination::Origin => forward::to_origin(&request, &env),
-        Destination::Authorize => authorize(&request, event).await,
-        Destination::Api => {
-            let method = request.method();
-            let organization = request.headers().get(ORGANIZATION)?;
-            let asked = AccessRequest {
-                method: &method,
-                path,
-                organization: organization.as_deref(),
-                now: now(),
-            };
-            if let Some(wanted) = forward::preflight_for(&request)? {
-                return match decision::preflight(&wanted, path, &POLICY) {
-                    Ok(()) => {
-                        forward::preflight_to_upstream(&request, path, query, &env, settings).await
-                    }
-                    Err(denial) => refuse::denial(&Denied::of(denial), &asked),
-                };
-            }
-            match authenticate::authenticate(&request, &asked, Client::Direct, event).await? {
-                Outcome::Allow(identity) => {
-                    forward::to_upstream(&request, &identity, path, query, &env, settings).await
-                }
-                Outcome::Deny(refusal) => refuse::denial(&refusal, &asked),
-            }
-        }
+        Destination::Authorize => authorize(&request, context).await,
+        Destination::Api => api(&request, path, query, context).await,
     }
 }
 
-/// A token asks about itself, or ends itself: a dead or a forged one costs no registry a call.
-async fn current(request: &Request, path: &str, event: Event<'_>) -> Result<Response> {
+/// A request to the platform's API.
+async fn api(
+    request: &Request,
+    path: &str,
+    query: &str,
+    context: EdgeContext<'_>,
+) -> Result<Response> {
     let method = request.method();
-    let asked = AccessRequest {
+    let organization = request.headers().get(ORGANIZATION)?;
+    let access = AccessRequest {
+        method: &method,
+        path,
+        organization: organization.as_deref(),
+        now: now(),
+    };
+    if let Some(announced) = forward::preflight_method(request)? {
+        return match decision::preflight(&announced, path, &POLICY) {
+            Ok(()) => forward::preflight_to_upstream(request, path, query, context).await,
+            Err(denial) => refuse::denial(&Denied::without_token(denial), &access),
+        };
+    }
+    match authenticate::authenticate(request, &access, Sender::Client, context).await? {
+        Ok(identity) => forward::to_upstream(request, &identity, path, query, context).await,
+        Err(denied) => refuse::denial(&denied, &access),
+    }
+}
+
+/// A token asks about itself or revokes itself. A dead or forged one costs no registry a call.
+async fn current_token(
+    request: &Request,
+    path: &str,
+    context: EdgeContext<'_>,
+) -> Result<Response> {
+    let method = request.method();
+    let access = AccessRequest {
         method: &method,
         path,
         organization: None,
         now: now(),
     };
-    match authenticate::refuse_dead_token(request, event).await? {
-        Some(refusal) => refuse::denial(&refusal, &asked),
-        None => forward::to_origin(request, event.env),
+    match authenticate::deny_dead_token(request, context).await? {
+        Some(denied) => refuse::denial(&denied, &access),
+        None => forward::to_origin(request, context.env),
     }
 }
 
-/// Forward-auth: another proxy asks whether the request that it holds may go on.
-async fn authorize(request: &Request, event: Event<'_>) -> Result<Response> {
+/// Forward-auth: another proxy asks whether a request that it holds may proceed.
+async fn authorize(request: &Request, context: EdgeContext<'_>) -> Result<Response> {
     let headers = request.headers();
     let (Some(method), Some(uri)) = (headers.get(FORWARDED_METHOD)?, headers.get(FORWARDED_URI)?)
     else {
@@ -122,27 +133,12 @@ async fn authorize(request: &Request, event: Event<'_>) -> Result<Response> {
         return refuse::forwarded_invalid();
     };
     let organization = headers.get(ORGANIZATION)?;
-    let asked = AccessRequest {
+    let access = AccessRequest {
         method: &method,
         path,
         organization: organization.as_deref(),
         now: now(),
     };
-    let judgement = authenticate::authenticate(request, &asked, Client::BehindProxy, event).await?;
-    answer_proxy(judgement, &asked, &headers)
-}
-
-/// The answer of forward-auth.
-fn answer_proxy(
-    judgement: Outcome,
-    asked: &AccessRequest<'_>,
-    headers: &Headers,
-) -> Result<Response> {
-    match judgement {
-        Outcome::Allow(identity) => match forward::refused_behind_proxy(headers) {
-            None => identity.answer(),
-            Some(denial) => refuse::denial(&identity.refused(denial), asked),
-        },
-        Outcome::Deny(refusal) => refuse::denial(&refusal, asked),
-    }
+    let outcome = authenticate::authenticate(request, &access, Sender::Proxy, context).await?;
+    forward::answer_proxy(outcome, &access, &headers)
 }

@@ -1,68 +1,70 @@
-//! The status lists: snapshots from KV, leases from the registries.
+//! Fetches status lists: snapshots from KV, leases from the registries.
 
-use crate::{isolate::with_validator, refresh::logged, settings::Settings};
+use crate::{isolate::with_validator, runtime::succeeded, settings::EdgeSettings};
 use patrol::{
     jose::status_list::{self, StatusListId},
     registry::{LeaseRequest, Usage},
     revocation::known_list::ListEntry,
 };
-use patrol_platform::{STATUS, call_registry, clock, patience::in_time};
+use patrol_platform::{STATUS, call_registry, clock, timeout::in_time};
 use std::time::Duration;
 use worker::{Env, Error, Result};
 
-/// How long KV may take: a whole list from the registry is not much slower.
+/// How long KV may take. Fetching the whole list from the registry is not much slower.
 const KV_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The longest that KV's own cache near the edge may keep a value, in seconds: its least.
+/// How long KV's own cache near the edge may keep a value, in seconds: the platform's minimum.
 const KV_CACHE_SECONDS: u64 = 30;
 
 fn with_entry<R>(id: StatusListId, act: impl FnOnce(&mut ListEntry) -> R) -> Result<R> {
-    with_validator(|memory| act(memory.lists.entry(id, clock())))
-        .ok_or_else(|| Error::RustError("there is no memory".to_owned()))
+    with_validator(|validator| act(validator.lists.entry(id, clock())))
+        .ok_or_else(|| Error::RustError("the validator is not initialized".to_owned()))
 }
 
-/// A lease from the registry; for a list that was never seen, KV is asked first, which is near.
+/// Fetches a lease from the registry. A list seen for the first time is read from KV before, which
+/// is near.
 pub(crate) async fn lease(
     id: StatusListId,
     usage: Vec<Usage>,
     env: &Env,
-    settings: &Settings,
+    settings: &EdgeSettings,
 ) -> Result<()> {
     if with_entry(id, |entry| entry.known.version())?.is_none() {
-        // Without it the registry gives all of the list.
+        // If this fails, the registry sends the whole list.
         let snapshot = in_time(KV_TIMEOUT, snapshot(id, env, settings)).await;
-        logged(&id.path(), &snapshot);
+        succeeded(&id.path(), &snapshot);
     }
     let request = LeaseRequest {
         list: id.list,
         since: with_entry(id, |entry| entry.known.version())?,
         usage,
     };
-    // The lease counts from before the question.
+    // The lease counts from before the request.
     let asked_at = clock();
     let Some(answer) = call_registry(env, &settings.installation, id.registry, &request).await?
     else {
         return with_entry(id, |entry| entry.known.mark_absent(asked_at));
     };
-    with_entry(id, |entry| entry.known.receive(asked_at, &answer))?
-        .map_err(|_| Error::RustError("the lease does not fit what is known".to_owned()))
+    with_entry(id, |entry| entry.known.apply_lease(asked_at, &answer))?
+        .map_err(|_| Error::RustError("the lease does not fit the known list".to_owned()))
 }
 
-/// The snapshot in KV, if there is one.
-pub(crate) async fn snapshot(id: StatusListId, env: &Env, settings: &Settings) -> Result<()> {
+/// Reads the snapshot from KV, if there is one.
+pub(crate) async fn snapshot(id: StatusListId, env: &Env, settings: &EdgeSettings) -> Result<()> {
     let kv = env.kv(STATUS)?;
     let value = kv.get(&id.path()).cache_ttl(KV_CACHE_SECONDS).text();
     let Some(text) = value.await? else {
         return Ok(());
     };
     let issuer = &settings.installation.public_url;
-    let signed = with_validator(|memory| {
-        let keys = memory.keys()?;
-        Some(status_list::verify(&text, id, issuer, keys))
+    let signed = with_validator(|validator| {
+        let keys = validator.keys()?;
+        let signatures = validator.signatures();
+        Some(status_list::verify(&text, id, issuer, keys, signatures))
     });
     let signed = signed
         .flatten()
-        .ok_or_else(|| Error::RustError("there are no keys for the snapshot".to_owned()))?
+        .ok_or_else(|| Error::RustError("no keys to verify the snapshot with".to_owned()))?
         .map_err(|error| Error::RustError(format!("the snapshot in KV: {error:?}")))?;
-    with_entry(id, |entry| entry.known.learn(&signed))
+    with_entry(id, |entry| entry.known.apply_snapshot(&signed))
 }

@@ -1,134 +1,122 @@
-//! Fetches what memory lacks, and tells what it has noted.
+//! Fetches what the validator needs, and reports the uses that it recorded.
 //!
-//! What to ask, when, and whom to make wait is core's ([`patrol::authorize::validator`], [`patrol::revocation::single_flight`]);
-//! here the questions go out. What goes wrong leaves memory as it was: the requests that needed
-//! the answer are refused.
+//! Core decides what to fetch, when, and who waits ([`patrol::authorize::validator`],
+//! [`patrol::revocation::single_flight`]). Here the fetches run. A failed one leaves the validator
+//! as it was, and the requests that needed it are refused.
 //!
-//! No question belongs to a request: the runtime stops a request in the middle of an await when
-//! its client goes away, and whoever waits for the answer would have lost it. What is given to
-//! `waitUntil` goes on. Requests that wait look at memory again and again, each with a timer of
-//! its own: the runtime forbids one request to wake another.
+//! No fetch belongs to a request. The runtime stops a request in the middle of an await when its
+//! client disconnects, and every other request that waits would lose the answer. Work given to
+//! `waitUntil` continues. Waiting requests poll, each with its own timer, because the runtime does
+//! not let one request wake another.
 
 use crate::{
-    isolate::{CachedIdentity, with_validator},
+    isolate::{EdgeValidator, with_validator},
     keys, lists,
-    runtime::Event,
-    settings::Settings,
+    runtime::{EdgeContext, succeeded},
+    settings::EdgeSettings,
 };
 use patrol::{
-    authorize::validator::{Resource, Validator},
+    authorize::validator::{Needs, Resource},
     jose::status_list::{StatusListId, StatusReference},
-    mode::RevocationMode,
     registry::{Usage, Used},
     revocation::{
+        freshness::FreshnessPolicy,
         single_flight::{FETCH_TIMEOUT, Flight, SingleFlight, Step},
-        usage::{self, BatchId},
+        usage::BatchId,
     },
 };
 use patrol_platform::{
     call_registry, clock, now,
-    patience::{in_time, look_again_until, to_its_end},
+    timeout::{complete, continue_in_background, in_time, poll_until},
 };
 use std::{net::IpAddr, time::Duration};
-use worker::{Delay, Env, Result, console_error};
+use worker::{Delay, Env, Result};
 
-/// Sees to it that something is asked for, and waits until that has ended.
-pub(crate) async fn fetch(missing: Resource, step: Step, event: Event<'_>) {
+/// Fetches a resource, or joins the fetch in flight, and waits until that has ended.
+pub(crate) async fn fetch(Needs { resource, step }: Needs, context: EdgeContext<'_>) {
     let flight = match step {
-        Step::Proceed => None,
-        Step::ProceedAndFetch => {
-            ask_behind(missing, event);
-            None
-        }
-        Step::Fetch => Some(ask_behind(missing, event)),
-        Step::Wait => with_flights(missing, |flights| flights.flight(clock())).flatten(),
+        Step::Wait => with_flights(resource, |flights| flights.in_flight(clock())).flatten(),
+        _ => Some(fetch_in_background(resource, context)),
     };
     if let Some(flight) = flight {
         let has_ended = move |flights: &mut SingleFlight| flights.has_ended(flight, clock());
-        let wait = look_again_until(move || with_flights(missing, has_ended).unwrap_or(true));
-        to_its_end(event.context, wait).await;
+        let wait = poll_until(move || with_flights(resource, has_ended).unwrap_or(true));
+        complete(context.context, wait).await;
     }
 }
 
-/// Asks for something, in nobody's name.
-pub(crate) fn ask_behind(missing: Resource, event: Event<'_>) -> Flight {
-    let flight = with_flights(missing, |flights| flights.begin(clock())).unwrap_or_default();
-    let (env, settings) = (event.env.clone(), event.settings);
-    event.context.wait_until(async move {
-        let answered = ask(missing, &env, settings).await;
-        with_flights(missing, |flights| flights.end(flight, clock(), answered));
+/// Begins a fetch that belongs to no request.
+pub(crate) fn fetch_in_background(resource: Resource, context: EdgeContext<'_>) -> Flight {
+    let flight = with_flights(resource, |flights| flights.begin(clock())).unwrap_or_default();
+    let (env, settings) = (context.env.clone(), context.settings);
+    continue_in_background(context.context, async move {
+        let answered = fetch_now(resource, &env, settings).await;
+        with_flights(resource, |flights| flights.end(flight, clock(), answered));
     });
     flight
 }
 
-fn with_flights<R>(missing: Resource, act: impl FnOnce(&mut SingleFlight) -> R) -> Option<R> {
-    with_validator(|memory| match missing {
-        Resource::Keys => act(&mut memory.key_flights),
-        Resource::List(id) => act(&mut memory.lists.entry(id, clock()).flights),
+fn with_flights<R>(resource: Resource, act: impl FnOnce(&mut SingleFlight) -> R) -> Option<R> {
+    with_validator(|validator| match resource {
+        Resource::Keys => act(&mut validator.key_flights),
+        Resource::List(id) => act(&mut validator.lists.entry(id, clock()).flights),
     })
 }
 
-/// Asks, and says whether there was an answer.
-async fn ask(missing: Resource, env: &Env, settings: &'static Settings) -> bool {
-    match missing {
-        Resource::Keys => logged("keys", &capped(keys::fetch(env, settings)).await),
-        Resource::List(id) => match settings.installation.mode {
-            RevocationMode::Lease => {
+/// Returns whether the fetch succeeded.
+async fn fetch_now(resource: Resource, env: &Env, settings: &'static EdgeSettings) -> bool {
+    match resource {
+        Resource::Keys => succeeded("keys", &with_timeout(keys::fetch(env, settings)).await),
+        Resource::List(id) => match settings.freshness {
+            FreshnessPolicy::Lease { .. } => {
                 let usage = take_usage(id);
-                let lease = capped(lists::lease(id, usage.clone(), env, settings));
-                let answered = logged(&id.path(), &lease.await);
+                let lease = with_timeout(lists::lease(id, usage.clone(), env, settings));
+                let answered = succeeded(&id.path(), &lease.await);
                 if !answered {
                     put_back_usage(id, usage);
                 }
                 answered
             }
-            RevocationMode::Kv { .. } => {
-                let snapshot = capped(lists::snapshot(id, env, settings));
-                logged(&id.path(), &snapshot.await)
+            FreshnessPolicy::Snapshot { .. } => {
+                let snapshot = with_timeout(lists::snapshot(id, env, settings));
+                succeeded(&id.path(), &snapshot.await)
             }
         },
     }
 }
 
-async fn capped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+async fn with_timeout<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     in_time(Duration::from_millis(FETCH_TIMEOUT), work).await
 }
 
-/// Says whether it went well, and the log why not.
-pub(crate) fn logged<T>(what: &str, result: &Result<T>) -> bool {
-    if let Err(error) = result {
-        console_error!("edge: {what}: {error}");
-    }
-    result.is_ok()
-}
-
 fn take_usage(id: StatusListId) -> Vec<Usage> {
-    with_validator(|memory| memory.lists.entry(id, clock()).usage.take()).unwrap_or_default()
+    with_validator(|validator| validator.lists.entry(id, clock()).usage.take()).unwrap_or_default()
 }
 
 fn put_back_usage(id: StatusListId, usage: Vec<Usage>) {
-    with_validator(|memory| memory.lists.entry(id, clock()).usage.put_back(usage));
+    with_validator(|validator| validator.lists.entry(id, clock()).usage.put_back(usage));
 }
 
-/// Notes a use. Given a round, [`tell_behind`] is to be called.
-pub(crate) fn note_use(
-    memory: &mut Validator<CachedIdentity>,
+/// Records a use. If this returns a batch, call [`schedule_flush`].
+pub(crate) fn record_use(
+    validator: &mut EdgeValidator,
     used: StatusReference,
     address: impl FnOnce() -> Option<IpAddr>,
 ) -> Option<BatchId> {
-    let entry = memory.lists.entry(used.list, clock());
-    entry.usage.note(used.idx, now(), address)
+    let entry = validator.lists.entry(used.list, clock());
+    entry.usage.record(used.idx, now(), address)
 }
 
-/// Tells the uses of a list's tokens behind the answer to a request, in a while: unless a
-/// renewal takes them along before.
-pub(crate) fn tell_behind(id: StatusListId, batch: BatchId, event: Event<'_>) {
-    let (env, installation) = (event.env.clone(), &event.settings.installation);
-    let delay = Duration::from_millis(usage::flush_delay(event.settings.installation.mode));
-    event.context.wait_until(async move {
+/// Reports a batch of uses after a delay, unless a lease renewal carries it first.
+pub(crate) fn schedule_flush(id: StatusListId, batch: BatchId, context: EdgeContext<'_>) {
+    let (env, installation) = (context.env.clone(), &context.settings.installation);
+    let delay = Duration::from_millis(context.settings.freshness.flush_delay());
+    continue_in_background(context.context, async move {
         Delay::from(delay).await;
-        let usage =
-            with_validator(|memory| memory.lists.entry(id, clock()).usage.take_batch(batch));
+        let usage = with_validator(|validator| {
+            let entry = validator.lists.entry(id, clock());
+            entry.usage.take_batch(batch)
+        });
         let usage = usage.unwrap_or_default();
         if usage.is_empty() {
             return;
@@ -137,8 +125,8 @@ pub(crate) fn tell_behind(id: StatusListId, batch: BatchId, event: Event<'_>) {
             list: id.list,
             usage,
         };
-        let told = capped(call_registry(&env, installation, id.registry, &used)).await;
-        if !logged(&id.path(), &told) {
+        let reported = with_timeout(call_registry(&env, installation, id.registry, &used)).await;
+        if !succeeded(&id.path(), &reported) {
             put_back_usage(id, used.usage);
         }
     });

@@ -1,6 +1,6 @@
-//! Refusals: a problem, a challenge, and one line in the log without the token.
+//! Refusals: a problem, a challenge, and a log line without the token.
 
-use crate::authenticate::Denied;
+use crate::identity::Denied;
 use js_sys::Uint8Array;
 use patrol::{
     authorize::{
@@ -16,18 +16,18 @@ use std::cell::RefCell;
 use web_sys::{Headers, Response, ResponseInit};
 use worker::{Error, Result, console_error, console_log};
 
-/// Refuses a request for its token.
-pub(crate) fn denial(refusal: &Denied, asked: &AccessRequest<'_>) -> Result<Response> {
-    log(refusal, asked);
+/// Answers a denied request.
+pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Response> {
+    log(denied, access);
     PARTS.with_borrow_mut(|known| {
-        let found = known.iter().find(|(denial, _)| *denial == refusal.denial);
+        let found = known.iter().find(|(denial, _)| *denial == denied.denial);
         if let Some((_, parts)) = found {
             return parts.respond();
         }
-        let parts = Parts::of(&refusal.denial)?;
+        let parts = Parts::of(&denied.denial)?;
         let response = parts.respond();
         if known.len() < MAX_PARTS {
-            known.push((refusal.denial, parts));
+            known.push((denied.denial, parts));
         }
         response
     })
@@ -38,40 +38,39 @@ thread_local! {
     static PARTS: RefCell<Vec<(Denial, Parts)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A refusal in the log.
+/// A log line.
 #[derive(Serialize)]
 struct Line<'a> {
     event: &'static str,
     code: &'static str,
-    /// Known once the signature is.
     token: Option<&'a str>,
-    /// As the policy writes it.
+    /// The path as the policy writes it.
     route: Option<&'static str>,
-    /// Refusals without a line since the last one that has one.
+    /// Refusals since the last line that got none.
     left_out: u64,
 }
 
-fn log(refusal: &Denied, asked: &AccessRequest<'_>) {
-    let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(asked.now)) else {
+fn log(denied: &Denied, access: &AccessRequest<'_>) {
+    let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(access.now)) else {
         return;
     };
-    let token = refusal.token.as_ref();
+    let token = denied.token.as_ref();
     let line = Line {
         event: "denied",
-        code: refusal.denial.code(),
+        code: denied.denial.code(),
         token: token.map(|verified| verified.token.id.as_str()),
         route: POLICY
-            .route(asked.method, asked.path)
+            .route(access.method, access.path)
             .map(|route| route.path),
         left_out,
     };
     console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
 }
 
-/// The most kinds of refusal that are kept. Only a policy with more different requirements has more.
+/// The most kinds of refusal to cache. Only a policy with more different requirements has more.
 const MAX_PARTS: usize = 256;
 
-/// What the answers of one kind of refusal are made of.
+/// The parts of every response of one kind of refusal.
 struct Parts {
     body: Uint8Array,
     init: ResponseInit,
@@ -98,14 +97,14 @@ impl Parts {
     }
 }
 
-/// Says why something failed that any client can cause, as often as refusals are told.
+/// Logs a failure that any client can cause, at the rate of refusals.
 pub(crate) fn log_failure(what: &str, error: &Error) {
     if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
         console_error!("edge: {what}: {error} (left out before: {left_out})");
     }
 }
 
-/// The client did not send the body that it had announced.
+/// The client broke off the request body.
 pub(crate) fn body_broken() -> Result<Response> {
     if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
         let line = Line {
@@ -120,71 +119,68 @@ pub(crate) fn body_broken() -> Result<Response> {
     problem(&Problem::new(
         BODY_INVALID,
         400,
-        "The body cannot be read",
-        "It broke off; send all of it.",
+        "Invalid request body",
+        "The body ended early. Send all of it.",
     ))
 }
 
 const BODY_INVALID: &str = "body-invalid";
 
-/// Forward-auth was asked about nothing.
+/// Forward-auth without a request to check.
 pub(crate) fn forwarded_missing() -> Result<Response> {
     problem(&Problem::new(
         "forwarded-missing",
         400,
-        "There is no request to judge",
-        "Send the headers `X-Forwarded-Method` and `X-Forwarded-Uri` of the request.",
+        "No request to authorize",
+        "Send its method and target in `X-Forwarded-Method` and `X-Forwarded-Uri`.",
     ))
 }
 
-/// Forward-auth was asked about more than one request, or about what is none.
+/// Forward-auth with more than one request to check, or a malformed one.
 pub(crate) fn forwarded_invalid() -> Result<Response> {
     problem(&Problem::new(
         "forwarded-invalid",
         400,
-        "It is not clear which request to judge",
-        "Send one header `X-Forwarded-Uri`, with path and query as the client sent them, and \
-         without `#` and white space.",
+        "Ambiguous request to authorize",
+        "Send one header `X-Forwarded-Uri` with path and query as the client sent them, without \
+         `#` or white space.",
     ))
 }
 
-/// The origin did not answer.
 pub(crate) fn origin_unreachable() -> Result<Response> {
     problem(&Problem::new(
         "origin-unreachable",
         502,
-        "The token service cannot be reached",
-        "What you asked for may still be carried out; look before you repeat it.",
+        "Token service unreachable",
+        "The request may have been carried out. Check before you repeat it.",
     ))
 }
 
-/// The upstream did not answer.
 pub(crate) fn upstream_unreachable() -> Result<Response> {
     problem(&Problem::new(
         "upstream-unreachable",
         502,
-        "The API cannot be reached",
-        "The request was allowed, but the API behind it did not answer; try again later.",
+        "API unreachable",
+        "The request was allowed, but the API did not answer. Try again later.",
     ))
 }
 
-/// The upstream did not begin to answer in time.
 pub(crate) fn upstream_timeout() -> Result<Response> {
     problem(&Problem::new(
         "upstream-timeout",
         504,
-        "The API takes too long",
-        "The request was allowed and may still be carried out; ask the API before you repeat it.",
+        "API timed out",
+        "The request was allowed and may still be carried out. Ask the API before you repeat it.",
     ))
 }
 
-/// The settings are wrong; the log says which.
+/// A setting is wrong. The log names it.
 pub(crate) fn misconfigured() -> Result<Response> {
     problem(&Problem::new(
         "internal",
         500,
-        "Something went wrong here",
-        "It is not your fault; tell the operator.",
+        "Internal error",
+        "This is not your fault. Tell the operator.",
     ))
 }
 

@@ -1,24 +1,30 @@
-//! The few pieces of the runtime that the edge touches, as thin as they can be.
+//! What the edge uses of the runtime.
 //!
-//! Requests and responses stay objects of the runtime: their bodies stream past this Worker
-//! without passing through it.
+//! Requests and responses stay objects of the runtime, so bodies stream past this Worker.
 
-use crate::settings::Settings;
+use crate::settings::EdgeSettings;
 use web_sys::{Response, ResponseInit};
-use worker::{Context, Env, Result};
+use worker::{Context, Env, Result, console_error};
 
-/// What a request can use of its surroundings.
+/// The surroundings of a request.
 #[derive(Clone, Copy)]
-pub(crate) struct Event<'a> {
+pub(crate) struct EdgeContext<'a> {
     pub(crate) env: &'a Env,
-    /// For work behind the answer.
+    /// For background work.
     pub(crate) context: &'a Context,
-    pub(crate) settings: &'static Settings,
+    pub(crate) settings: &'static EdgeSettings,
 }
 
-/// An answer without a body.
-pub(crate) fn empty(status: u16) -> Result<Response> {
+pub(crate) fn empty_response(status: u16) -> Result<Response> {
     let init = ResponseInit::new();
     init.set_status(status);
     Ok(Response::new_with_opt_str_and_init(None, &init)?)
+}
+
+/// Logs an error. Returns whether there was none.
+pub(crate) fn succeeded<T>(what: &str, result: &Result<T>) -> bool {
+    if let Err(error) = result {
+        console_error!("edge: {what}: {error}");
+    }
+    result.is_ok()
 }

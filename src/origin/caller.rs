@@ -64,10 +64,7 @@ pub(crate) fn is_https(settings: &Settings) -> bool {
 /// The JSON body, no larger than it may be.
 pub(crate) async fn body<T: DeserializeOwned>(mut request: Request) -> Outcome<T> {
     debug_assert!(request.method() != Method::Get);
-    let media_type = request
-        .headers()
-        .get("Content-Type")?
-        .unwrap_or_default();
+    let media_type = request.headers().get("Content-Type")?.unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Refusal::body_invalid(

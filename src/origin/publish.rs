@@ -23,14 +23,14 @@ use patrol::{
     placement::object_name,
     registry::{ListNumbers, ReadSignedList, SignedList},
     revocation::{
-        lease::Freshness,
+        freshness::Freshness,
         single_flight::{FETCH_TIMEOUT, MAX_ATTEMPTS, SingleFlight, Step},
     },
     time::Timestamp,
 };
 use patrol_platform::{
     STATUS, call_registry, clock, now,
-    patience::{in_time, look_again_until, to_its_end},
+    timeout::{complete, in_time, poll_until},
 };
 use std::{
     cell::RefCell,
@@ -214,7 +214,7 @@ where
                 });
                 Some(flight)
             }
-            Step::Wait => flights.flight(clock()),
+            Step::Wait => flights.in_flight(clock()),
             Step::Proceed | Step::ProceedAndFetch => None,
         };
         let Some(flight) = flight else {
@@ -222,7 +222,7 @@ where
         };
         attempts += 1;
         let has_ended = move || entry(memory, key, |kept| kept.flights.has_ended(flight, clock()));
-        to_its_end(context, look_again_until(has_ended)).await;
+        complete(context, poll_until(has_ended)).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The origin's settings and keys, read once per isolate.
 
 use patrol::{
-    jose::keys::SigningKeys,
+    jose::signing::SigningKeys,
     policy::POLICY,
     quota::{self, Quota},
     revocation::lease,

@@ -19,7 +19,10 @@ use patrol::{
     },
     ids::{OrganizationId, TokenId, UserId},
     issue::rules::{self, Limit, NewToken},
-    jose::status_list::{StatusListId, StatusReference},
+    jose::{
+        signing::Dalek,
+        status_list::{StatusListId, StatusReference},
+    },
     placement,
     policy::{POLICY, account::Account},
     registry::{Create, Created, List, OwnerCall, Read, Revoke, Revoked, Revoker},
@@ -224,7 +227,10 @@ pub(crate) async fn revoke_current(request: &Request, env: &Env, settings: &Sett
 fn presented(request: &Request, settings: &Settings) -> Outcome<Token> {
     let header = request.headers().get("Authorization")?;
     let text = bearer::parse(header.as_deref()).map_err(Denial::from)?;
-    let token = settings.verifier.verify(text).map_err(Denial::from)?;
+    let token = settings
+        .verifier
+        .verify(text, &Dalek)
+        .map_err(Denial::from)?;
     decision::check_times(&token, now())?;
     Ok(token)
 }

@@ -1,7 +1,6 @@
-//! What both Workers need of the platform: the clock, settings, other Workers, calls to a Registry.
+//! What both Workers use of the platform: the clock, settings, other Workers, calls to a Registry.
 //!
-//! Translation only. A call that fails is an error, never a guess: what a failure means is
-//! decided by the caller.
+//! This crate only translates. A failed call is an error; the caller decides what that means.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -11,7 +10,7 @@
     clippy::indexing_slicing
 )]
 
-pub mod patience;
+pub mod timeout;
 
 use js_sys::{JSON, Promise, Reflect};
 use patrol::{
@@ -33,17 +32,17 @@ pub const REGISTRY: &str = "REGISTRY";
 /// The binding of the KV namespace with the signed status lists.
 pub const STATUS: &str = "STATUS";
 
-/// The time now. In Workers the clock stands still between two I/O operations.
+/// The current time. In Workers the clock stands still between two I/O operations.
 pub fn now() -> Timestamp {
     Timestamp::from_millis(millis())
 }
 
-/// The same clock, for leases.
+/// The same clock, in milliseconds.
 pub fn clock() -> Instant {
     Instant::from_millis(millis())
 }
 
-/// `Date.now()`, without the object that `worker::Date` makes.
+/// `Date.now()`, without the object that `worker::Date` creates.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -53,22 +52,22 @@ fn millis() -> u64 {
     js_sys::Date::now() as u64
 }
 
-/// A setting that must be there.
+/// Reads a required setting.
 ///
 /// # Errors
-/// One that names the setting.
+/// Names the setting if it is missing.
 pub fn setting(env: &Env, name: &str) -> Result<String> {
     optional_setting(env, name)
         .ok_or_else(|| Error::RustError(format!("the setting {name} is missing")))
 }
 
-/// Is there a binding of that name?
+/// Whether there is a binding of that name.
 pub fn is_bound(env: &Env, name: &str) -> bool {
     Reflect::get(env, &name.into()).is_ok_and(|value| value.is_object())
 }
 
-/// A setting that may be absent; an empty one is absent. What was not written as text, as a number
-/// without quotes, counts as if it had been: nothing that an operator wrote is passed over.
+/// Reads an optional setting. An empty one is absent. A value that is not text, such as a number
+/// without quotes, counts as its JSON text, so that nothing an operator wrote is ignored.
 pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
     let value = Reflect::get(env, &name.into()).ok()?;
     if value.is_undefined() || value.is_null() {
@@ -81,11 +80,11 @@ pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// A setting that may be absent, and is the address of a server, perhaps with a path. A slash at
-/// its end is taken off.
+/// Reads an optional setting that is the address of a server, perhaps with a path. A trailing slash is
+/// removed.
 ///
 /// # Errors
-/// One that names the setting and says what it must be.
+/// Names the setting and says what it must be.
 pub fn address_setting(env: &Env, name: &str) -> Result<Option<String>> {
     let Some(text) = optional_setting(env, name) else {
         return Ok(None);
@@ -103,10 +102,10 @@ pub fn address_setting(env: &Env, name: &str) -> Result<Option<String>> {
     )))
 }
 
-/// A setting that may be absent, and is a number in a range.
+/// Reads an optional setting that is a number in a range.
 ///
 /// # Errors
-/// One that names the setting and says what it must be.
+/// Names the setting and says what it must be.
 pub fn number_setting(env: &Env, name: &str, range: RangeInclusive<u64>) -> Result<Option<u64>> {
     let Some(text) = optional_setting(env, name) else {
         return Ok(None);
@@ -117,8 +116,8 @@ pub fn number_setting(env: &Env, name: &str, range: RangeInclusive<u64>) -> Resu
     number.ok_or_else(wrong).map(Some)
 }
 
-/// What an isolate reads once, on its first request. An error is not kept: the next request
-/// tries again.
+/// Reads something once per isolate, on its first request. After an error the next request tries
+/// again.
 ///
 /// # Errors
 /// Those of `read`.
@@ -132,15 +131,14 @@ pub fn once<T>(kept: &'static OnceLock<T>, read: impl FnOnce() -> Result<T>) -> 
 /// The settings that both Workers share.
 #[derive(Debug, Clone)]
 pub struct Installation {
-    /// `PUBLIC_URL`: the one public address, without a slash at its end; issuer and audience
-    /// of every token.
+    /// `PUBLIC_URL`: the public address, without a trailing slash. It is issuer and audience of every
+    /// token.
     pub public_url: String,
-    /// `REGISTRIES`: how many registries there are, for good.
+    /// `REGISTRIES`: the number of registries, which never changes.
     pub registries: u16,
     /// `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`.
     pub mode: RevocationMode,
-    /// `REGISTRY_LOCATION`: where a registry is made that does not exist yet. Absent: near whoever
-    /// first causes a call to it.
+    /// `REGISTRY_LOCATION`: where new registries are created. `None`: near the first caller.
     pub registry_location: Option<&'static str>,
 }
 
@@ -148,13 +146,13 @@ impl Installation {
     /// Reads and checks the settings.
     ///
     /// # Errors
-    /// One that names the setting and says what it must be.
+    /// Names the setting and says what it must be.
     pub fn from_env(env: &Env) -> Result<Self> {
         let public_url = setting(env, "PUBLIC_URL")?;
         if !is_origin(&public_url) {
             return Err(Error::RustError(
-                "PUBLIC_URL must be like https://api.example.com: in small letters, without a \
-                 path, without a slash at its end, and with https unless it is this very machine"
+                "PUBLIC_URL must look like https://api.example.com: lower case, without a path or a \
+                 trailing slash, and with https unless it is a loopback address"
                     .to_owned(),
             ));
         }
@@ -183,8 +181,8 @@ impl Installation {
     }
 }
 
-/// Is the text an origin as browsers write it (HTML, section 7.1.1)? What they send as `Origin` is
-/// compared with it. Without TLS a session would travel for all to read.
+/// Whether the text is an origin as browsers write it (HTML, section 7.1.1), because their `Origin`
+/// header is compared with it. Without TLS anyone could read a session in transit.
 fn is_origin(text: &str) -> bool {
     Url::new(text).is_ok_and(|url| {
         let safe = match &*url.protocol() {
@@ -198,46 +196,47 @@ fn is_origin(text: &str) -> bool {
 
 #[wasm_bindgen]
 extern "C" {
-    /// Anything with a method `fetch`: a service binding, a Durable Object, the global object.
+    /// An object with a method `fetch`: a service binding, a Durable Object, the global object.
     pub type Fetcher;
 
-    /// Begins to send a request.
+    /// Starts sending a request.
     ///
     /// # Errors
-    /// The runtime refuses to.
+    /// The runtime rejects the request.
     #[wasm_bindgen(method, catch)]
     pub fn fetch(this: &Fetcher, request: &Request) -> std::result::Result<Promise, JsValue>;
 }
 
 impl Fetcher {
-    /// A service binding.
+    /// Returns a service binding.
     ///
     /// # Errors
-    /// There is none of that name.
+    /// There is no binding of that name.
     pub fn binding(env: &Env, name: &str) -> Result<Self> {
         env.service(name).map(worker::Fetcher::into_rpc)
     }
 
-    /// The network.
+    /// Returns the global `fetch`, which reaches the network.
     pub fn network() -> Self {
         js_sys::global().unchecked_into()
     }
 
-    /// Sends a request and waits for the head of the answer.
+    /// Sends a request and waits for the response's head.
     ///
     /// # Errors
-    /// Nobody answered.
+    /// There was no response.
     pub async fn send(&self, request: &Request) -> Result<Response> {
         let response = JsFuture::from(self.fetch(request)?).await?;
         response
             .dyn_into()
-            .map_err(|_| Error::RustError("fetch gave no response".to_owned()))
+            .map_err(|_| Error::RustError("fetch returned no response".to_owned()))
     }
 
-    /// Sends a request and reads all of the answer, which must be 200.
+    /// Sends a request and reads the whole response, which must be 200. `what` names the other side in
+    /// errors.
     ///
     /// # Errors
-    /// Nobody answered, or not so; `what` is the name for whom that says.
+    /// There was no response, or another status.
     pub async fn read(&self, request: &Request, what: &str) -> Result<String> {
         let response = self.send(request).await?;
         if response.status() != 200 {
@@ -249,10 +248,10 @@ impl Fetcher {
     }
 }
 
-/// Asks a registry. A registry that does not exist is made by that, for good.
+/// Calls a registry. The first call creates it, permanently.
 ///
 /// # Errors
-/// The registry could not be reached, or answered something else.
+/// The registry could not be reached, or sent an unexpected answer.
 pub async fn call_registry<C: Call>(
     env: &Env,
     installation: &Installation,

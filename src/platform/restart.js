@@ -1,18 +1,30 @@
-// Starts the Wasm module anew after a crash.
+// Replaces the Wasm module after a crash.
 //
-// A trap (a panic, memory that ran out) leaves the module in a state that nothing can be said of.
-// The next call into it gets a new instance, with empty memory. So a crash costs the request that
-// it happened in, those that waited in the same isolate, and no later one.
+// A trap (a panic, or memory that ran out) leaves the module in an unknown state. The next call into
+// it gets a new instance with empty memory. So a crash costs the request that caused it and those
+// that waited in the same isolate, and no later one.
 
 import * as module from "./index.js";
 
-/** @type {{ criticalError: boolean, instanceId: number }} set by the module when it crashes */
+/**
+ * The module sets `criticalError` when it crashes.
+ *
+ * @type {{ criticalError: boolean, instanceId: number }}
+ */
 const state = module.__worker_init_state();
 
-/** A trap, and not an error that the module gives. */
+/**
+ * Whether the error is a trap, not one that the module returned.
+ *
+ * @param {unknown} error
+ */
 export const isCrash = (error) => error instanceof WebAssembly.RuntimeError;
 
-/** Notes a crash, if the error is one. */
+/**
+ * Notes a crash, if the error is one.
+ *
+ * @param {unknown} error
+ */
 export function noteCrash(error) {
   if (isCrash(error)) {
     console.error("Critical", error);
@@ -20,20 +32,25 @@ export function noteCrash(error) {
   }
 }
 
-// A crash in the middle of asynchronous work reaches nobody else.
+// Nothing else reports a crash in the middle of asynchronous work.
 addEventListener("error", (event) => noteCrash(event.error));
 
-/** Before each call into the module; whether it was started anew. */
+/** Call this before each call into the module. Returns whether the module was replaced. */
 export function restartIfCrashed() {
   if (!state.criticalError) return false;
-  console.log("The module is started anew");
+  console.log("The module was replaced after a crash");
   module.__wbg_reset_state();
   state.criticalError = false;
   state.instanceId++;
   return true;
 }
 
-/** Makes a call into the module. */
+/**
+ * Calls into the module.
+ *
+ * @template T
+ * @param {() => T} work
+ */
 export function call(work) {
   restartIfCrashed();
   try {
@@ -44,5 +61,5 @@ export function call(work) {
   }
 }
 
-/** Which instance of the module is in use: what another one has made is of no use. */
+/** The number of the current instance. Objects of another instance are useless. */
 export const instance = () => state.instanceId;

@@ -74,6 +74,7 @@ impl Script {
             "--minify",
             "--external:./index_bg.wasm",
             "--external:cloudflare:*",
+            "--external:node:*",
             &format!("--outfile={}", bundle.display()),
         ])?;
         // A runtime that watches the folder must never read half a file, nor one of two that do not

@@ -1,29 +1,29 @@
 //! The `Authorization` header (RFC 6750, section 2.1).
 
-/// Why a header holds no token.
+/// Why a header contains no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BearerError {
-    /// No header, or credentials of another scheme.
+    /// There is no header, or it has another scheme.
     Resource,
-    /// Our scheme, but not one token after it. Two headers, which the runtime joins with a
-    /// comma, end here as well.
+    /// `Bearer` is not followed by exactly one token. Two headers, which the runtime joins with a
+    /// comma, are this too.
     Malformed,
 }
 
-/// Takes the token out of the header's value. The scheme is case-insensitive (RFC 9110,
-/// section 11.1).
+/// Extracts the token from the header's value. The scheme is case-insensitive (RFC 9110, section
+/// 11.1).
 ///
 /// # Errors
 /// [`BearerError`].
 pub fn parse(header: Option<&str>) -> Result<&str, BearerError> {
-    // The white space around a header's value (RFC 9110, section 5.5), and none besides.
+    // Only the white space that may surround a header's value (RFC 9110, section 5.5).
     let header = header.unwrap_or_default().trim_matches([' ', '\t']);
     let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(BearerError::Resource);
     }
     let token = rest.trim_start_matches(' ');
-    // To the end in any case: that is quicker than to stop.
+    // Faster than stopping at the first wrong byte.
     let in_form = token
         .bytes()
         .fold(true, |all, byte| all & IN_TOKENS[usize::from(byte)]);
@@ -33,7 +33,7 @@ pub fn parse(header: Option<&str>) -> Result<&str, BearerError> {
     Ok(token)
 }
 
-/// The bytes of a `b64token`. A table, because most of what is judged of a known token is this.
+/// The bytes of a `b64token`. A table, because this loop is most of the work for a cached token.
 const IN_TOKENS: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_is_bearer_and_one_token() {
+    fn parse_accepts_bearer_and_one_token() {
         for (header, expected) in [
             (Some("Bearer patrol_a.b-c_d"), Ok("patrol_a.b-c_d")),
             (Some("bearer   x "), Ok("x")),

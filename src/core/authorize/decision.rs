@@ -1,12 +1,12 @@
-//! The decision: may this request go on?
+//! The decision: may this request proceed?
 //!
-//! [`authorize`] is the one place where it is made. It takes facts and gives a verdict; the
-//! edge gathers the facts and carries the verdict out. The order is fixed and each step
-//! assumes the ones before: header, signature and claims, times, revocation, route,
-//! organization, scopes. What is not allowed by the end is denied.
+//! [`authorize`] is the only place where it is made. It is a function of facts; the edge gathers
+//! these and carries the decision out. The order is fixed, and each step assumes the ones before:
+//! header, signature and claims, times, status, route, organization, scopes. A request that no step
+//! allows is denied.
 
+use super::bearer::BearerError;
 use crate::{
-    authorize::bearer::BearerError,
     http::problem::Problem,
     ids::OrganizationId,
     jose::{jws::ParseError, status_list::Status},
@@ -15,68 +15,68 @@ use crate::{
     time::Timestamp,
     token::{Token, TokenError},
 };
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
-/// What a request asks, without its token.
+/// What a request asks for, without its token.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessRequest<'a> {
-    /// As sent.
+    /// The method as sent.
     pub method: &'a str,
-    /// Still escaped, without the query.
+    /// The path as sent, percent-encoded, without the query.
     pub path: &'a str,
     /// `X-Organization-ID`
     pub organization: Option<&'a str>,
-    /// When it arrived.
+    /// When the request arrived.
     pub now: Timestamp,
 }
 
-/// A token that may be used for this request.
+/// Permission for one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Permit<'a> {
-    /// The token.
+    /// The token that grants it.
     pub token: &'a Token,
-    /// The organization that the request acts in, where it names one.
+    /// The organization that the request names.
     pub organization: Option<&'a OrganizationId>,
 }
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
-    /// No credentials of our scheme.
+    /// No `Bearer` credentials.
     TokenMissing,
     /// Not a token of this installation.
     TokenMalformed(Malformed),
-    /// A wrong signature, or by an unknown key.
+    /// The signature is wrong, or its key is unknown.
     SignatureInvalid,
     /// `now >= exp`
     TokenExpired,
     /// `now < nbf`
     TokenNotYetValid,
-    /// The owner ended it.
+    /// The token's status is INVALID.
     TokenRevoked,
-    /// Not to be used for now.
+    /// The token's status is SUSPENDED.
     TokenSuspended,
-    /// No rule covers the request.
+    /// The policy has no route for the method and path.
     RouteUnknown,
-    /// The route acts in an organization, and the request names none.
+    /// The route needs an organization and the request names none.
     OrganizationRequired,
-    /// Not an organization of the token.
+    /// The named organization is not one of the token's.
     OrganizationMismatch,
     /// The token's scopes do not cover the route.
     ScopeInsufficient(Requirement),
-    /// The status cannot be known now.
+    /// The token's status cannot be known now.
     RevocationUnavailable,
-    /// Another proxy holds the request, which has a header of that name (in any spelling): the
-    /// upstream could take it for a request that was not judged, or for another caller's.
+    /// The request that another proxy holds has this header, in some spelling. The upstream could
+    /// take it for a request that was never checked, or for another caller's.
     HeaderRefused(&'static str),
 }
 
-/// What is wrong with the form of a token.
+/// What is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
     /// The header `Authorization` is not `Bearer` and one token.
     Header,
-    /// The token is not what our tokens are.
+    /// The token itself.
     Token(TokenError),
 }
 
@@ -98,11 +98,14 @@ impl From<TokenError> for Denial {
     }
 }
 
-/// Judges the times of a token, and not `iat`: the clock that issued it may be ahead of ours. It stands apart from [`authorize`], which calls it, so that
-/// the edge can spare itself the status of a token that is over anyway.
+/// Checks a token's times, without leeway. `iat` is not checked, because the clock that issued the
+/// token may be ahead.
+///
+/// This is separate from [`authorize`], which calls it, so that the edge can skip the status of an
+/// expired token.
 ///
 /// # Errors
-/// [`Denial::TokenExpired`] and [`Denial::TokenNotYetValid`], without leeway.
+/// [`Denial::TokenExpired`] and [`Denial::TokenNotYetValid`].
 pub fn check_times(token: &Token, now: Timestamp) -> Result<(), Denial> {
     if now >= token.expires_at {
         Err(Denial::TokenExpired)
@@ -113,16 +116,16 @@ pub fn check_times(token: &Token, now: Timestamp) -> Result<(), Denial> {
     }
 }
 
-/// Judges a token by itself: its times and its status.
+/// Decides on a token alone: its times and its status.
 ///
 /// # Errors
 /// The first [`Denial`] in the fixed order.
-pub fn authenticate(token: &Token, revocation: StatusCheck, now: Timestamp) -> Result<(), Denial> {
+pub fn authenticate(token: &Token, status: StatusCheck, now: Timestamp) -> Result<(), Denial> {
     check_times(token, now)?;
-    match revocation {
+    match status {
         StatusCheck::Known(Status::Valid) => Ok(()),
         StatusCheck::Known(Status::Invalid) => Err(Denial::TokenRevoked),
-        // A status that we do not know is no licence.
+        // An unknown status grants nothing.
         StatusCheck::Known(Status::Suspended | Status::Other(_)) => Err(Denial::TokenSuspended),
         StatusCheck::KeyRetired => Err(Denial::SignatureInvalid),
         StatusCheck::NoSuchList => Err(TokenError::List.into()),
@@ -137,15 +140,15 @@ pub fn authenticate(token: &Token, revocation: StatusCheck, now: Timestamp) -> R
 pub fn authorize<'a>(
     request: &AccessRequest<'_>,
     token: &'a Token,
-    revocation: StatusCheck,
+    status: StatusCheck,
     policy: &Policy,
 ) -> Result<Permit<'a>, Denial> {
-    authenticate(token, revocation, request.now)?;
+    authenticate(token, status, request.now)?;
     let route = policy
         .route(request.method, request.path)
         .ok_or(Denial::RouteUnknown)?;
     let organization = match request.organization {
-        // Named is checked, needed or not: the upstream is told what we let pass.
+        // Checked even where the route needs none, because the upstream is told the name.
         Some(named) => {
             let found = token.organizations.iter().find(|id| id.as_str() == named);
             Some(found.ok_or(Denial::OrganizationMismatch)?)
@@ -162,21 +165,20 @@ pub fn authorize<'a>(
     })
 }
 
-/// Decides on a CORS preflight, which cannot carry a token, by the method that it asks for: where
-/// no request could follow, nothing is passed on.
+/// Decides on a CORS preflight, which cannot carry a token, by the method that it announces. It
+/// passes only where a request could follow.
 ///
 /// # Errors
 /// [`Denial::RouteUnknown`].
-pub fn preflight(wanted: &str, path: &str, policy: &Policy) -> Result<(), Denial> {
-    let route = policy.route(wanted, path);
+pub fn preflight(announced: &str, path: &str, policy: &Policy) -> Result<(), Denial> {
+    let route = policy.route(announced, path);
     route.map(|_| ()).ok_or(Denial::RouteUnknown)
 }
 
-/// A challenge without an error code, for requests without credentials (RFC 6750, section 3.1).
+/// The challenge for requests without credentials. It has no error code (RFC 6750, section 3.1).
 pub const CHALLENGE: &str = "Bearer realm=\"patrol\"";
 
-/// Seconds after which a refused client should ask again when the status was unavailable: before,
-/// the edge itself does not ask again.
+/// The `Retry-After` of an unavailable status, in seconds. The edge does not ask again any earlier.
 const RETRY_AFTER_SECONDS: u64 = RETRY_BACKOFF.div_ceil(1_000);
 
 impl Denial {
@@ -199,7 +201,7 @@ impl Denial {
         }
     }
 
-    /// HTTP status.
+    /// The HTTP status.
     pub const fn status(&self) -> u16 {
         match self {
             Self::TokenMissing
@@ -215,71 +217,65 @@ impl Denial {
         }
     }
 
-    /// Was the token good, and only the request not one that it allows?
+    /// Whether the token was good, and only the request is not one that it allows.
     pub const fn is_authenticated(&self) -> bool {
         matches!(self.status(), 400 | 403)
     }
 
     const fn title(&self) -> &'static str {
         match self {
-            Self::TokenMissing => "No access token",
-            Self::TokenMalformed(_) => "Not an access token of this service",
-            Self::SignatureInvalid => "The token's signature is wrong",
-            Self::TokenExpired => "The token has expired",
-            Self::TokenNotYetValid => "The token is not valid yet",
-            Self::TokenRevoked => "The token has been revoked",
-            Self::TokenSuspended => "The token is suspended",
-            Self::RouteUnknown => "No rule covers this request",
-            Self::OrganizationRequired => "The request names no organization",
-            Self::OrganizationMismatch => "The token is not for this organization",
-            Self::ScopeInsufficient(_) => "The token lacks a permission",
-            Self::RevocationUnavailable => "The token's status cannot be checked right now",
-            Self::HeaderRefused(_) => "The request could be taken for another one",
+            Self::TokenMissing => "Access token missing",
+            Self::TokenMalformed(_) => "Malformed access token",
+            Self::SignatureInvalid => "Invalid token signature",
+            Self::TokenExpired => "Token expired",
+            Self::TokenNotYetValid => "Token not yet valid",
+            Self::TokenRevoked => "Token revoked",
+            Self::TokenSuspended => "Token suspended",
+            Self::RouteUnknown => "Unknown route",
+            Self::OrganizationRequired => "Organization required",
+            Self::OrganizationMismatch => "Organization not allowed",
+            Self::ScopeInsufficient(_) => "Insufficient scope",
+            Self::RevocationUnavailable => "Token status unavailable",
+            Self::HeaderRefused(_) => "Header not allowed",
         }
     }
 
-    fn detail(&self, policy: &Policy) -> String {
-        match self {
-            Self::TokenMissing => "Send the header `Authorization: Bearer <token>`.".to_owned(),
-            Self::TokenMalformed(what) => what.detail().to_owned(),
+    fn detail(&self, policy: &Policy) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::TokenMissing => "Send the header `Authorization: Bearer <token>`.",
+            Self::TokenMalformed(what) => what.detail(),
             Self::SignatureInvalid => {
-                "It was changed on its way, or its key is no longer in use; create a new token."
-                    .to_owned()
+                "The token was altered, or its key is no longer in use. Create a new token."
             }
-            Self::TokenExpired => "Create a new token.".to_owned(),
-            Self::TokenNotYetValid => "Try again later; check the clocks involved.".to_owned(),
-            Self::TokenRevoked => "Its owner revoked it, for good; create a new token.".to_owned(),
-            Self::TokenSuspended => "Ask the token's owner or an administrator.".to_owned(),
+            Self::TokenExpired => "Create a new token.",
+            Self::TokenNotYetValid => "Try again later, and check your clock.",
+            Self::TokenRevoked => "Its owner revoked it permanently. Create a new token.",
+            Self::TokenSuspended => "Ask the token's owner or an administrator.",
             Self::RouteUnknown => {
-                "Tokens cannot be used for this method and path; check both.".to_owned()
+                "Access tokens cannot be used for this method and path. Check both."
             }
             Self::OrganizationRequired => {
-                "Send the header `X-Organization-ID` with an organization of the token.".to_owned()
+                "Send the header `X-Organization-ID` with one of the token's organizations."
             }
             Self::OrganizationMismatch => {
-                "Name an organization in `X-Organization-ID` that the token was created for."
-                    .to_owned()
+                "`X-Organization-ID` must be one of the token's organizations."
             }
             Self::ScopeInsufficient(requirement) => {
-                let mut text = "This request needs ".to_owned();
-                for (number, alternative) in requirement.alternatives.iter().enumerate() {
-                    let joint = if number == 0 { "" } else { ", or " };
-                    let names = policy.scope_names(*alternative).join(" and ");
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, "{joint}{names}");
-                }
-                text + "; create a token with it."
+                return Cow::Owned(missing_scopes(*requirement, policy));
             }
             Self::RevocationUnavailable => {
-                "The request was refused to be safe; try again in a moment.".to_owned()
+                "Whether the token was revoked cannot be checked right now. Try again in a moment."
             }
             Self::HeaderRefused(name) => {
-                format!("Leave out the header `{name}`, also with other signs in its name.")
+                return Cow::Owned(format!(
+                    "Remove the header `{name}` and every header whose name differs from it only \
+                     in punctuation."
+                ));
             }
-        }
+        })
     }
 
-    /// The body of the refusal.
+    /// The response body.
     pub fn problem(&self, policy: &Policy) -> Problem {
         Problem::new(
             self.code(),
@@ -289,8 +285,7 @@ impl Denial {
         )
     }
 
-    /// The value of `WWW-Authenticate` (RFC 6750, section 3), where the refusal is about
-    /// credentials.
+    /// The value of `WWW-Authenticate` (RFC 6750, section 3) if the denial is about credentials.
     pub fn challenge(&self, policy: &Policy) -> Option<String> {
         let error = match self {
             Self::TokenMissing => return Some(CHALLENGE.to_owned()),
@@ -315,7 +310,7 @@ impl Denial {
         ))
     }
 
-    /// The headers that the refusal adds to those of every problem.
+    /// The headers that this denial adds to those of every problem.
     pub fn headers(&self, policy: &Policy) -> impl Iterator<Item = (&'static str, String)> {
         let challenge = self.challenge(policy);
         let retry_after = self.retry_after().map(|seconds| seconds.to_string());
@@ -324,7 +319,7 @@ impl Denial {
         challenge.into_iter().chain(retry_after)
     }
 
-    /// Seconds for `Retry-After`.
+    /// `Retry-After`, in seconds.
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::RevocationUnavailable => Some(RETRY_AFTER_SECONDS),
@@ -333,26 +328,37 @@ impl Denial {
     }
 }
 
+fn missing_scopes(requirement: Requirement, policy: &Policy) -> String {
+    let mut text = "This request needs ".to_owned();
+    for (number, alternative) in requirement.alternatives.iter().enumerate() {
+        let joint = if number == 0 { "" } else { ", or " };
+        let names = policy.scope_names(*alternative).join(" and ");
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{joint}{names}");
+    }
+    text + ". Create a token with it."
+}
+
 impl Malformed {
     const fn detail(self) -> &'static str {
         match self {
             Self::Header => "The header must be `Authorization: Bearer <token>` with one token.",
             Self::Token(error) => match error {
-                TokenError::Form(ParseError::TooLong) => "It is longer than any token of ours.",
+                TokenError::Form(ParseError::TooLong) => "The token is too long.",
                 TokenError::Form(ParseError::NotCompact) => {
-                    "It is not a JWT in compact form; was all of it copied?"
+                    "The token is not a JWT in compact form. Was all of it copied?"
                 }
                 TokenError::Form(ParseError::Header) => {
-                    "Its header has other members than alg, typ and kid."
+                    "The token's header must have exactly the members alg, typ and kid."
                 }
-                TokenError::Form(ParseError::Algorithm) => "Its algorithm is not EdDSA.",
-                TokenError::Form(ParseError::Type) => "It is a JWT, but no access token.",
-                TokenError::UnknownKey | TokenError::Signature => "Its signature is wrong.",
-                TokenError::Claims => "Its claims are not those of an access token.",
-                TokenError::Issuer => "It was issued by another service.",
-                TokenError::Audience => "It was issued for another service.",
-                TokenError::Lifetime => "Its lifetime is not possible.",
-                TokenError::List => "Its status list does not exist.",
+                TokenError::Form(ParseError::Algorithm) => "The token's algorithm is not EdDSA.",
+                TokenError::Form(ParseError::Type) => "This JWT is not an access token.",
+                TokenError::UnknownKey | TokenError::Signature => "The signature is wrong.",
+                TokenError::Claims => "The claims are not those of an access token.",
+                TokenError::Issuer => "The token was issued by another service.",
+                TokenError::Audience => "The token was issued for another service.",
+                TokenError::Lifetime => "The token's lifetime is out of range.",
+                TokenError::List => "The token's status list does not exist.",
             },
         }
     }

@@ -1,20 +1,19 @@
 //! Which headers of an allowed request the upstream gets.
 //!
-//! It gets everything but what was meant for the edge (the token, the session), what speaks of
-//! one connection only, what would make another request of it than was judged, and what only the
-//! edge may say: who calls, from where, and by which address.
+//! It gets all but four kinds: those meant for the edge (token, session), those that concern one
+//! connection, those that could turn the request into another than the one that was checked, and
+//! those that only the edge may set (who calls, from where, at which address).
 //!
-//! A name that matters, matters in every spelling. Servers in the manner of CGI make one name of all
-//! that differ only in the signs between their letters: `X-Patrol-Subject`, `X_Patrol_Subject`
-//! and `X.Patrol~Subject` are `HTTP_X_PATROL_SUBJECT`. So names are compared with each such sign
-//! written as a hyphen. The comparison itself is the edge's, in JavaScript: to bring over all names
-//! of a request costs more than all that is judged of it.
+//! These names count in every spelling. CGI-like servers treat all names that differ only in
+//! punctuation as one: `X-Patrol-Subject`, `X_Patrol_Subject` and `X.Patrol~Subject` all become
+//! `HTTP_X_PATROL_SUBJECT`. So punctuation is compared as if it were hyphens. The edge compares in
+//! JavaScript, because passing all names of a request to Rust costs more than checking the request.
 
 use crate::session;
 use std::borrow::Cow;
 
-/// The headers that tell the upstream who calls, and that nobody else may send: the token's
-/// owner, its id, the organization in which the request acts, the scopes with spaces between them.
+/// The headers that identify the caller to the upstream: the token's owner, its id, the organization
+/// that the request acts in, and the scopes separated by spaces. Clients must not send them.
 pub const IDENTITY: [&str; 4] = [
     "X-Patrol-Subject",
     "X-Patrol-Token-Id",
@@ -22,10 +21,10 @@ pub const IDENTITY: [&str; 4] = [
     "X-Patrol-Scopes",
 ];
 
-/// The header that picks one of the token's organizations. It is judged, and goes on.
+/// The header that names one of the token's organizations. It is checked and forwarded.
 pub const ORGANIZATION: &str = "X-Organization-ID";
 
-/// The token, and headers of one connection only (RFC 9110, section 7.6.1; RFC 7540, section 3.2.1).
+/// The token, and headers of a single connection (RFC 9110, section 7.6.1; RFC 7540, section 3.2.1).
 const ENDS_HERE: [&str; 10] = [
     "Authorization",
     "Connection",
@@ -39,8 +38,7 @@ const ENDS_HERE: [&str; 10] = [
     "Transfer-Encoding",
 ];
 
-/// Headers that let some servers, or frameworks in them, take a request for one of another method
-/// or path than was judged.
+/// Headers by which some servers and frameworks take a request for one with another method or path.
 const OVERRIDES: [&str; 14] = [
     "Path-Info",
     "Script-Name",
@@ -58,14 +56,15 @@ const OVERRIDES: [&str; 14] = [
     "X-Script-Name",
 ];
 
-/// The request that a proxy tells of when it asks for the verdict. To the upstream they are
-/// overrides like the others.
+/// The method of the request that a forward-auth proxy asks about. To the upstream it would be an
+/// override.
 pub const FORWARDED_METHOD: &str = "X-Forwarded-Method";
-/// See [`FORWARDED_METHOD`].
+/// The target of the request that a forward-auth proxy asks about. To the upstream it would be an
+/// override.
 pub const FORWARDED_URI: &str = "X-Forwarded-Uri";
 
-/// Headers that say who called, from where and by which address, where a proxy writes them (RFC
-/// 7239, and what was there before). The edge sets some of them: [`FROM`], [`TO`].
+/// Headers in which proxies state the client and the called address (RFC 7239 and its predecessors).
+/// The edge sets some of them: [`FROM`], [`TO`].
 const FORWARDED: [&str; 24] = [
     "CF-Connecting-IP",
     "Client-IP",
@@ -93,20 +92,20 @@ const FORWARDED: [&str; 24] = [
     "X-Url-Scheme",
 ];
 
-/// The headers with the client's address that the upstream gets.
+/// The headers in which the edge states the client's address.
 pub const FROM: [&str; 2] = ["X-Forwarded-For", "X-Real-IP"];
 
-/// The headers with the address that the client called: host, and scheme.
+/// The headers in which the edge states the called address: host and scheme.
 pub const TO: [&str; 2] = ["X-Forwarded-Host", "X-Forwarded-Proto"];
 
-/// The values of [`TO`], for an installation at that public address.
+/// The values of [`TO`] for an installation at `public_url`.
 pub fn to(public_url: &str) -> [&str; 2] {
     let (scheme, host) = public_url.split_once("://").unwrap_or(("", public_url));
     [host, scheme]
 }
 
 /// The headers of a CORS preflight (Fetch standard, section 3.2.2; Private Network Access, section
-/// 3.1): all that the upstream gets of one.
+/// 3.1). The upstream gets no others of one.
 pub const PREFLIGHT: [&str; 4] = [
     "Origin",
     PREFLIGHT_METHOD,
@@ -114,25 +113,26 @@ pub const PREFLIGHT: [&str; 4] = [
     "Access-Control-Request-Private-Network",
 ];
 
-/// The method that a preflight asks for.
+/// The header with the method that a preflight announces.
 pub const PREFLIGHT_METHOD: &str = "Access-Control-Request-Method";
 
-/// The longest name of a header that is looked for, in bytes.
+/// The longest header name that is looked for, in bytes.
 const MAX_NAME: usize = 63;
 
-/// `CLIENT_ADDRESS_HEADER`: the header in which the platform, or the proxy before the edge, names
-/// the client's address. In small letters.
+/// `CLIENT_ADDRESS_HEADER`: the header in which the platform or the proxy before the edge states the
+/// client's address. In lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressHeader(String);
 
 impl AddressHeader {
-    /// What Cloudflare sets, on every request.
+    /// Cloudflare sets it on every request.
     const DEFAULT: &str = "CF-Connecting-IP";
 
-    /// Reads the setting; None: not set.
+    /// Reads the setting. `None`: it is absent.
     ///
     /// # Errors
-    /// What it must be: it is no header's name, or that of a header with another meaning.
+    /// Says what the setting must be if it is not a header name, or names a header with another
+    /// meaning.
     pub fn from_setting(setting: Option<&str>) -> Result<Self, &'static str> {
         let name = setting.unwrap_or(Self::DEFAULT).to_ascii_lowercase();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -157,18 +157,18 @@ impl AddressHeader {
         Ok(Self(name))
     }
 
-    /// The name, in small letters.
+    /// The name, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Names of headers, in small letters.
+/// Header names, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderNames {
-    /// Those that are meant in every spelling.
+    /// Names that count in every spelling.
     pub any: Vec<String>,
-    /// Those that are meant in every spelling but their own.
+    /// Names that count in every spelling but their own.
     pub lookalikes: Vec<String>,
 }
 
@@ -185,8 +185,8 @@ impl HeaderNames {
     }
 }
 
-/// The headers that the upstream never gets from a client. The one with the client's address goes on
-/// as it came, unless the edge writes it itself.
+/// The headers that the upstream never gets from a client. The header with the client's address is
+/// forwarded as received, unless the edge sets it.
 pub fn withheld(client: &AddressHeader) -> HeaderNames {
     let client = client.as_str();
     let is_client = |name: &str| name.eq_ignore_ascii_case(client);
@@ -205,8 +205,9 @@ pub fn withheld(client: &AddressHeader) -> HeaderNames {
     )
 }
 
-/// The headers with which a request that another proxy holds is not allowed: the edge cannot take
-/// them from it. What the proxy writes itself, in its own spelling, takes the place of a client's.
+/// The headers for which forward-auth refuses a request, because the edge cannot remove them from a
+/// request that a proxy holds. Headers that the proxy sets itself, in their own spelling, replace a
+/// client's.
 pub fn refused_behind_proxy() -> HeaderNames {
     HeaderNames::new(
         OVERRIDES,
@@ -218,7 +219,7 @@ pub fn refused_behind_proxy() -> HeaderNames {
     )
 }
 
-/// One of the names of [`refused_behind_proxy`], as it is usually written.
+/// Returns a name of [`refused_behind_proxy`] in its usual spelling.
 pub fn usual_spelling(name: &str) -> Option<&'static str> {
     let mut names = OVERRIDES
         .into_iter()
@@ -228,23 +229,23 @@ pub fn usual_spelling(name: &str) -> Option<&'static str> {
     names.find(|usual| usual.eq_ignore_ascii_case(name))
 }
 
-/// The headers of a request that go on or not by what they say. None: there is no such header.
+/// The headers whose forwarding depends on their value. `None`: the header is absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ConditionalHeaders<'a> {
-    /// It names other headers that end here too.
+    /// It names other headers to remove.
     pub connection: Option<&'a str>,
-    /// It goes on only where it asks for WebSocket, which the runtime carries through.
+    /// It is forwarded only for WebSocket, which the runtime supports.
     pub upgrade: Option<&'a str>,
-    /// It goes on without the session.
+    /// It is forwarded without the session.
     pub cookie: Option<&'a str>,
 }
 
-/// A header that is to be changed: its name, and its new value or none.
+/// A header to change: its name and new value. `None` removes it.
 pub type HeaderChange<'a> = (Cow<'a, str>, Option<String>);
 
 impl<'a> ConditionalHeaders<'a> {
-    /// What is to be changed besides. It is to be done before anything is written: a client may name
-    /// these headers too.
+    /// Returns the changes. Apply them before setting other headers, because a client may name those in
+    /// `Connection`.
     pub fn changes(self, client: &AddressHeader) -> Vec<HeaderChange<'a>> {
         let named = self.connection.into_iter().flat_map(named_by);
         let named = named.filter(|name| !is_relied_on(name, client));
@@ -262,9 +263,9 @@ impl<'a> ConditionalHeaders<'a> {
     }
 }
 
-/// The headers that a `Connection` header names, but for `Upgrade`, which has its own rule, and
-/// for what is no header but says whether the connection stays open. What no header can be named
-/// like (RFC 9110, section 5.6.2) is left out.
+/// The headers that a `Connection` header names, except `Upgrade`, which has its own rule, and the
+/// options that are not headers. Names that no header can have (RFC 9110, section 5.6.2) are left
+/// out.
 fn named_by(connection: &str) -> impl Iterator<Item = &str> {
     const NO_HEADERS: [&str; 4] = ["", "upgrade", "keep-alive", "close"];
     let in_names = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -274,8 +275,8 @@ fn named_by(connection: &str) -> impl Iterator<Item = &str> {
         .filter(|name| NO_HEADERS.iter().all(|no| !name.eq_ignore_ascii_case(no)))
 }
 
-/// Does the upstream rely on the header, because not the client wrote it, or because it was judged?
-/// Then no client may take it away by naming it in `Connection`.
+/// Whether the upstream relies on the header, because the platform set it or the edge checked it. A
+/// client must not remove such a header by naming it in `Connection`.
 fn is_relied_on(name: &str, client: &AddressHeader) -> bool {
     const PREFIXES: [&str; 2] = ["CF-", "X-Forwarded-"];
     let begins_with = |prefix: &&str| {
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upstream_does_not_get_what_was_meant_for_the_edge() {
+    fn withheld_covers_what_is_meant_for_the_edge() {
         let HeaderNames { any, lookalikes } = withheld(&client(None));
         for name in [
             "authorization",
@@ -328,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_address_comes_from_one_header_that_nobody_else_is_believed() {
+    fn address_header_is_the_only_source_of_the_clients_address() {
         for (setting, goes_on) in [
             (None, Some("cf-connecting-ip")),
             (Some("True-Client-IP"), Some("true-client-ip")),
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_names_no_address_is_refused() {
+    fn address_header_rejects_names_with_another_meaning() {
         for good in [
             "CF-Connecting-IP",
             "x-real-ip",
@@ -381,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_proxy_its_own_headers_are_allowed_and_no_others_like_them() {
+    fn refused_behind_proxy_allows_the_proxys_own_headers_only() {
         let HeaderNames { any, lookalikes } = refused_behind_proxy();
         let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
         for name in ["x-http-method-override", "x-original-url", "x-rewrite-url"] {
@@ -404,7 +405,7 @@ mod tests {
 
     /// Else the edge, which looks for a folded name, would never find them.
     #[test]
-    fn every_name_is_written_as_it_is_looked_for() {
+    fn header_names_are_in_the_form_that_is_compared() {
         for HeaderNames { any, lookalikes } in [withheld(&client(None)), refused_behind_proxy()] {
             for name in any.iter().chain(&lookalikes) {
                 let folded =
@@ -417,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upstream_is_told_by_which_address_it_was_called() {
+    fn to_is_host_and_scheme_of_the_public_url() {
         for (public_url, expected) in [
             ("https://api.example.com", ["api.example.com", "https"]),
             ("http://127.0.0.1:8787", ["127.0.0.1:8787", "http"]),
@@ -428,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn some_headers_go_on_by_what_they_say() {
+    fn conditional_headers_change_by_their_values() {
         let address = client(Some("Fly-Client-IP"));
         let changes = |conditional: ConditionalHeaders<'static>| conditional.changes(&address);
         let without = |name: &'static str| (Cow::Borrowed(name), None);

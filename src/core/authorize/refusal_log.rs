@@ -1,15 +1,15 @@
 //! Which refusals get a line in the log.
 //!
-//! Anyone can be refused as often as they like, so a line for each would let a stranger fill the
-//! log, and pay more for a refusal than it costs to decide it. An isolate writes so many in a
-//! second; the next line tells how many were left out.
+//! Anyone can cause refusals. A line for each would let strangers fill the log, and writing it would
+//! cost more than the refusal. So an isolate writes a few lines a second, and the next line states
+//! how many were left out.
 
 use crate::time::Timestamp;
 
-/// Lines a second and isolate.
+/// The most lines per second and isolate.
 pub const LINES_PER_SECOND: u32 = 10;
 
-/// What was written in this second.
+/// Counts the lines of the current second.
 #[derive(Debug, Clone, Default)]
 pub struct RefusalLog {
     second: u64,
@@ -18,9 +18,9 @@ pub struct RefusalLog {
 }
 
 impl RefusalLog {
-    /// May a line be written? Then it tells how many were not since the last.
+    /// Returns the number of lines left out since the last one if a line may be written now.
     pub fn admit(&mut self, now: Timestamp) -> Option<u64> {
-        // Also when the clock was set back.
+        // True as well if the clock was set back.
         if now.seconds() != self.second {
             self.second = now.seconds();
             self.lines = 0;
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_has_so_many_lines_and_the_next_one_tells_what_was_left_out() {
+    fn refusal_log_limits_lines_and_counts_those_left_out() {
         let mut log = RefusalLog::default();
         let first = Timestamp::from_seconds(600);
         for _ in 0..LINES_PER_SECOND {

@@ -1,4 +1,4 @@
-//! TODO
+//! The HTTP surface: its JSON, its problems, and the files of the page.
 
 pub mod api;
 pub mod page;

@@ -1,55 +1,48 @@
-//! Compact JWS, strictly (RFC 7515, RFC 8725): one algorithm, one spelling.
+//! Compact JWS (RFC 7515), read strictly (RFC 8725): one algorithm, one spelling.
 //!
-//! Access tokens, status lists and sessions all pass through here and differ only in their
-//! `typ`, so one kind can never be taken for another (RFC 8725, section 3.11). Signing is
-//! jwt-compact's. Reading is our own because jwt-compact has no length cap, ignores `crit`
-//! and unknown header members, takes fractions as times and the later of two equal names;
-//! it stays the oracle in the tests.
+//! Access tokens, status lists and sessions all pass through here. They differ in their `typ`, so
+//! none can be taken for another (RFC 8725, section 3.11). jwt-compact signs. It does not read,
+//! because it has no length cap, ignores `crit` and unknown header members, accepts fractions as
+//! times and the later of two members with the same name. It stays the oracle in the tests.
 
-use crate::{
-    jose::keys::{KeySet, SigningKey},
-    json,
-};
+use super::{VerifySignature, keys::KeySet, signing::SigningKey};
+use crate::json;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_compact::{AlgorithmExt, Claims, Header, alg::Ed25519};
-use serde::{
-    Deserialize, Serialize,
-    de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor},
-};
-use std::fmt;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Why a text is not a JWS that we could have made.
+/// Why a text is not a JWS that Patrol could have made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParseError {
     /// Longer than the cap.
     TooLong,
     /// Not three parts of base64url without padding (RFC 7515, section 7.1).
     NotCompact,
-    /// The header is not `{alg, typ, kid}` and nothing else: this also refuses `crit` and
-    /// the members that carry or point to keys (RFC 8725, section 3.10).
+    /// The header is not exactly `{alg, typ, kid}`. This also rejects `crit` and the members that
+    /// carry or point to keys (RFC 8725, section 3.10).
     Header,
     /// `alg` is not `EdDSA` (RFC 8725, section 3.1).
     Algorithm,
-    /// `typ` is that of something else.
+    /// `typ` belongs to another kind of JWS.
     Type,
 }
 
-/// Why a JWS in the right form is not to be believed.
+/// Why a well-formed JWS was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerifyError {
-    /// `kid` names no key of the set: a newer set may have it.
+    /// `kid` names no key of the set; a newer set may have it.
     UnknownKey,
     /// The signature does not verify.
     Signature,
-    /// The payload is not the JSON object we expect, or has a name twice. Only someone with
-    /// our key can cause this: the payload is not read before the signature is checked.
+    /// The payload is not the expected JSON object. Only the holder of a private key can cause
+    /// this, because the payload is read after the signature is verified.
     Claims,
 }
 
-/// Signs claims. Text in, text out: the caller knows which `typ` the claims belong to.
+/// Signs claims as a JWS of type `typ`.
 ///
 /// # Errors
-/// None in practice: our claims are plain structs with text keys.
+/// None in practice: claims are plain structs with text keys.
 pub fn sign<T: Serialize>(
     key: &SigningKey,
     typ: &str,
@@ -69,8 +62,7 @@ struct StrictHeader {
     kid: String,
 }
 
-/// A JWS in the right form whose signature nobody has checked yet: all that can be done
-/// with it is to check it.
+/// A well-formed JWS with an unverified signature. Nothing can be read from it but its `kid`.
 pub struct Unverified<'a> {
     kid: String,
     message: &'a [u8],
@@ -79,7 +71,7 @@ pub struct Unverified<'a> {
 }
 
 impl<'a> Unverified<'a> {
-    /// Reads the form. `cap` is in bytes and is checked before anything is decoded.
+    /// Parses the form. `cap` is in bytes and is checked before anything is decoded.
     ///
     /// # Errors
     /// [`ParseError`].
@@ -108,87 +100,29 @@ impl<'a> Unverified<'a> {
         })
     }
 
-    /// The name of the key, as the header gives it.
+    /// The header's `kid`.
     pub fn into_kid(self) -> String {
         self.kid
     }
 
-    /// Checks the signature, then reads the claims.
+    /// Verifies the signature, then reads the claims.
     ///
     /// # Errors
     /// [`VerifyError`].
-    pub fn verify<T: DeserializeOwned>(&self, keys: &KeySet) -> Result<T, VerifyError> {
+    pub fn verify<T: DeserializeOwned>(
+        &self,
+        keys: &KeySet,
+        signatures: &impl VerifySignature,
+    ) -> Result<T, VerifyError> {
         let key = keys.find(&self.kid).ok_or(VerifyError::UnknownKey)?;
-        if !key.verify(self.message, &self.signature) {
+        if !signatures.verify(key, self.message, &self.signature) {
             return Err(VerifyError::Signature);
         }
         let payload = decode(self.payload).ok_or(VerifyError::Claims)?;
-        read_without_repeats(&payload).map_err(|_| VerifyError::Claims)
+        json::read(&payload).map_err(|_| VerifyError::Claims)
     }
 }
 
 fn decode(part: &str) -> Option<Vec<u8>> {
     Base64UrlUnpadded::decode_vec(part).ok()
-}
-
-/// JSON in which no object has a name twice. serde sees to that for the members that it
-/// knows; two parsers that disagree about one that it skips could still be played against
-/// each other (RFC 7519, section 4), so the whole text is checked.
-fn read_without_repeats<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    WithoutRepeats.deserialize(&mut reader)?;
-    json::read(json)
-}
-
-struct WithoutRepeats;
-
-impl<'de> DeserializeSeed<'de> for WithoutRepeats {
-    type Value = ();
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for WithoutRepeats {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without repeated names")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut names: Vec<String> = Vec::new();
-        while let Some(name) = map.next_key()? {
-            if names.contains(&name) {
-                return Err(de::Error::custom("a name stands twice"));
-            }
-            names.push(name);
-            map.next_value_seed(Self)?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
 }

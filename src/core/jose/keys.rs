@@ -1,38 +1,29 @@
-//! Keys: Ed25519 only, named by their thumbprint.
+//! Public keys: Ed25519 only, named by their thumbprint.
 //!
-//! A [`SigningKeys`] holds private keys and lives in the origin alone; a [`KeySet`] holds
-//! public keys and is all that an edge ever sees. Both read a JWK Set (RFC 7517, section 5).
-//! A `kid` is always the RFC 7638 thumbprint, computed here and never believed, so that one
-//! name cannot mean two keys.
+//! A [`KeySet`] is all that an edge ever holds. It reads a JWK Set (RFC 7517, section 5). A `kid` is
+//! always the RFC 7638 thumbprint, computed here and never taken from the input, so that one name
+//! cannot mean two keys. Private keys are in [`signing`](super::signing).
 
-use crate::{
-    jose::signature::PreparedKey,
-    json::{self, Object},
-};
+use crate::json::{self, Object};
 use base64ct::{Base64UrlUnpadded, Encoding};
-use ed25519_dalek as dalek;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{borrow::Cow, fmt};
 
-/// Why a key set cannot be used. The text never holds key material.
+/// Why a key set was rejected. The text never contains key material.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyError {
     /// Not a JWK Set of OKP keys on the curve Ed25519.
     Malformed,
-    /// No keys at all.
+    /// The set has no keys.
     Empty,
-    /// A point of small order: signatures under it prove nothing.
+    /// The key is a point of small order: anyone can forge signatures under it.
     Weak,
-    /// The same key twice.
+    /// The set contains the same key twice.
     Repeated,
-    /// A private key where only public ones belong.
+    /// A private key where only public keys belong.
     Private,
-    /// A public key where private ones are needed.
+    /// A public key where private keys belong.
     Public,
 }
 
@@ -42,7 +33,7 @@ impl fmt::Display for KeyError {
             Self::Malformed => "not a JWK Set of Ed25519 keys (RFC 7517, RFC 8037)",
             Self::Empty => "the JWK Set has no keys",
             Self::Weak => "a key is a point of small order",
-            Self::Repeated => "the same key stands twice",
+            Self::Repeated => "the same key appears twice",
             Self::Private => "a private key (member `d`) where only public keys belong",
             Self::Public => "a key without its private part (member `d`)",
         })
@@ -56,10 +47,10 @@ impl std::error::Error for KeyError {}
 pub struct KeyId(String);
 
 impl KeyId {
-    /// The members that a thumbprint is made of, in their order (RFC 8037, section 2; RFC 7638,
-    /// section 3).
-    fn of(key: &dalek::VerifyingKey) -> Self {
-        let x = Base64UrlUnpadded::encode_string(key.as_bytes());
+    /// Hashes the required members in lexicographic order (RFC 7638, section 3; RFC 8037, section
+    /// 2).
+    pub(super) fn of(public: &[u8; 32]) -> Self {
+        let x = encode(public);
         let members = format!(r#"{{"crv":"{CURVE}","kty":"{KEY_TYPE}","x":"{x}"}}"#);
         Self(Base64UrlUnpadded::encode_string(&Sha256::digest(members)))
     }
@@ -72,9 +63,7 @@ impl KeyId {
 
 /// `kty` (RFC 8037, section 2).
 const KEY_TYPE: &str = "OKP";
-/// `crv`.
 const CURVE: &str = "Ed25519";
-/// `alg`.
 const ALGORITHM: &str = "EdDSA";
 
 #[derive(Serialize, Deserialize)]
@@ -83,10 +72,10 @@ struct JwkSet<'a> {
     keys: Vec<Object<Jwk<'a>>>,
 }
 
-/// A JWK of our kind (RFC 7517, section 4; RFC 8037, section 2). Not jwt-compact's, which knows
-/// all kinds: it would be a tenth of the edge's module.
+/// An Ed25519 JWK (RFC 7517, section 4; RFC 8037, section 2). jwt-compact's type knows every kind of
+/// key and would make a tenth of the edge's module.
 #[derive(Default, Serialize, Deserialize)]
-struct Jwk<'a> {
+pub(super) struct Jwk<'a> {
     kty: Cow<'a, str>,
     #[serde(default)]
     crv: Cow<'a, str>,
@@ -94,7 +83,7 @@ struct Jwk<'a> {
     x: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     d: Option<Cow<'a, str>>,
-    /// The whole of a symmetric key (RFC 7518, section 6.4.1): not of our kind, and a secret.
+    /// A symmetric key (RFC 7518, section 6.4.1): not ours, and a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     k: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,27 +95,35 @@ struct Jwk<'a> {
 }
 
 impl Jwk<'_> {
+    /// The JWK of a private key (RFC 8037, appendix A.1).
+    pub(super) fn private(public: &[u8; 32], seed: &[u8; 32]) -> Self {
+        Self {
+            kty: KEY_TYPE.into(),
+            crv: CURVE.into(),
+            x: encode(public).into(),
+            d: Some(encode(seed).into()),
+            ..Self::default()
+        }
+    }
+
     fn is_private(&self) -> bool {
         self.d.is_some() || self.k.is_some()
     }
 
-    fn public(&self) -> Result<dalek::VerifyingKey, KeyError> {
+    /// The public key's bytes (RFC 8032, section 5.1.5).
+    pub(super) fn public_bytes(&self) -> Result<[u8; 32], KeyError> {
         if (&*self.kty, &*self.crv) != (KEY_TYPE, CURVE) {
             return Err(KeyError::Malformed);
         }
-        dalek::VerifyingKey::from_bytes(&decode(&self.x)?).map_err(|_| KeyError::Malformed)
+        decode(&self.x)
     }
 
-    /// The private key, to which the public one must belong.
-    fn private(&self) -> Result<dalek::SigningKey, KeyError> {
+    /// The private key's seed.
+    pub(super) fn seed(&self) -> Result<[u8; 32], KeyError> {
         if !self.is_private() {
             return Err(KeyError::Public);
         }
-        let public = self.public()?;
-        let d = self.d.as_deref().ok_or(KeyError::Malformed)?;
-        let key = dalek::SigningKey::from_bytes(&decode(d)?);
-        let fits = key.verifying_key() == public;
-        fits.then_some(key).ok_or(KeyError::Malformed)
+        decode(self.d.as_deref().ok_or(KeyError::Malformed)?)
     }
 }
 
@@ -138,43 +135,35 @@ fn decode(text: &str) -> Result<[u8; 32], KeyError> {
         .ok_or(KeyError::Malformed)
 }
 
-fn encode(bytes: &[u8; 32]) -> Cow<'static, str> {
-    Base64UrlUnpadded::encode_string(bytes).into()
+fn encode(bytes: &[u8; 32]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
 }
 
-fn read(json: &str) -> Result<Vec<Jwk<'_>>, KeyError> {
+pub(super) fn read_jwks(json: &str) -> Result<Vec<Jwk<'_>>, KeyError> {
     let set: JwkSet<'_> = json::read(json.as_bytes()).map_err(|_| KeyError::Malformed)?;
     let keys: Vec<_> = set.keys.into_iter().map(|Object(key)| key).collect();
     (!keys.is_empty()).then_some(keys).ok_or(KeyError::Empty)
 }
 
+pub(super) fn write_jwks(keys: Vec<Jwk<'_>>) -> String {
+    let keys = keys.into_iter().map(Object).collect();
+    serde_json::to_string(&JwkSet { keys }).unwrap_or_default()
+}
+
 /// A public key.
-#[derive(Clone, Debug)]
-pub struct VerifyingKey {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
     id: KeyId,
-    key: dalek::VerifyingKey,
-    /// Made for the first check, shared by all copies of the key.
-    prepared: Arc<OnceLock<PreparedKey>>,
+    bytes: [u8; 32],
 }
 
-impl PartialEq for VerifyingKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for VerifyingKey {}
-
-impl VerifyingKey {
-    fn new(key: dalek::VerifyingKey) -> Result<Self, KeyError> {
-        if key.is_weak() {
+impl PublicKey {
+    pub(super) fn new(bytes: [u8; 32]) -> Result<Self, KeyError> {
+        if is_small_order(&bytes) {
             return Err(KeyError::Weak);
         }
-        Ok(Self {
-            id: KeyId::of(&key),
-            key,
-            prepared: Arc::default(),
-        })
+        let id = KeyId::of(&bytes);
+        Ok(Self { id, bytes })
     }
 
     /// The key's thumbprint.
@@ -182,259 +171,101 @@ impl VerifyingKey {
         &self.id
     }
 
-    /// Is this the key's signature over the message? Strict: canonical `S` and points, no
-    /// small orders, no cofactor, so that one message has one signature and every library
-    /// that follows RFC 8032 closely agrees.
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        let prepared = self.prepared.get_or_init(|| PreparedKey::new(&self.key));
-        prepared.verify(message, signature)
+    /// The encoded point (RFC 8032, section 5.1.2).
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
+    /// The member `x` of the key's JWK.
+    pub fn x(&self) -> String {
+        encode(&self.bytes)
     }
 }
 
-/// Public keys: every one of them verifies.
+/// The encodings of the points of small order, without the sign bit: 0, 1, the two of order 8, -1,
+/// and the non-canonical spellings of 0 and 1 (RFC 7748, section 7; Chalkias et al., Taming the
+/// Many Edwards Signatures, table 1).
+const SMALL_ORDER: [[u8; 32]; 7] = {
+    const fn bytes(first: u8, middle: u8, last: u8) -> [u8; 32] {
+        let mut all = [middle; 32];
+        all[0] = first;
+        all[31] = last;
+        all
+    }
+    [
+        bytes(0, 0, 0),
+        bytes(1, 0, 0),
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef,
+            0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88,
+            0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10,
+            0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77,
+            0x92, 0xac, 0x03, 0x7a,
+        ],
+        bytes(0xec, 0xff, 0x7f),
+        bytes(0xed, 0xff, 0x7f),
+        bytes(0xee, 0xff, 0x7f),
+    ]
+};
+
+fn is_small_order(point: &[u8; 32]) -> bool {
+    let mut unsigned = *point;
+    unsigned[31] &= 0x7f;
+    SMALL_ORDER.contains(&unsigned)
+}
+
+/// Public keys, every one of which verifies.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct KeySet(Vec<VerifyingKey>);
+pub struct KeySet(Vec<PublicKey>);
 
 impl KeySet {
-    /// Reads a JWK Set of public keys, as served under `/.well-known/jwks.json`.
+    /// Reads a JWK Set of public keys, as served at `/.well-known/jwks.json`.
     ///
     /// # Errors
-    /// [`KeyError`], also when a private key is among them: it has no business there.
+    /// [`KeyError`], also when the set contains a private key.
     pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
-        let keys = read(json)?;
+        let keys = read_jwks(json)?;
         if keys.iter().any(Jwk::is_private) {
             return Err(KeyError::Private);
         }
-        let keys = keys.iter().map(|jwk| VerifyingKey::new(jwk.public()?));
-        Self(keys.collect::<Result<_, _>>()?).without_repeats()
+        let keys = keys.iter().map(|jwk| PublicKey::new(jwk.public_bytes()?));
+        Self::new(keys.collect::<Result<_, _>>()?)
     }
 
-    fn without_repeats(self) -> Result<Self, KeyError> {
-        let repeated = self.0.iter().enumerate().any(|(index, key)| {
-            self.0
-                .iter()
-                .skip(index + 1)
-                .any(|other| other.id == key.id)
-        });
-        if repeated {
-            Err(KeyError::Repeated)
-        } else {
-            Ok(self)
+    pub(super) fn new(keys: Vec<PublicKey>) -> Result<Self, KeyError> {
+        let is_repeated = |(index, key): (usize, &PublicKey)| {
+            keys.iter().skip(index + 1).any(|other| other.id == key.id)
+        };
+        if keys.iter().enumerate().any(is_repeated) {
+            return Err(KeyError::Repeated);
         }
+        Ok(Self(keys))
     }
 
-    /// The JWK Set as JSON, each key with `kid`, `alg` and `use`.
+    /// Writes the JWK Set. Each key has `kid`, `alg` and `use`.
     pub fn to_jwks(&self) -> String {
-        let keys = self
-            .0
-            .iter()
-            .map(|key| Jwk {
-                kty: KEY_TYPE.into(),
-                crv: CURVE.into(),
-                x: encode(key.key.as_bytes()),
-                kid: Some(key.id.as_str().into()),
-                alg: Some(ALGORITHM.into()),
-                usage: Some("sig".into()),
-                ..Jwk::default()
-            })
-            .map(Object)
-            .collect();
-        serde_json::to_string(&JwkSet { keys }).unwrap_or_default()
+        let keys = self.0.iter().map(|key| Jwk {
+            kty: KEY_TYPE.into(),
+            crv: CURVE.into(),
+            x: key.x().into(),
+            kid: Some(key.id.as_str().into()),
+            alg: Some(ALGORITHM.into()),
+            usage: Some("sig".into()),
+            ..Jwk::default()
+        });
+        write_jwks(keys.collect())
     }
 
     /// The names of the keys.
     pub fn ids(&self) -> impl Iterator<Item = &KeyId> {
-        self.0.iter().map(VerifyingKey::id)
+        self.0.iter().map(PublicKey::id)
     }
 
-    /// The key of that name.
-    pub fn find(&self, kid: &str) -> Option<&VerifyingKey> {
+    /// Finds a key by its name.
+    pub fn find(&self, kid: &str) -> Option<&PublicKey> {
         self.0.iter().find(|key| key.id.as_str() == kid)
-    }
-}
-
-/// Private keys: the first signs, the public halves of all verify. To rotate, put a new key
-/// first; drop the old one when the last token that it signed has expired, or at once to
-/// end all of them.
-pub struct SigningKeys {
-    first: SigningKey,
-    public: KeySet,
-}
-
-/// A private key.
-pub struct SigningKey {
-    id: KeyId,
-    key: dalek::SigningKey,
-}
-
-impl SigningKey {
-    /// The thumbprint of the public half.
-    pub fn id(&self) -> &KeyId {
-        &self.id
-    }
-
-    pub(crate) fn inner(&self) -> &dalek::SigningKey {
-        &self.key
-    }
-}
-
-impl SigningKeys {
-    /// Reads a JWK Set of private keys.
-    ///
-    /// # Errors
-    /// [`KeyError`]; also when a public half does not belong to its private one.
-    pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
-        let keys = read(json)?
-            .iter()
-            .map(Jwk::private)
-            .collect::<Result<Vec<_>, _>>()?;
-        let public = keys
-            .iter()
-            .map(|key| VerifyingKey::new(key.verifying_key()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let public = KeySet(public).without_repeats()?;
-        let key = keys.into_iter().next().ok_or(KeyError::Empty)?;
-        let id = KeyId::of(&key.verifying_key());
-        Ok(Self {
-            first: SigningKey { id, key },
-            public,
-        })
-    }
-
-    /// A JWK Set with one private key made of 32 random bytes: what [`Self::from_jwks`] reads.
-    /// The text is a secret.
-    pub fn generate(seed: &[u8; 32]) -> String {
-        let key = dalek::SigningKey::from_bytes(seed);
-        let keys = vec![Object(Jwk {
-            kty: KEY_TYPE.into(),
-            crv: CURVE.into(),
-            x: encode(key.verifying_key().as_bytes()),
-            d: Some(encode(seed)),
-            ..Jwk::default()
-        })];
-        serde_json::to_string(&JwkSet { keys }).unwrap_or_default()
-    }
-
-    /// The key that signs.
-    pub fn first(&self) -> &SigningKey {
-        &self.first
-    }
-
-    /// The public halves.
-    pub fn public(&self) -> &KeySet {
-        &self.public
-    }
-}
-
-impl fmt::Debug for SigningKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SigningKeys(..)")
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SigningKey(..)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use jwt_compact::{Algorithm as _, alg::Ed25519, jwk::JsonWebKey};
-
-    /// RFC 8037, appendix A.1.
-    const RFC_8037_A1: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519",
-        "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
-        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
-
-    #[test]
-    fn a_thumbprint_is_as_in_rfc_8037_appendix_a3() {
-        let keys = SigningKeys::from_jwks(RFC_8037_A1).unwrap();
-        assert_eq!(
-            keys.first().id().as_str(),
-            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-        );
-        assert!(
-            keys.public()
-                .find("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")
-                .is_some()
-        );
-        assert!(keys.public().find("kPrK").is_none());
-    }
-
-    #[test]
-    fn a_signature_is_as_in_rfc_8037_appendix_a4() {
-        let message = b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
-        let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
-        let bytes: [u8; 64] = Base64UrlUnpadded::decode_vec(signature)
-            .unwrap()
-            .try_into()
-            .unwrap();
-        let keys = SigningKeys::from_jwks(RFC_8037_A1).unwrap();
-        let made = Ed25519.sign(keys.first().inner(), message);
-        assert_eq!(made.to_bytes(), bytes);
-        let public = KeySet::from_jwks(&keys.public().to_jwks()).unwrap();
-        let key = public.find(keys.first().id().as_str()).unwrap();
-        assert!(key.verify(message, &bytes));
-        assert!(!key.verify(b"another message", &bytes));
-    }
-
-    #[test]
-    fn a_key_set_that_cannot_be_trusted_is_refused() {
-        let public = SigningKeys::from_jwks(RFC_8037_A1)
-            .unwrap()
-            .public()
-            .to_jwks();
-        let twice = public.replace("[{", "[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},{");
-        // The neutral element: every signature (R = A, S = 0) would do.
-        let weak = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
-        for (json, error) in [
-            (RFC_8037_A1, KeyError::Private),
-            ("{", KeyError::Malformed),
-            (r#"{"keys":[]}"#, KeyError::Empty),
-            (r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, KeyError::Private),
-            (
-                r#"{"keys":[{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
-                KeyError::Malformed,
-            ),
-            (twice.as_str(), KeyError::Repeated),
-            (weak, KeyError::Weak),
-        ] {
-            assert_eq!(KeySet::from_jwks(json), Err(error), "{json}");
-        }
-        let error = SigningKeys::from_jwks(&public).err();
-        assert_eq!(error, Some(KeyError::Public));
-        let mixed = RFC_8037_A1.replace("11qY", "21qY");
-        assert_eq!(
-            SigningKeys::from_jwks(&mixed).err(),
-            Some(KeyError::Malformed)
-        );
-    }
-
-    /// The library's reading of a JWK is the oracle of ours.
-    #[test]
-    fn our_jwks_are_those_of_jwt_compact() {
-        let secret = SigningKeys::generate(&[7; 32]);
-        let public = SigningKeys::from_jwks(&secret).unwrap().public().to_jwks();
-        for (text, private) in [(&secret, true), (&public, false)] {
-            let set: serde_json::Value = serde_json::from_str(text).unwrap();
-            let jwk: JsonWebKey<'_> = serde_json::from_value(set["keys"][0].clone()).unwrap();
-            assert_eq!(jwk.is_signing_key(), private);
-            let thumbprint = Base64UrlUnpadded::encode_string(&jwk.thumbprint::<Sha256>());
-            let keys = SigningKeys::from_jwks(&secret).unwrap();
-            assert_eq!(keys.first().id().as_str(), thumbprint);
-            let key = dalek::VerifyingKey::try_from(&jwk.to_verifying_key()).unwrap();
-            assert_eq!(key, keys.first().inner().verifying_key());
-        }
-    }
-
-    #[test]
-    fn a_private_key_prints_nothing() {
-        let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[7; 32])).unwrap();
-        assert_eq!(
-            format!("{keys:?} {:?}", keys.first()),
-            "SigningKeys(..) SigningKey(..)"
-        );
     }
 }

@@ -1,14 +1,16 @@
 //! Token Status List (draft-ietf-oauth-status-list-21).
 //!
-//! A list is an array of small numbers, one for each token: here two bits, 2^17 entries,
-//! 32 KiB. It is published zlib-compressed in a signed JWT, so that anyone can check our
-//! tokens with the key set and the libraries that exist. What makes it fresh at the edge is
-//! not here: a list by itself says only what was true when it was signed.
+//! A list is an array of small numbers, one per token: here two bits and 2^17 entries, 32 KiB. It
+//! is published zlib-compressed in a signed JWT, so that anyone can check Patrol's tokens with the
+//! key set and an existing library. A list only states what was true when it was signed; what
+//! keeps it fresh at the edge is in [`crate::revocation`].
 
 use crate::{
     jose::{
+        VerifySignature,
         jws::{self, Unverified},
-        keys::{KeySet, SigningKey},
+        keys::KeySet,
+        signing::SigningKey,
     },
     json,
     time::{Timestamp, numeric},
@@ -17,26 +19,26 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use miniz_oxide::{deflate::compress_to_vec_zlib, inflate::decompress_to_vec_zlib_with_limit};
 use serde::{Deserialize, Serialize};
 
-/// Entries in each of our lists.
+/// Entries per list.
 pub const LIST_SIZE: u32 = 1 << 17;
 
 /// The `typ` of a signed list (section 5.1).
 pub const TYPE: &str = "statuslist+jwt";
 
-/// The longest signed list that is read, in bytes: 32 KiB that do not compress, with room.
+/// The longest signed list that is parsed, in bytes: room for 32 KiB that do not compress.
 pub const MAX_SIGNED_LENGTH: usize = 64 * 1024;
 
-/// What a list says of one token (section 7.1).
+/// The status of one token (section 7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "u8", into = "u8")]
 pub enum Status {
     /// 0x00
     Valid,
-    /// 0x01: revoked, for good.
+    /// 0x01: revoked permanently.
     Invalid,
-    /// 0x02: not to be used for now.
+    /// 0x02: temporarily unusable.
     Suspended,
-    /// Any other value: meant for applications, and none of ours.
+    /// Any other value. They are reserved for applications; Patrol writes none.
     Other(u8),
 }
 
@@ -66,13 +68,13 @@ impl From<Status> for u8 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub enum Bits {
-    /// Valid or not.
+    /// VALID or INVALID.
     One,
-    /// Room for SUSPENDED: what our lists have.
+    /// Adds SUSPENDED. Patrol's lists have two bits.
     Two,
-    /// Four bits.
+    /// Adds application-specific values.
     Four,
-    /// A byte each.
+    /// One byte per entry.
     Eight,
 }
 
@@ -87,7 +89,7 @@ impl Bits {
     }
 
     /// Byte index, shift and mask of an entry.
-    fn place(self, idx: u32) -> (usize, u32, u8) {
+    fn locate(self, idx: u32) -> (usize, u32, u8) {
         let per_byte = 8 / u32::from(self.count());
         let shift = idx % per_byte * u32::from(self.count());
         (
@@ -124,17 +126,17 @@ pub struct StatusList {
     bytes: Vec<u8>,
 }
 
-/// Why a text is not a status list.
+/// Why a `lst` was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeError {
-    /// `lst` is not base64url without padding.
+    /// Not base64url without padding.
     Base64,
-    /// `lst` is not zlib, or inflates to more than the cap.
+    /// Not zlib, or it inflates beyond the cap.
     Zlib,
 }
 
 impl StatusList {
-    /// A list of at least `size` entries, all VALID.
+    /// Creates a list of at least `size` entries, all VALID.
     pub fn new(bits: Bits, size: u32) -> Self {
         let per_byte = 8 / u32::from(bits.count());
         Self {
@@ -143,31 +145,31 @@ impl StatusList {
         }
     }
 
-    /// One of our own lists: two bits, [`LIST_SIZE`] entries.
+    /// Creates a list of Patrol's shape: two bits, [`LIST_SIZE`] entries.
     pub fn ours() -> Self {
         Self::new(Bits::Two, LIST_SIZE)
     }
 
-    /// Bytes of the array, not compressed.
+    /// The length of the uncompressed array, in bytes.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Has the list no entries?
+    /// Whether the list has no entries.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The status of an entry; None beyond the end.
+    /// Returns the status of an entry, or `None` beyond the end.
     pub fn get(&self, idx: u32) -> Option<Status> {
-        let (byte, shift, mask) = self.bits.place(idx);
+        let (byte, shift, mask) = self.bits.locate(idx);
         let value = self.bytes.get(byte)? >> shift & mask;
         Some(Status::from(value))
     }
 
-    /// Sets an entry, and says whether the list has it. Bits that do not fit are cut.
+    /// Sets an entry. Returns `false` beyond the end. Bits that do not fit are cut.
     pub fn set(&mut self, idx: u32, status: Status) -> bool {
-        let (byte, shift, mask) = self.bits.place(idx);
+        let (byte, shift, mask) = self.bits.locate(idx);
         let Some(byte) = self.bytes.get_mut(byte) else {
             return false;
         };
@@ -175,9 +177,9 @@ impl StatusList {
         true
     }
 
-    /// Takes over what another list revokes and, if that list is `newer`, all else that it says:
-    /// what is revoked here stays revoked. Both are of the shape of [`Self::ours`], whose four
-    /// entries a byte are merged at once; of another shape nothing is taken.
+    /// Takes over the revocations of another list and, if that list is `newer`, its other statuses.
+    /// Entries that are revoked here stay revoked. Both lists must have the shape of
+    /// [`Self::ours`]; otherwise nothing changes. Four entries are merged at a time.
     pub fn merge(&mut self, other: &Self, newer: bool) {
         if self.bits != Bits::Two || other.bits != Bits::Two {
             return;
@@ -194,13 +196,13 @@ impl StatusList {
         }
     }
 
-    /// The `lst` member: zlib, then base64url (section 4.2).
+    /// Writes the `lst` member: zlib, then base64url (section 4.2).
     pub fn encode(&self) -> String {
         Base64UrlUnpadded::encode_string(&compress_to_vec_zlib(&self.bytes, 9))
     }
 
-    /// Reads a `lst` member. `cap` bounds the inflated bytes: a few hundred bytes of zlib can
-    /// inflate to a megabyte.
+    /// Reads a `lst` member. `cap` bounds the inflated bytes, because a few hundred bytes of zlib
+    /// can inflate to a megabyte.
     ///
     /// # Errors
     /// [`DecodeError`].
@@ -211,8 +213,7 @@ impl StatusList {
         Ok(Self { bits, bytes })
     }
 
-    /// Reads a `lst` member of the shape of [`Self::ours`]; None for any other: it would say
-    /// nothing of some of our tokens.
+    /// Reads a `lst` member of Patrol's shape. Any other shape is `None`: it would lack some tokens.
     pub fn decode_ours(bits: Bits, lst: &str) -> Option<Self> {
         let cap = Self::ours().bytes.len();
         let read = Self::decode(bits, lst, cap).ok()?;
@@ -220,7 +221,7 @@ impl StatusList {
     }
 }
 
-/// Which list: the registry that owns it, and its number there.
+/// A list's registry, and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StatusListId {
     /// The registry's number.
@@ -230,17 +231,17 @@ pub struct StatusListId {
 }
 
 impl StatusListId {
-    /// The path under which the origin serves the list; also its key in KV.
+    /// The path at which the origin serves the list, and its key in KV.
     pub fn path(self) -> String {
         format!("/status/{}/{}", self.registry, self.list)
     }
 
-    /// The `uri` of the list.
+    /// The list's `uri`.
     pub fn uri(self, issuer: &str) -> String {
         format!("{issuer}{}", self.path())
     }
 
-    /// Reads a path in the one spelling that [`Self::path`] gives.
+    /// Parses a path, in exactly the spelling of [`Self::path`].
     pub fn from_path(path: &str) -> Option<Self> {
         let (registry, list) = path.strip_prefix("/status/")?.split_once('/')?;
         let id = Self {
@@ -250,18 +251,18 @@ impl StatusListId {
         (id.path() == path).then_some(id)
     }
 
-    /// Reads a `uri` of this installation.
+    /// Parses a `uri` of this installation.
     pub fn from_uri(issuer: &str, uri: &str) -> Option<Self> {
         Self::from_path(uri.strip_prefix(issuer)?)
     }
 }
 
-/// A token's list, and its place there.
+/// A token's list, and its index there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReference {
     /// The list.
     pub list: StatusListId,
-    /// The place in it.
+    /// The index, less than [`LIST_SIZE`].
     pub idx: u32,
 }
 
@@ -273,13 +274,13 @@ pub struct ListClaims {
     /// When it was signed.
     #[serde(with = "numeric")]
     pub iat: Timestamp,
-    /// When it must no longer be used.
+    /// When it expires.
     #[serde(with = "numeric")]
     pub exp: Timestamp,
-    /// Seconds after which a holder should fetch it again.
+    /// How long a holder should cache it, in seconds.
     pub ttl: u64,
-    /// Counts the changes of the list; a claim of our own, which others ignore. An edge asks the
-    /// registry for the changes since then.
+    /// Counts the list's changes. This claim is Patrol's own: an edge asks the registry for the
+    /// changes since this version.
     pub version: u64,
     /// The list.
     #[serde(deserialize_with = "json::object")]
@@ -293,22 +294,22 @@ pub struct PackedList {
     pub bits: Bits,
     /// Compressed entries.
     pub lst: String,
-    /// Where the addresses of all lists are found (section 9.2).
+    /// The address of the aggregation (section 9.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregation_uri: Option<String>,
 }
 
-/// The path of the list of all lists (section 9).
+/// The path of the aggregation: the addresses of all lists (section 9).
 pub const AGGREGATION: &str = "/status/aggregation";
 
-/// The list of all lists (section 9.3).
+/// The aggregation (section 9.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aggregation {
-    /// Their uris.
+    /// The `uri` of every list.
     pub status_lists: Vec<String>,
 }
 
-/// How long a signed list may be used, and how soon a holder should ask again, in seconds.
+/// How long a signed list is valid and may be cached, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Validity {
     /// From `iat` to `exp`.
@@ -320,16 +321,16 @@ pub struct Validity {
 /// A list at one of its versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The statuses.
+    /// The entries.
     pub list: StatusList,
-    /// How many changes it has seen.
+    /// How many changes the list has seen.
     pub version: u64,
 }
 
-/// Signs a list of an installation.
+/// Signs a list.
 ///
 /// # Errors
-/// None in practice: the claims are plain.
+/// None in practice: claims are plain structs with text keys.
 pub fn sign(
     Snapshot { list, version }: &Snapshot,
     id: StatusListId,
@@ -353,27 +354,27 @@ pub fn sign(
     jws::sign(key, TYPE, &claims)
 }
 
-/// Why a signed list is not to be used.
+/// Why a signed list was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListError {
-    /// Not a signed list by one of our keys.
+    /// Not signed as a list by one of the keys.
     Signature,
-    /// Another list than the one asked for (`sub`).
+    /// It is another list (`sub`).
     Subject,
-    /// The list itself cannot be read, or has another shape than ours.
+    /// It cannot be decoded, or does not have Patrol's shape.
     Shape,
 }
 
-/// A list whose signature is right. How old it may be depends on what it is used for.
+/// A list whose signature is right. Its age is for the caller to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedList {
-    /// The list.
+    /// The entries and their version.
     pub snapshot: Snapshot,
-    /// `iat`: everything that happened before that second is in it.
+    /// `iat`: the list contains every change before that second.
     pub signed_at: Timestamp,
 }
 
-/// Reads a signed list of an installation. The times are left to the caller.
+/// Verifies a signed list. The caller checks the times.
 ///
 /// # Errors
 /// [`ListError`].
@@ -382,10 +383,13 @@ pub fn verify(
     id: StatusListId,
     issuer: &str,
     keys: &KeySet,
+    signatures: &impl VerifySignature,
 ) -> Result<VerifiedList, ListError> {
     let unverified =
         Unverified::parse(text, TYPE, MAX_SIGNED_LENGTH).map_err(|_| ListError::Signature)?;
-    let claims: ListClaims = unverified.verify(keys).map_err(|_| ListError::Signature)?;
+    let claims: ListClaims = unverified
+        .verify(keys, signatures)
+        .map_err(|_| ListError::Signature)?;
     if claims.sub != id.uri(issuer) {
         return Err(ListError::Subject);
     }
@@ -403,7 +407,7 @@ pub fn verify(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jose::keys::SigningKeys;
+    use crate::jose::signing::{Dalek, SigningKeys};
     use std::collections::BTreeMap;
 
     #[derive(Deserialize)]
@@ -421,7 +425,7 @@ mod tests {
 
     /// The draft's appendix "Test vectors for Status List encoding" and its section 4.1.
     #[test]
-    fn the_drafts_vectors_decode_and_come_back() {
+    fn status_list_round_trips_the_drafts_vectors() {
         let json = include_str!("../tests/vectors/status-list.json");
         let vectors: Vectors = serde_json::from_str(json).unwrap();
         assert!(vectors.vectors.len() >= 4);
@@ -449,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_inflates_beyond_the_cap_is_refused() {
+    fn status_list_rejects_what_inflates_beyond_the_cap() {
         let bomb = StatusList::new(Bits::Eight, 1 << 20).encode();
         assert_eq!(
             StatusList::decode(Bits::Two, &bomb, 1 << 15),
@@ -466,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn setting_one_entry_leaves_its_neighbours() {
+    fn set_leaves_the_neighbours_alone() {
         let mut list = StatusList::ours();
         assert!(list.set(5, Status::Invalid) && list.set(6, Status::Suspended));
         assert!(list.set(5, Status::Valid));
@@ -485,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_has_one_spelling() {
+    fn status_list_id_accepts_one_spelling_of_a_uri() {
         let id = StatusListId {
             registry: 3,
             list: 12,
@@ -507,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_list_is_believed_for_its_uri_and_its_key_only() {
+    fn verify_accepts_a_list_for_its_uri_and_key_only() {
         let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[1; 32])).unwrap();
         let other = SigningKeys::from_jwks(&SigningKeys::generate(&[2; 32])).unwrap();
         let mut list = StatusList::ours();
@@ -531,15 +535,15 @@ mod tests {
             snapshot,
             signed_at,
         };
-        assert_eq!(verify(&text, id, "u", keys.public()), Ok(signed));
+        assert_eq!(verify(&text, id, "u", keys.public(), &Dalek), Ok(signed));
         for (id, issuer) in [(next, "u"), (id, "v")] {
             assert_eq!(
-                verify(&text, id, issuer, keys.public()),
+                verify(&text, id, issuer, keys.public(), &Dalek),
                 Err(ListError::Subject)
             );
         }
         assert_eq!(
-            verify(&text, id, "u", other.public()),
+            verify(&text, id, "u", other.public(), &Dalek),
             Err(ListError::Signature)
         );
         let small = Snapshot {
@@ -547,11 +551,14 @@ mod tests {
             version: 5,
         };
         let text = sign(&small, id, "u", signed_at, validity, keys.first()).unwrap();
-        assert_eq!(verify(&text, id, "u", keys.public()), Err(ListError::Shape));
+        assert_eq!(
+            verify(&text, id, "u", keys.public(), &Dalek),
+            Err(ListError::Shape)
+        );
     }
 
     #[test]
-    fn lists_are_merged_entry_by_entry_and_revoked_stays_revoked() {
+    fn merge_works_entry_by_entry_and_keeps_revocations() {
         for ours in 0..=3 {
             for theirs in 0..=3 {
                 for newer in [false, true] {

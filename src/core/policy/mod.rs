@@ -1,9 +1,9 @@
 //! What the platform protects: scopes, roles and routes.
 //!
-//! The tables are compiled from `policy.toml` by the build script, so a Worker has
-//! nothing to read or check when it starts, and a wrong policy is a build error.
-//! Matching denies by default: a path that could be spelled in more than one way
-//! matches nothing, because the upstream might read it as another path than we did.
+//! The build script compiles the tables from `policy.toml`. A Worker has nothing to read or check
+//! when it starts, and a wrong policy is a build error. Matching denies by default. A path that
+//! could be spelled in more than one way matches nothing, because the upstream might read it as
+//! another path.
 
 use crate::policy::scope::{Requirement, ScopeSet};
 #[cfg(test)]
@@ -17,18 +17,18 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-/// The policy that this build was made with.
+/// The policy of this build.
 #[allow(clippy::unreadable_literal)]
 pub static POLICY: Policy = include!(concat!(env!("OUT_DIR"), "/policy.rs"));
 
-/// Scopes, roles and routes as static tables.
+/// Scopes, roles and routes, as static tables.
 #[derive(Debug)]
 pub struct Policy {
-    /// Are tokens restricted by scopes at all?
+    /// Whether scopes restrict tokens at all.
     pub rbac: bool,
     /// In display order.
     pub groups: &'static [Group],
-    /// In display order; a scope's place is its bit in a [`ScopeSet`].
+    /// In display order. A scope's index is its bit in a [`ScopeSet`].
     pub scopes: &'static [Scope],
     /// In the order of the policy.
     pub roles: &'static [Role],
@@ -39,9 +39,9 @@ pub struct Policy {
 /// Scopes that belong together on the form.
 #[derive(Debug)]
 pub struct Group {
-    /// Shown as the heading.
+    /// The heading.
     pub name: &'static str,
-    /// Key of the badge color.
+    /// The key of the badge color.
     pub color: &'static str,
     first: usize,
     end: usize,
@@ -52,35 +52,35 @@ pub struct Group {
 pub struct Scope {
     /// `resource:action`, as in a token's `scope` claim.
     pub name: &'static str,
-    /// A few words for people.
+    /// The display name, a few words.
     pub label: &'static str,
-    /// One sentence for people.
+    /// One sentence.
     pub description: &'static str,
 }
 
-/// A named set of scopes that a user can hold in an organization.
+/// A named set of scopes. Users hold roles in organizations.
 #[derive(Debug)]
 pub struct Role {
-    /// One word.
+    /// One lower-case word.
     pub name: &'static str,
-    /// For people.
+    /// The display name.
     pub label: &'static str,
     /// Own and inherited scopes.
     pub scopes: ScopeSet,
 }
 
-/// What a request to one path with one method needs.
+/// What requests with one method and path need.
 #[derive(Debug)]
 pub struct Route {
-    /// The path as the policy writes it: for logs.
+    /// The path as the policy writes it, for logs.
     pub path: &'static str,
-    /// Must the request name an organization?
+    /// Whether the request must name an organization.
     pub organization: bool,
-    /// The scopes it needs.
+    /// The scopes that the token must hold.
     pub requirement: Requirement,
 }
 
-/// The request methods that a policy can name.
+/// A request method that a policy can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// DELETE
@@ -118,16 +118,16 @@ struct Node {
 }
 
 impl Policy {
-    /// The same policy with RBAC switched.
+    /// Returns the same policy with RBAC on or off.
     #[must_use]
     pub const fn with_rbac(&self, rbac: bool) -> Self {
         Self { rbac, ..*self }
     }
 
-    /// Finds the rule for a request. `path` is as it came, still escaped, without the query.
+    /// Finds the route of a request. `path` is as sent, percent-encoded and without the query.
     ///
-    /// A literal segment goes before `{name}`, which goes before `{*name}`. None: no rule
-    /// covers the request, or the path has more than one spelling.
+    /// A literal segment takes precedence over `{name}`, and that over `{*name}`. `None`: no route
+    /// matches, or the path has more than one spelling.
     pub fn route(&self, method: &str, path: &str) -> Option<&'static Route> {
         let method = Method::parse(method)?;
         let rest = path.strip_prefix('/')?;
@@ -139,8 +139,8 @@ impl Policy {
         self.routes.get(*route)
     }
 
-    /// The most specific node for the rest of a path. When a literal leads nowhere it tries
-    /// the parameter beside it; every node has one parent, so none is visited twice.
+    /// Finds the most specific node for the rest of a path. If a literal leads nowhere, the parameter
+    /// beside it is tried. Every node has one parent, so none is visited twice.
     fn descend(&self, node: &Node, rest: &str) -> Option<&'static Node> {
         let (segment, after) = match rest.split_once('/') {
             Some((segment, after)) => (segment, Some(after)),
@@ -164,13 +164,13 @@ impl Policy {
             .or_else(|| self.nodes.get(node.tail?))
     }
 
-    /// The scope's number, if the policy has it.
+    /// Returns the number of a scope.
     pub fn scope_index(&self, name: &str) -> Option<usize> {
         self.scopes.iter().position(|scope| scope.name == name)
     }
 
-    /// Reads a `scope` claim (RFC 8693, section 4.2): names between single spaces. A name
-    /// that the policy no longer has grants nothing.
+    /// Reads a `scope` claim (RFC 8693, section 4.2). A name that the policy no longer has grants
+    /// nothing.
     pub fn parse_scopes(&self, claim: &str) -> ScopeSet {
         claim
             .split(' ')
@@ -178,7 +178,7 @@ impl Policy {
             .fold(ScopeSet::EMPTY, |set, index| set.union(ScopeSet::of(index)))
     }
 
-    /// The names in a set, in the policy's order.
+    /// Returns the names in a set, in the policy's order.
     pub fn scope_names(&self, set: ScopeSet) -> Vec<&'static str> {
         set.iter()
             .filter_map(|index| self.scopes.get(index))
@@ -186,12 +186,12 @@ impl Policy {
             .collect()
     }
 
-    /// The role of that name.
+    /// Finds a role by name.
     pub fn role(&self, name: &str) -> Option<&'static Role> {
         self.roles.iter().find(|role| role.name == name)
     }
 
-    /// The groups with their scopes that are in `offered`, empty groups left out.
+    /// Returns the groups with those of their scopes that are in `offered`, without empty groups.
     pub fn offered(
         &self,
         offered: ScopeSet,
@@ -206,14 +206,15 @@ impl Policy {
     }
 }
 
-/// Does the path, after its first slash, have one spelling only? No empty segments, no dot
-/// segments, no `\` or `;` (which servers cut at, or read as `/`), no escape of a character
-/// that needs none (RFC 3986, section 6.2.2.2) nor of one that could end a segment. What is
-/// escaped is UTF-8, as `%c0%af` is a slash to some, and an escaped `%` begins nothing that a
-/// server which decodes twice would take for an escape.
+/// Whether the path, after its first slash, has only one spelling.
+///
+/// It has no empty segments and no dot segments. It has no `\` or `;`, which servers read as `/` or
+/// cut at. It escapes no character that needs no escape (RFC 3986, section 6.2.2.2) and none that
+/// could end a segment. Escaped bytes are UTF-8, because some servers read `%c0%af` as a slash. An
+/// escaped `%` does not begin another escape, because some servers decode twice.
 fn is_canonical(path: &str) -> bool {
     let mut bytes = path.bytes();
-    let mut letter = Utf8Sequence::default();
+    let mut sequence = Utf8Sequence::default();
     while let Some(byte) = bytes.next() {
         let decoded = match byte {
             b'%' => {
@@ -232,18 +233,17 @@ fn is_canonical(path: &str) -> bool {
             b'\\' | b';' | b'?' | b'#' | 0..=b' ' | 0x7f.. => return false,
             plain => plain,
         };
-        if !letter.goes_on_with(decoded) {
+        if !sequence.push(decoded) {
             return false;
         }
     }
-    letter.is_whole()
+    sequence.is_complete()
         && path
             .split('/')
             .all(|segment| !matches!(segment, "" | "." | ".."))
 }
 
-/// Would what follows an escaped `%` be an escape, if that were decoded once more? Some servers
-/// also know `%u002e`.
+/// Whether an escaped `%`, decoded, would begin another escape. Some servers also accept `%u002e`.
 fn begins_an_escape(mut rest: impl Iterator<Item = u8>) -> bool {
     match rest.next() {
         Some(b'u' | b'U') => true,
@@ -255,7 +255,7 @@ fn begins_an_escape(mut rest: impl Iterator<Item = u8>) -> bool {
     }
 }
 
-/// A letter beyond ASCII, as far as its bytes have come.
+/// The bytes so far of a character beyond ASCII.
 #[derive(Default)]
 struct Utf8Sequence {
     bytes: [u8; 4],
@@ -263,27 +263,27 @@ struct Utf8Sequence {
 }
 
 impl Utf8Sequence {
-    /// False: with this byte it is no UTF-8.
-    fn goes_on_with(&mut self, byte: u8) -> bool {
+    /// Adds a byte. Returns `false` if the sequence is not UTF-8.
+    fn push(&mut self, byte: u8) -> bool {
         if byte.is_ascii() {
-            return self.is_whole();
+            return self.is_complete();
         }
-        let Some(place) = self.bytes.get_mut(self.count) else {
+        let Some(slot) = self.bytes.get_mut(self.count) else {
             return false;
         };
-        *place = byte;
+        *slot = byte;
         self.count += 1;
         match std::str::from_utf8(self.bytes.get(..self.count).unwrap_or_default()) {
             Ok(_) => {
                 self.count = 0;
                 true
             }
-            // Without a length it could still become one.
+            // Without a length the sequence is only incomplete.
             Err(error) => error.error_len().is_none(),
         }
     }
 
-    fn is_whole(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.count == 0
     }
 }

@@ -1,11 +1,10 @@
 //! Sets of scopes.
 //!
-//! A scope is a name `resource:action` in the policy; here it is one bit, so that
-//! "does this token hold what the route needs" is one `and` and one comparison.
-//! The names belong to [`crate::policy`], which owns the order of the bits.
+//! The policy names a scope `resource:action`. Here it is one bit, so that checking a token against a
+//! route takes one `and` and one comparison. The policy owns the names and the order of the bits.
 
-/// Is the text a `scope` (RFC 6749, section 3.3): names of printable ASCII but `"` and `\`, one
-/// space between two of them?
+/// Whether the text is a `scope` (RFC 6749, section 3.3): names of printable ASCII except `"` and
+/// `\`, separated by single spaces.
 pub fn is_scope(text: &str) -> bool {
     let in_names = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     text.split(' ')
@@ -17,25 +16,25 @@ pub fn is_scope(text: &str) -> bool {
 pub struct ScopeSet(u128);
 
 impl ScopeSet {
-    /// No scopes.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// The set with these bits; bit `n` is the policy's scope number `n`.
+    /// Creates a set from bits; bit `n` is the policy's scope number `n`.
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)
     }
 
-    /// The set of one scope, by its number in the policy (0 to 127).
+    /// Creates a set of one scope, by its number in the policy (0 to 127).
     pub const fn of(index: usize) -> Self {
         Self(if index < 128 { 1 << index } else { 0 })
     }
 
-    /// Is every scope of `self` in `other`?
+    /// Whether every scope of `self` is in `other`.
     pub const fn is_subset_of(self, other: Self) -> bool {
         self.0 & !other.0 == 0
     }
 
-    /// Is the scope with this number in the set?
+    /// Whether the scope with this number is in the set.
     pub const fn contains(self, index: usize) -> bool {
         index < 128 && self.0 >> index & 1 == 1
     }
@@ -58,31 +57,31 @@ impl ScopeSet {
         Self(self.0 & !other.0)
     }
 
-    /// Is the set empty?
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// How many scopes are in the set.
+    /// The number of scopes in the set.
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// The numbers of the scopes in the set, rising.
+    /// The numbers of the scopes in the set, in ascending order.
     pub fn iter(self) -> impl Iterator<Item = usize> {
         (0..128).filter(move |index| self.contains(*index))
     }
 }
 
-/// What a route asks for: any one of the alternatives, each a set that must be held whole.
+/// What a route needs: all scopes of any one alternative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirement {
-    /// Never empty, and no alternative is empty: the policy's compiler sees to it.
+    /// Neither this nor any alternative is empty; the policy compiler rejects that.
     pub alternatives: &'static [ScopeSet],
 }
 
 impl Requirement {
-    /// Do these scopes suffice? No alternatives: no.
+    /// Whether these scopes suffice. Without alternatives they never do.
     pub fn is_met_by(self, held: ScopeSet) -> bool {
         self.alternatives
             .iter()
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_is_names_between_single_spaces() {
+    fn is_scope_accepts_names_separated_by_single_spaces() {
         for (text, expected) in [
             ("uns:read", true),
             ("uns:read uns:publish", true),

@@ -1,19 +1,18 @@
 //! `policy.toml`, read and checked.
 //!
-//! The build script compiles what this module returns into static tables, and the
-//! tests run the same code on small tables of their own. Every mistake is an
-//! [`Error`] with the line it stands on; a policy that contradicts itself never
-//! becomes a Worker. It knows nothing of matching a request: that is `policy`.
+//! The build script compiles the result into static tables. Every mistake is an [`Error`] with its
+//! line, and a policy with a mistake never becomes a Worker. Matching requests is not done here but
+//! in `policy`.
 
 use super::routes::{self, Destination};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt};
 use toml::Spanned;
 
-/// The most scopes that a policy may have: one bit each in a `ScopeSet`.
+/// The most scopes that a policy may have. Each is one bit of a `ScopeSet`.
 pub(crate) const MAX_SCOPES: usize = 128;
 
-/// The colors of groups: the page has a style for each.
+/// The colors of groups. The page has a style for each.
 pub(crate) const COLORS: [&str; 6] = ["blue", "violet", "amber", "green", "pink", "slate"];
 
 /// A checked policy, with every name resolved to an index.
@@ -21,11 +20,11 @@ pub(crate) const COLORS: [&str; 6] = ["blue", "violet", "amber", "green", "pink"
 pub(crate) struct Source {
     pub(crate) rbac: bool,
     pub(crate) groups: Vec<Group>,
-    /// All scopes, in the order of the groups; the index is the bit in a `ScopeSet`.
+    /// In the order of the groups. The index is the bit in a `ScopeSet`.
     pub(crate) scopes: Vec<Scope>,
     pub(crate) roles: Vec<Role>,
     pub(crate) routes: Vec<Route>,
-    /// The tree of the route paths; the root is node 0.
+    /// The tree of route paths. Node 0 is the root.
     pub(crate) nodes: Vec<Node>,
 }
 
@@ -49,7 +48,7 @@ pub(crate) struct Scope {
 pub(crate) struct Role {
     pub(crate) name: String,
     pub(crate) label: String,
-    /// The role's own and inherited scopes, one bit each.
+    /// Own and inherited scopes, one bit each.
     pub(crate) scopes: u128,
 }
 
@@ -61,20 +60,20 @@ pub(crate) struct Route {
     pub(crate) alternatives: Vec<u128>,
 }
 
-/// One place in the path tree.
+/// A node of the path tree.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
     /// Children by literal segment, sorted.
     pub(crate) literals: BTreeMap<String, usize>,
     /// The child for `{name}`.
     pub(crate) parameter: Option<usize>,
-    /// The child for `{*name}`: it matches the rest of the path.
+    /// The child for `{*name}`, which matches the rest of the path.
     pub(crate) tail: Option<usize>,
-    /// Routes that end here, by method: indexes into the routes.
+    /// The routes that end here, by method, as indexes into the routes.
     pub(crate) routes: BTreeMap<String, usize>,
 }
 
-/// What is wrong with the policy, and where.
+/// A mistake in the policy, and where it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Error {
     /// Counted from 1.
@@ -176,7 +175,7 @@ pub(crate) fn read(text: &str) -> Result<Source, Error> {
     })
 }
 
-/// The whole file, to tell on which line something stands.
+/// The whole file, to find the line of a mistake.
 #[derive(Clone, Copy)]
 struct Text<'a>(&'a str);
 
@@ -189,7 +188,7 @@ impl Text<'_> {
         }
     }
 
-    /// An error at the place of a value.
+    /// An error at the position of a value.
     fn at<T>(self, value: &Spanned<T>, message: impl Into<String>) -> Error {
         self.error(value.span().start, message.into())
     }
@@ -201,7 +200,7 @@ fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scop
     for group in raw {
         let name = group.name.as_ref();
         if groups.iter().any(|other| other.name == *name) {
-            return Err(text.at(&group.name, format!("group {name:?} stands twice")));
+            return Err(text.at(&group.name, format!("group {name:?} is defined twice")));
         }
         let color = group.color.as_ref();
         if !COLORS.contains(&color.as_str()) {
@@ -215,11 +214,11 @@ fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scop
         for scope in &group.scopes {
             let name = &scope.as_ref().name;
             if !is_scope_name(name) {
-                let message = format!("scope {name:?} is not of the form resource:action");
+                let message = format!("scope {name:?} must have the form resource:action");
                 return Err(text.at(scope, message));
             }
             if scopes.iter().any(|other| other.name == *name) {
-                return Err(text.at(scope, format!("scope {name:?} stands twice")));
+                return Err(text.at(scope, format!("scope {name:?} is defined twice")));
             }
             scopes.push(scope.as_ref().clone());
         }
@@ -233,7 +232,7 @@ fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scop
         });
     }
     if scopes.len() > MAX_SCOPES {
-        let message = format!("{} scopes: at most {MAX_SCOPES} are possible", scopes.len());
+        let message = format!("{} scopes; at most {MAX_SCOPES} are possible", scopes.len());
         return Err(text.error(0, message));
     }
     Ok((groups, scopes))
@@ -250,13 +249,13 @@ fn read_roles(raw: &[RawRole], scopes: &[Scope], text: Text<'_>) -> Result<Vec<R
             ));
         }
         if roles.iter().any(|other| other.name == *name) {
-            return Err(text.at(&role.name, format!("role {name:?} stands twice")));
+            return Err(text.at(&role.name, format!("role {name:?} is defined twice")));
         }
         let mut set = 0;
         for parent in &role.inherits {
-            // Only roles above this one: so no circle is possible.
+            // Only roles above this one, so that no cycle is possible.
             let found = roles.iter().find(|other| other.name == *parent.as_ref());
-            let missing = || format!("no role {:?} stands above this one", parent.as_ref());
+            let missing = || format!("no role {:?} is defined above this one", parent.as_ref());
             set |= found.ok_or_else(|| text.at(parent, missing()))?.scopes;
         }
         for scope in &role.scopes {
@@ -289,10 +288,10 @@ fn read_routes(
         };
         let alternatives = read_alternatives(alternatives, scopes).map_err(wrong)?;
         let (method, path) = key.as_ref().split_once(' ').unwrap_or((key.as_ref(), ""));
-        let leaf = place(&mut nodes, path).map_err(wrong)?;
+        let leaf = insert_path(&mut nodes, path).map_err(wrong)?;
         if path.starts_with(routes::EDGE_FOLDER) || routes::destination(path) != Destination::Api {
             return Err(wrong(format!(
-                "{path:?} is a path of Patrol's own and never reaches the API; take another path"
+                "{path:?} belongs to Patrol and never reaches the API; use another path"
             )));
         }
         if !METHODS.contains(&method) {
@@ -317,7 +316,10 @@ fn read_routes(
 
 fn read_alternatives(raw: &[RawAlternative], scopes: &[Scope]) -> Result<Vec<u128>, String> {
     if raw.is_empty() {
-        return Err("a route without scopes would be open to every token".to_owned());
+        return Err(
+            "a route without scopes would be open to every token; name at least one scope"
+                .to_owned(),
+        );
     }
     raw.iter()
         .map(|alternative| {
@@ -326,7 +328,7 @@ fn read_alternatives(raw: &[RawAlternative], scopes: &[Scope]) -> Result<Vec<u12
                 RawAlternative::All(names) => names,
             };
             if names.is_empty() {
-                return Err("an alternative without scopes would allow everyone".to_owned());
+                return Err("an alternative without scopes would allow every token; name at least one scope".to_owned());
             }
             names
                 .iter()
@@ -335,7 +337,6 @@ fn read_alternatives(raw: &[RawAlternative], scopes: &[Scope]) -> Result<Vec<u12
         .collect()
 }
 
-/// The bit of the scope of that name.
 fn bit(scopes: &[Scope], name: &str) -> Result<u128, String> {
     scopes
         .iter()
@@ -344,7 +345,7 @@ fn bit(scopes: &[Scope], name: &str) -> Result<u128, String> {
         .ok_or_else(|| format!("no group has a scope {name:?}"))
 }
 
-/// The methods that a route can name. HEAD is judged as GET (RFC 9110, section 9.3.2).
+/// The methods that a route can name. HEAD counts as GET (RFC 9110, section 9.3.2).
 const METHODS: [&str; 5] = ["DELETE", "GET", "PATCH", "POST", "PUT"];
 
 /// The set of the first `count` scopes.
@@ -368,8 +369,8 @@ fn is_scope_name(name: &str) -> bool {
         .is_some_and(|(resource, action)| is_word(resource) && is_word(action))
 }
 
-/// Finds or makes the node of a path, and says which it is.
-fn place(nodes: &mut Vec<Node>, path: &str) -> Result<usize, String> {
+/// Returns the index of a path's node, creating it if needed.
+fn insert_path(nodes: &mut Vec<Node>, path: &str) -> Result<usize, String> {
     let rest = path
         .strip_prefix('/')
         .ok_or_else(|| "a route is \"METHOD /path\"".to_owned())?;
@@ -392,7 +393,7 @@ fn place(nodes: &mut Vec<Node>, path: &str) -> Result<usize, String> {
             node.literals.entry((*segment).to_owned()).or_insert(next)
         } else {
             return Err(format!(
-                "segment {segment:?} is empty or has characters that a path must escape"
+                "segment {segment:?} is empty or contains characters that a path must escape"
             ));
         };
         here = *child;
@@ -409,7 +410,8 @@ fn check_parameter(name: &str) -> Result<(), String> {
         .ok_or_else(|| format!("parameter {name:?} is not one lower-case word"))
 }
 
-/// The unreserved characters (RFC 3986, section 2.3): they have one spelling only.
+/// Whether the segment consists of unreserved characters (RFC 3986, section 2.3), which have one
+/// spelling only.
 fn is_literal(segment: &str) -> bool {
     !segment.is_empty()
         && !segment.bytes().all(|b| b == b'.')

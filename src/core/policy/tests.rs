@@ -30,7 +30,7 @@ fn scopes_are_organized_by_group() {
 }
 
 #[test]
-fn a_role_holds_what_the_roles_it_inherits_hold() {
+fn role_holds_the_scopes_of_the_roles_it_inherits() {
     let scopes = |name: &str| POLICY.role(name).unwrap().scopes;
     assert!(scopes("viewer").is_subset_of(scopes("operator")));
     assert!(scopes("operator").is_subset_of(scopes("engineer")));
@@ -40,7 +40,7 @@ fn a_role_holds_what_the_roles_it_inherits_hold() {
 }
 
 #[test]
-fn a_request_finds_the_most_specific_rule() {
+fn route_prefers_the_most_specific() {
     for (method, path, found) in [
         (
             "GET",
@@ -78,7 +78,7 @@ fn a_request_finds_the_most_specific_rule() {
 }
 
 #[test]
-fn what_no_rule_covers_is_denied() {
+fn route_denies_what_no_rule_covers() {
     for (method, path) in [
         ("GET", "/"),
         ("GET", ""),
@@ -97,7 +97,7 @@ fn what_no_rule_covers_is_denied() {
 }
 
 #[test]
-fn a_path_with_a_second_spelling_matches_nothing() {
+fn route_rejects_a_path_with_a_second_spelling() {
     for path in [
         "/api/v1/engine/pipelines/",
         "/api//v1/engine/pipelines",
@@ -148,7 +148,7 @@ fn a_path_with_a_second_spelling_matches_nothing() {
 }
 
 #[test]
-fn an_escape_that_is_needed_is_one_spelling() {
+fn route_accepts_an_escape_that_is_needed() {
     for name in [
         "a%20b",
         "%c3%a4",
@@ -169,7 +169,7 @@ fn an_escape_that_is_needed_is_one_spelling() {
 }
 
 #[test]
-fn any_one_alternative_suffices_and_each_is_needed_whole() {
+fn requirement_is_met_by_any_one_whole_alternative() {
     let held = |names: &str| POLICY.parse_scopes(names);
     let any = POLICY
         .route("POST", "/api/v1/connectors/c/test")
@@ -186,7 +186,7 @@ fn any_one_alternative_suffices_and_each_is_needed_whole() {
 }
 
 #[test]
-fn a_scope_that_the_policy_no_longer_has_grants_nothing() {
+fn parse_scopes_ignores_a_scope_that_the_policy_lacks() {
     assert!(POLICY.parse_scopes("").is_empty());
     assert!(
         POLICY
@@ -205,7 +205,7 @@ scopes = [{ name = "a:b", label = "L", description = "D" }]
 "#;
 
 #[test]
-fn a_wrong_policy_is_refused_with_its_line() {
+fn read_rejects_a_wrong_policy_with_its_line() {
     for (addition, line, message) in [
         (
             "[routes]\n\"GET /x\" = [\"a:c\"]\n",
@@ -280,7 +280,7 @@ fn a_wrong_policy_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_route_that_would_never_be_reached_is_refused() {
+fn read_rejects_a_route_that_would_never_be_reached() {
     let read = |path: &str| source::read(&format!("{START}[routes]\n\"GET {path}\" = [\"a:b\"]\n"));
     for path in [
         "/api/v1/me",
@@ -310,7 +310,7 @@ fn a_route_that_would_never_be_reached_is_refused() {
 }
 
 #[test]
-fn every_color_of_a_group_has_a_style() {
+fn every_group_color_has_a_style() {
     let sheet = include_str!("../../../www/style/tokens.css");
     for color in source::COLORS {
         assert!(

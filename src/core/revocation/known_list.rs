@@ -1,32 +1,33 @@
-//! What an edge knows of one status list, and whether it may act on it.
+//! What an edge knows about a status list, and whether it may act on it.
 //!
-//! The bits and the [`lease`](crate::revocation::lease) on them belong together: bits without a lease are
-//! only what was true once. A revocation that was ever heard of is never forgotten, whatever
-//! comes later and in whatever order.
+//! The entries and the [lease](super::lease) on them belong together: without a lease the entries
+//! only say what was once true. A revocation, once known, is never forgotten, whatever arrives
+//! later and in whatever order.
 
+use super::{
+    freshness::{Freshness, FreshnessPolicy},
+    lease::{Holder, LeaseOutcome},
+    single_flight::{SingleFlight, Step},
+    usage::UsageLog,
+};
 use crate::{
     jose::status_list::{Bits, Status, StatusList, StatusListId, VerifiedList},
-    mode::{RevocationMode, heartbeat},
+    mode::heartbeat,
     registry::{LeaseAnswer, ListContent},
-    revocation::{
-        lease::{Freshness, Holder, LeaseOutcome},
-        single_flight::{SingleFlight, Step},
-        usage::UsageLog,
-    },
     time::{Instant, Timestamp},
     token::Token,
 };
 use std::collections::HashMap;
 
-/// How far a snapshot may seem to come from the future, in seconds: clocks of two machines, each
-/// read in whole seconds. From further ahead it is by a clock that cannot be trusted with ages.
+/// How far ahead a snapshot may be dated, in seconds: two machines' clocks, each read in whole
+/// seconds. A clock that is further ahead cannot be trusted with ages.
 const MAX_SKEW: u64 = 5;
 
-/// For how long an edge believes that a registry has no list of a number, in milliseconds. A token
-/// that names one is of an older state of the registry's storage.
+/// How long an edge remembers that a registry has no list of a number, in milliseconds. A token
+/// that names one is from another state of the registry's storage.
 pub const ABSENT_FOR: u64 = 10_000;
 
-/// What is known of the token's status.
+/// The result of looking up a token's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusCheck {
     /// The status, fresh enough to act on.
@@ -35,27 +36,27 @@ pub enum StatusCheck {
     KeyRetired,
     /// The registry has no such list.
     NoSuchList,
-    /// Nobody could tell.
+    /// The status cannot be known now.
     Unavailable,
 }
 
 /// One list as an edge knows it.
 #[derive(Debug, Clone)]
 pub struct KnownList {
-    bits: StatusList,
+    entries: StatusList,
     holder: Holder,
-    /// Thumbprints of the keys that are in use, as of the last answer.
+    /// Thumbprints of the keys in use, from the newest lease.
     kids: Vec<String>,
-    /// When the newest signed snapshot was signed.
+    /// When the newest snapshot was signed.
     signed_at: Timestamp,
-    /// When the registry was asked that has no such list.
+    /// When the edge asked for this list and the registry did not have it.
     absent_at: Option<Instant>,
 }
 
 impl Default for KnownList {
     fn default() -> Self {
         Self {
-            bits: StatusList::ours(),
+            entries: StatusList::ours(),
             holder: Holder::default(),
             kids: Vec::new(),
             signed_at: Timestamp::default(),
@@ -64,38 +65,46 @@ impl Default for KnownList {
     }
 }
 
-/// The answer cannot be used; nothing was taken from it.
+/// The answer was rejected, and nothing was taken from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseRejected;
 
 impl KnownList {
-    /// Forgets what is dated further ahead than it can be, so that better can take its place.
+    /// Drops what is dated too far ahead, so that better data can replace it.
     fn discard_future(&mut self, now: Instant) {
         if self.holder.is_ahead(now) {
             self.holder.forget_lease();
         }
-        if self.age_of_snapshot(second(now)).is_none() {
+        if self.snapshot_age(second(now)).is_none() {
             self.signed_at = Timestamp::default();
         }
     }
 
-    /// The version to ask the changes since.
+    /// The known version, to request the changes since.
     pub fn version(&self) -> Option<u64> {
         self.holder.version()
     }
 
-    /// What to do before judging by this list.
-    pub fn need(&self, now: Instant) -> Freshness {
-        if self.is_absent(now) {
-            Freshness::Fresh
-        } else {
-            self.holder.need(now)
+    /// Whether the list may be used, and whether to renew it.
+    pub fn freshness(&self, policy: FreshnessPolicy, now: Instant) -> Freshness {
+        match policy {
+            FreshnessPolicy::Lease { .. } if self.is_absent(now) => Freshness::Fresh,
+            FreshnessPolicy::Lease { .. } => self.holder.freshness(now),
+            FreshnessPolicy::Snapshot { max_age } => self.snapshot_freshness(now, max_age),
         }
     }
 
-    /// Takes the answer that the registry has no such list. `asked_at` as for [`Self::receive`].
-    pub fn mark_absent(&mut self, asked_at: Instant) {
-        self.absent_at = Some(asked_at);
+    fn snapshot_freshness(&self, now: Instant, max_age: u64) -> Freshness {
+        match self.snapshot_age(second(now)).filter(|age| *age < max_age) {
+            None => Freshness::Stale,
+            Some(age) if age >= 2 * heartbeat(max_age) => Freshness::Aging,
+            Some(_) => Freshness::Fresh,
+        }
+    }
+
+    /// Seconds since the newest snapshot was signed. `None`: it is dated ahead.
+    fn snapshot_age(&self, now: Timestamp) -> Option<u64> {
+        (self.signed_at <= now.plus(MAX_SKEW)).then(|| now.since(self.signed_at))
     }
 
     fn is_absent(&self, now: Instant) -> bool {
@@ -103,19 +112,19 @@ impl KnownList {
         age.is_some_and(|age| age < ABSENT_FOR)
     }
 
-    /// Takes a snapshot that was signed at a time. Snapshots bring no lease.
-    pub fn learn(&mut self, signed: &VerifiedList) {
+    /// Applies a signed snapshot. It brings no lease.
+    pub fn apply_snapshot(&mut self, signed: &VerifiedList) {
         self.signed_at = self.signed_at.max(signed.signed_at);
-        let news = self.holder.learn(signed.snapshot.version);
-        self.bits.merge(&signed.snapshot.list, news);
+        let is_newer = self.holder.learn(signed.snapshot.version);
+        self.entries.merge(&signed.snapshot.list, is_newer);
     }
 
-    /// Takes the answer to a request for a lease. `asked_at` is the reading of the clock from
-    /// before the request was sent.
+    /// Applies the answer to a lease request. `asked_at` is the clock's reading before the request
+    /// was sent.
     ///
     /// # Errors
-    /// [`LeaseRejected`]: it builds on what is not known, or its list cannot be read.
-    pub fn receive(
+    /// [`LeaseRejected`] if the answer builds on an unknown version or its list cannot be decoded.
+    pub fn apply_lease(
         &mut self,
         asked_at: Instant,
         answer: &LeaseAnswer,
@@ -126,13 +135,13 @@ impl KnownList {
             }
             ListContent::Changes { .. } => None,
         };
-        let effect = self.holder.receive(
+        let outcome = self.holder.receive(
             asked_at,
             answer.content.since(),
             answer.version,
             answer.length,
         );
-        match (effect, &answer.content) {
+        match (outcome, &answer.content) {
             (LeaseOutcome::Refused, _) => return Err(LeaseRejected),
             (LeaseOutcome::Apply, ListContent::Changes { changes, .. }) => {
                 for (idx, status) in changes {
@@ -141,136 +150,100 @@ impl KnownList {
             }
             (LeaseOutcome::Apply, ListContent::Whole(_)) => {
                 if let Some(list) = whole {
-                    self.bits.merge(&list, true);
+                    self.entries.merge(&list, true);
                 }
             }
             (LeaseOutcome::Known, _) => {}
         }
         self.absent_at = None;
-        // An answer that comes late does not bring a removed key back.
+        // A late answer must not bring a removed key back.
         if self.holder.is_newest(asked_at, answer.length) {
             self.kids.clone_from(&answer.kids);
         }
         Ok(())
     }
 
-    /// The status of a token by the lease, with `grace` milliseconds more than it says.
-    pub fn judge(&self, token: &Token, now: Instant, grace: u64) -> StatusCheck {
-        if self.is_absent(now) {
-            return StatusCheck::NoSuchList;
-        }
-        if !self.holder.is_valid(now, grace) {
-            return StatusCheck::Unavailable;
-        }
-        if !self.kids.contains(&token.kid) {
-            return StatusCheck::KeyRetired;
-        }
-        self.status(token.status.idx)
+    /// Applies the answer that the registry has no such list.
+    pub fn mark_absent(&mut self, asked_at: Instant) {
+        self.absent_at = Some(asked_at);
     }
 
-    /// Seconds since the newest snapshot was signed; None if that lies ahead.
-    fn age_of_snapshot(&self, now: Timestamp) -> Option<u64> {
-        (self.signed_at <= now.plus(MAX_SKEW)).then(|| now.since(self.signed_at))
-    }
-
-    /// Was the lease asked for before that? Then it cannot name a key that is newer.
+    /// Whether the lease was requested before `then`, so that it cannot name a newer key.
     pub fn is_from_before(&self, then: Instant) -> bool {
         self.holder.is_from_before(then)
     }
 
-    /// What to do before judging by the newest snapshot alone.
-    pub fn snapshot_freshness(&self, now: Timestamp, max_age: u64) -> Freshness {
-        match self.age_of_snapshot(now).filter(|age| *age < max_age) {
-            None => Freshness::Stale,
-            Some(age) if age >= 2 * heartbeat(max_age) => Freshness::Aging,
-            Some(_) => Freshness::Fresh,
-        }
-    }
-
-    /// The status of a token by the newest snapshot alone, which must be at most `max_age`
-    /// seconds old: what is left where no registry is asked.
-    pub fn check_snapshot(&self, token: &Token, now: Timestamp, max_age: u64) -> StatusCheck {
-        match self.snapshot_freshness(now, max_age) {
-            Freshness::Stale => StatusCheck::Unavailable,
-            Freshness::Aging | Freshness::Fresh => self.status(token.status.idx),
+    /// Looks up a token's status.
+    pub fn check(&self, token: &Token, policy: FreshnessPolicy, now: Instant) -> StatusCheck {
+        match policy {
+            FreshnessPolicy::Lease { stale_grace_ms } => {
+                if self.is_absent(now) {
+                    StatusCheck::NoSuchList
+                } else if !self.holder.is_valid(now, stale_grace_ms) {
+                    StatusCheck::Unavailable
+                } else if !self.kids.contains(&token.kid) {
+                    StatusCheck::KeyRetired
+                } else {
+                    self.status(token.status.idx)
+                }
+            }
+            FreshnessPolicy::Snapshot { max_age } => match self.snapshot_freshness(now, max_age) {
+                Freshness::Stale => StatusCheck::Unavailable,
+                Freshness::Aging | Freshness::Fresh => self.status(token.status.idx),
+            },
         }
     }
 
     fn status(&self, idx: u32) -> StatusCheck {
-        self.bits
+        self.entries
             .get(idx)
             .map_or(StatusCheck::Unavailable, StatusCheck::Known)
     }
 
     fn set(&mut self, idx: u32, status: Status) {
-        // Revoked is for good (Token Status List, section 7.1).
-        if self.bits.get(idx) != Some(Status::Invalid) {
-            self.bits.set(idx, status);
+        // INVALID is permanent (Token Status List, section 7.1).
+        if self.entries.get(idx) != Some(Status::Invalid) {
+            self.entries.set(idx, status);
         }
     }
 }
 
-/// What an edge is content with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FreshnessPolicy {
-    /// Leases or snapshots.
-    pub mode: RevocationMode,
-    /// For how many milliseconds after its end a lease still counts: 0 where the promise is kept.
-    pub stale_grace_ms: u64,
-}
-
-/// One list in the memory of an edge, with all that belongs to it.
-#[derive(Debug, Clone, Default)]
-pub struct ListEntry {
-    /// What it says, and until when.
-    pub known: KnownList,
-    /// Who asks for more.
-    pub flights: SingleFlight,
-    /// Whose uses are to be told.
-    pub usage: UsageLog,
-    /// Number of the last use among all.
-    used: u64,
-}
-
-impl ListEntry {
-    /// Forgets what was counted by a clock that cannot be trusted.
-    fn distrust(&mut self) {
-        self.known.holder.forget_lease();
-        self.flights.reset();
-    }
-
-    /// What a request does before it is judged by the list.
-    pub fn step(&self, freshness: FreshnessPolicy, now: Instant) -> Step {
-        match freshness.mode {
-            RevocationMode::Lease => self.flights.step(self.known.need(now), now, 0),
-            RevocationMode::Kv { max_age } => {
-                let need = self.known.snapshot_freshness(second(now), max_age);
-                // KV rarely has something newer at once.
-                self.flights.step(need, now, heartbeat(max_age) * 250)
-            }
-        }
-    }
-
-    /// The status of a token, by what is known.
-    pub fn judge(&self, token: &Token, freshness: FreshnessPolicy, now: Instant) -> StatusCheck {
-        match freshness.mode {
-            RevocationMode::Lease => self.known.judge(token, now, freshness.stale_grace_ms),
-            RevocationMode::Kv { max_age } => {
-                self.known.check_snapshot(token, second(now), max_age)
-            }
-        }
-    }
-}
-
-/// An edge's clock shows the time of day: in whole seconds it is what signed lists are dated by.
+/// An edge's clock shows the time of day, by which snapshots are dated.
 fn second(now: Instant) -> Timestamp {
     Timestamp::from_millis(now.millis())
 }
 
-/// The most lists that an edge keeps: 16 MiB.
+/// One list in the memory of an edge, with everything that belongs to it.
+#[derive(Debug, Clone, Default)]
+pub struct ListEntry {
+    /// What is known about the list.
+    pub known: KnownList,
+    /// The fetches of leases and snapshots.
+    pub flights: SingleFlight,
+    /// Uses of the list's tokens, to be reported.
+    pub usage: UsageLog,
+    /// Position in the order of last use.
+    used: u64,
+}
+
+impl ListEntry {
+    /// Drops everything timed by a clock that was set back.
+    fn distrust_clock(&mut self) {
+        self.known.holder.forget_lease();
+        self.flights.reset();
+    }
+
+    /// Decides what a request does before it uses the list.
+    pub fn step(&self, policy: FreshnessPolicy, now: Instant) -> Step {
+        let freshness = self.known.freshness(policy, now);
+        self.flights.step(freshness, now, policy.renewal_pause())
+    }
+}
+
+/// The most lists that an edge keeps; they take 16 MiB.
 pub const MAX_LISTS: usize = 512;
 
-/// All lists that an edge has seen; those that were not used for the longest time are forgotten.
+/// The lists that an edge has seen. The least recently used is dropped first.
 #[derive(Debug, Clone, Default)]
 pub struct KnownLists {
     entries: HashMap<StatusListId, ListEntry>,
@@ -279,11 +252,13 @@ pub struct KnownLists {
 }
 
 impl KnownLists {
-    /// A list, known or not, and the one place to get at it. A clock that was set back would
-    /// lengthen every lease, so all leases end then; one that was under way ends when it is seen.
+    /// Returns a list, known or not. Nothing else gives access to one, so this is where a clock that
+    /// was set back is noticed: it would lengthen every lease, so all leases end.
     pub fn entry(&mut self, id: StatusListId, now: Instant) -> &mut ListEntry {
         if self.latest.age(now).is_none() {
-            self.entries.values_mut().for_each(ListEntry::distrust);
+            self.entries
+                .values_mut()
+                .for_each(ListEntry::distrust_clock);
             self.latest = now;
         }
         self.latest = self.latest.max(now);
@@ -312,6 +287,16 @@ mod tests {
     };
 
     const KNOWN_KEY: &str = "key-1";
+    const LEASE: FreshnessPolicy = FreshnessPolicy::Lease { stale_grace_ms: 0 };
+    const SNAPSHOT: FreshnessPolicy = FreshnessPolicy::Snapshot { max_age: 120 };
+
+    fn grace(stale_grace_ms: u64) -> FreshnessPolicy {
+        FreshnessPolicy::Lease { stale_grace_ms }
+    }
+
+    fn start_of(second: Timestamp) -> Instant {
+        Instant::from_millis(second.seconds() * 1_000)
+    }
 
     fn token(idx: u32) -> Token {
         Token {
@@ -371,95 +356,103 @@ mod tests {
     const REVOKED: StatusCheck = StatusCheck::Known(Status::Invalid);
 
     #[test]
-    fn a_token_is_judged_from_memory_while_the_lease_holds() {
+    fn known_list_answers_from_memory_under_a_lease() {
         let mut list = KnownList::default();
-        assert_eq!(list.judge(&token(1), NOW, 0), StatusCheck::Unavailable);
-        list.receive(NOW, &whole(3, &[1])).unwrap();
-        assert_eq!(list.judge(&token(1), NOW, 0), REVOKED);
-        assert_eq!(list.judge(&token(2), NOW, 0), VALID);
+        assert_eq!(list.check(&token(1), LEASE, NOW), StatusCheck::Unavailable);
+        list.apply_lease(NOW, &whole(3, &[1])).unwrap();
+        assert_eq!(list.check(&token(1), LEASE, NOW), REVOKED);
+        assert_eq!(list.check(&token(2), LEASE, NOW), VALID);
         assert_eq!(
-            list.judge(&token(2), NOW.plus(899), 0),
+            list.check(&token(2), LEASE, NOW.plus(899)),
             StatusCheck::Unavailable
         );
         assert_eq!(
-            list.judge(&token(2), NOW.plus(899), 500),
+            list.check(&token(2), grace(500), NOW.plus(899)),
             VALID,
             "stale grace"
         );
-        list.receive(NOW.plus(500), &changes(3, 4, &[(2, Status::Invalid)]))
+        list.apply_lease(NOW.plus(500), &changes(3, 4, &[(2, Status::Invalid)]))
             .unwrap();
-        assert_eq!(list.judge(&token(2), NOW.plus(1_000), 0), REVOKED);
+        assert_eq!(list.check(&token(2), LEASE, NOW.plus(1_000)), REVOKED);
     }
 
     #[test]
-    fn a_revocation_is_never_forgotten() {
+    fn known_list_never_forgets_a_revocation() {
         let mut list = KnownList::default();
-        list.receive(NOW, &whole(3, &[1])).unwrap();
-        list.receive(NOW, &whole(2, &[7])).unwrap();
-        list.receive(NOW, &changes(2, 4, &[(1, Status::Valid)]))
+        list.apply_lease(NOW, &whole(3, &[1])).unwrap();
+        list.apply_lease(NOW, &whole(2, &[7])).unwrap();
+        list.apply_lease(NOW, &changes(2, 4, &[(1, Status::Valid)]))
             .unwrap();
-        list.learn(&signed(StatusList::ours(), 9, Timestamp::from_seconds(9)));
+        list.apply_snapshot(&signed(StatusList::ours(), 9, Timestamp::from_seconds(9)));
         for idx in [1, 7] {
-            assert_eq!(list.judge(&token(idx), NOW, 0), REVOKED, "{idx}");
+            assert_eq!(list.check(&token(idx), LEASE, NOW), REVOKED, "{idx}");
         }
         assert_eq!(list.version(), Some(9));
     }
 
     #[test]
-    fn after_a_restore_of_the_registry_new_revocations_are_taken_and_old_ones_kept() {
+    fn known_list_follows_a_restored_registry_and_keeps_revocations() {
         let mut list = KnownList::default();
-        list.receive(NOW, &whole(10, &[1])).unwrap();
-        list.receive(NOW.plus(500), &whole(9, &[])).unwrap();
-        assert_eq!(list.version(), Some(9), "or the next change were skipped");
-        list.receive(NOW.plus(600), &changes(9, 10, &[(2, Status::Invalid)]))
+        list.apply_lease(NOW, &whole(10, &[1])).unwrap();
+        list.apply_lease(NOW.plus(500), &whole(9, &[])).unwrap();
+        assert_eq!(
+            list.version(),
+            Some(9),
+            "or the next change would be skipped"
+        );
+        list.apply_lease(NOW.plus(600), &changes(9, 10, &[(2, Status::Invalid)]))
             .unwrap();
         for idx in [1, 2] {
-            assert_eq!(list.judge(&token(idx), NOW.plus(600), 0), REVOKED, "{idx}");
+            assert_eq!(
+                list.check(&token(idx), LEASE, NOW.plus(600)),
+                REVOKED,
+                "{idx}"
+            );
         }
     }
 
     #[test]
-    fn a_suspension_ends_by_a_newer_version_only() {
+    fn known_list_lifts_a_suspension_by_a_newer_version_only() {
         let mut list = KnownList::default();
-        list.receive(NOW, &whole(1, &[])).unwrap();
-        list.receive(NOW, &changes(1, 5, &[(4, Status::Suspended)]))
+        list.apply_lease(NOW, &whole(1, &[])).unwrap();
+        list.apply_lease(NOW, &changes(1, 5, &[(4, Status::Suspended)]))
             .unwrap();
-        list.receive(NOW, &changes(1, 3, &[(4, Status::Valid)]))
+        list.apply_lease(NOW, &changes(1, 3, &[(4, Status::Valid)]))
             .unwrap();
         assert_eq!(
-            list.judge(&token(4), NOW, 0),
+            list.check(&token(4), LEASE, NOW),
             StatusCheck::Known(Status::Suspended)
         );
-        list.receive(NOW, &changes(5, 6, &[(4, Status::Valid)]))
+        list.apply_lease(NOW, &changes(5, 6, &[(4, Status::Valid)]))
             .unwrap();
-        assert_eq!(list.judge(&token(4), NOW, 0), VALID);
+        assert_eq!(list.check(&token(4), LEASE, NOW), VALID);
     }
 
     #[test]
-    fn a_removed_key_dies_with_the_next_renewal() {
+    fn known_list_rejects_a_removed_key_after_the_next_renewal() {
         let mut list = KnownList::default();
-        list.receive(NOW, &whole(1, &[])).unwrap();
+        list.apply_lease(NOW, &whole(1, &[])).unwrap();
         let mut next = changes(1, 1, &[]);
         next.kids = vec!["key-2".to_owned()];
-        list.receive(NOW, &next).unwrap();
-        assert_eq!(list.judge(&token(1), NOW, 0), StatusCheck::KeyRetired);
+        list.apply_lease(NOW, &next).unwrap();
+        assert_eq!(list.check(&token(1), LEASE, NOW), StatusCheck::KeyRetired);
     }
 
     #[test]
-    fn a_removed_key_does_not_come_back_with_an_older_answer() {
+    fn known_list_ignores_keys_of_an_older_answer() {
         let mut list = KnownList::default();
-        list.receive(NOW, &whole(1, &[])).unwrap();
+        list.apply_lease(NOW, &whole(1, &[])).unwrap();
         let late = changes(1, 1, &[]);
         let mut next = changes(1, 1, &[]);
         next.kids = vec!["key-2".to_owned()];
-        list.receive(NOW.plus(200), &next).unwrap();
-        list.receive(NOW.plus(100), &late).unwrap();
-        let found = list.judge(&token(1), NOW.plus(200), 0);
+        list.apply_lease(NOW.plus(200), &next).unwrap();
+        list.apply_lease(NOW.plus(100), &late).unwrap();
+        let found = list.check(&token(1), LEASE, NOW.plus(200));
         assert_eq!(found, StatusCheck::KeyRetired);
     }
 
     #[test]
-    fn an_answer_that_cannot_be_used_changes_nothing() {
+    fn known_list_is_unchanged_by_a_rejected_answer() {
         let mut list = KnownList::default();
         for bad in [
             changes(1, 2, &[]),
@@ -469,42 +462,46 @@ mod tests {
                 ListContent::Whole(StatusList::new(Bits::Two, 4).encode()),
             ),
         ] {
-            assert_eq!(list.receive(NOW, &bad), Err(LeaseRejected));
-            assert_eq!(list.judge(&token(1), NOW, 0), StatusCheck::Unavailable);
+            assert_eq!(list.apply_lease(NOW, &bad), Err(LeaseRejected));
+            assert_eq!(list.check(&token(1), LEASE, NOW), StatusCheck::Unavailable);
             assert_eq!(list.version(), None);
         }
     }
 
     #[test]
-    fn without_a_registry_a_snapshot_counts_until_its_age_is_reached() {
+    fn known_list_trusts_a_snapshot_up_to_its_maximum_age() {
         let mut list = KnownList::default();
         let mut bits = StatusList::ours();
         bits.set(1, Status::Invalid);
         let at = Timestamp::from_seconds(10_000);
-        list.learn(&signed(bits, 2, at));
+        list.apply_snapshot(&signed(bits, 2, at));
         let older = Timestamp::from_seconds(9_000);
-        list.learn(&signed(StatusList::ours(), 1, older));
+        list.apply_snapshot(&signed(StatusList::ours(), 1, older));
         for (age, expected) in [
             (0, REVOKED),
             (119, REVOKED),
             (120, StatusCheck::Unavailable),
         ] {
             assert_eq!(
-                list.check_snapshot(&token(1), at.plus(age), 120),
+                list.check(&token(1), SNAPSHOT, start_of(at.plus(age))),
                 expected,
                 "{age}"
             );
         }
-        assert_eq!(list.check_snapshot(&token(2), at, 120), VALID);
-        for (behind, need, expected) in [
+        assert_eq!(list.check(&token(2), SNAPSHOT, start_of(at)), VALID);
+        for (behind, freshness, expected) in [
             (MAX_SKEW, Freshness::Fresh, VALID),
             (MAX_SKEW + 1, Freshness::Stale, StatusCheck::Unavailable),
             (9_000, Freshness::Stale, StatusCheck::Unavailable),
         ] {
             let early = Timestamp::from_seconds(at.seconds() - behind);
-            let found = list.check_snapshot(&token(2), early, 120);
+            let found = list.check(&token(2), SNAPSHOT, start_of(early));
             assert_eq!(found, expected, "signed {behind} s ahead");
-            assert_eq!(list.snapshot_freshness(early, 120), need, "{behind}");
+            assert_eq!(
+                list.freshness(SNAPSHOT, start_of(early)),
+                freshness,
+                "{behind}"
+            );
         }
         for (age, expected) in [
             (39, Freshness::Fresh),
@@ -513,7 +510,7 @@ mod tests {
             (120, Freshness::Stale),
         ] {
             assert_eq!(
-                list.snapshot_freshness(at.plus(age), 120),
+                list.freshness(SNAPSHOT, start_of(at.plus(age))),
                 expected,
                 "{age}"
             );
@@ -521,46 +518,52 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_ends_every_lease() {
+    fn known_lists_end_every_lease_when_the_clock_is_set_back() {
         let list = |list| StatusListId { registry: 0, list };
         let mut lists = KnownLists::default();
         for id in [list(0), list(1)] {
             let known = &mut lists.entry(id, NOW).known;
-            known.receive(NOW, &whole(1, &[])).unwrap();
+            known.apply_lease(NOW, &whole(1, &[])).unwrap();
         }
         let later = NOW.plus(500);
         assert_eq!(
-            lists.entry(list(0), later).known.need(later),
+            lists.entry(list(0), later).known.freshness(LEASE, later),
             Freshness::Fresh
         );
         let disordered = NOW.plus(495);
         let known = &lists.entry(list(0), disordered).known;
-        assert_eq!(known.need(disordered), Freshness::Fresh);
+        assert_eq!(known.freshness(LEASE, disordered), Freshness::Fresh);
         let back = NOW.plus(494);
         for id in [list(0), list(1)] {
-            assert_eq!(lists.entry(id, back).known.need(back), Freshness::Stale);
+            assert_eq!(
+                lists.entry(id, back).known.freshness(LEASE, back),
+                Freshness::Stale
+            );
         }
     }
 
     #[test]
-    fn a_clock_that_is_set_back_under_way_gives_no_long_lease_and_costs_one_renewal() {
+    fn known_lists_reject_a_lease_that_spans_a_clock_set_back() {
         let id = token(1).status.list;
         let mut lists = KnownLists::default();
         lists.entry(id, NOW).flights.begin(NOW);
         // The answer to what was asked at NOW comes when the clock shows this.
         let back = Instant::from_millis(1_000);
         let entry = lists.entry(id, back);
-        entry.known.receive(NOW, &whole(1, &[])).unwrap();
-        assert_eq!(entry.known.need(back), Freshness::Stale);
-        let found = entry.known.judge(&token(1), back, 10_000);
+        entry.known.apply_lease(NOW, &whole(1, &[])).unwrap();
+        assert_eq!(entry.known.freshness(LEASE, back), Freshness::Stale);
+        let found = entry.known.check(&token(1), grace(10_000), back);
         assert_eq!(found, StatusCheck::Unavailable);
         let known = &mut lists.entry(id, back).known;
-        known.receive(back, &changes(1, 1, &[])).unwrap();
-        assert_eq!(lists.entry(id, back).known.judge(&token(1), back, 0), VALID);
+        known.apply_lease(back, &changes(1, 1, &[])).unwrap();
+        assert_eq!(
+            lists.entry(id, back).known.check(&token(1), LEASE, back),
+            VALID
+        );
     }
 
     #[test]
-    fn a_clock_that_was_set_back_stops_no_renewal() {
+    fn known_lists_renew_after_the_clock_was_set_back() {
         let id = token(1).status.list;
         let mut lists = KnownLists::default();
         for _ in 0..MAX_ATTEMPTS {
@@ -568,31 +571,27 @@ mod tests {
             let flight = flights.begin(NOW);
             flights.end(flight, NOW, false);
         }
-        let freshness = FreshnessPolicy {
-            mode: RevocationMode::Lease,
-            stale_grace_ms: 0,
-        };
         for (after, expected) in [(0, Step::Proceed), (500, Step::Proceed), (100, Step::Fetch)] {
             let now = NOW.plus(after);
-            let step = lists.entry(id, now).step(freshness, now);
+            let step = lists.entry(id, now).step(LEASE, now);
             assert_eq!(step, expected, "{after}");
         }
     }
 
     #[test]
-    fn a_snapshot_from_ahead_gives_way_to_one_of_now() {
+    fn known_lists_replace_a_snapshot_dated_ahead() {
         let id = token(1).status.list;
         let mut lists = KnownLists::default();
         let ahead = second(NOW.plus(60_000));
         let known = &mut lists.entry(id, NOW).known;
-        known.learn(&signed(StatusList::ours(), 1, ahead));
+        known.apply_snapshot(&signed(StatusList::ours(), 1, ahead));
         let known = &mut lists.entry(id, NOW).known;
-        known.learn(&signed(StatusList::ours(), 1, second(NOW)));
-        assert_eq!(known.check_snapshot(&token(1), second(NOW), 120), VALID);
+        known.apply_snapshot(&signed(StatusList::ours(), 1, second(NOW)));
+        assert_eq!(known.check(&token(1), SNAPSHOT, NOW), VALID);
     }
 
     #[test]
-    fn an_edge_keeps_the_lists_that_it_uses_within_bounds() {
+    fn known_lists_drop_the_least_recently_used() {
         let mut lists = KnownLists::default();
         let id = |list| StatusListId { registry: 0, list };
         let most = u32::try_from(MAX_LISTS).unwrap();

@@ -1,37 +1,39 @@
-//! Leases: how a revocation is everywhere before its call returns, without a call per request.
+//! Leases: how a revocation reaches every edge before its call returns, without a call per request.
 //!
-//! A registry *grants* leases on its status lists; an edge *holds* them. While it holds one, an
-//! edge judges from memory: the registry has promised not to answer a revocation before that
-//! lease is over. The argument:
+//! A registry *grants* leases on its status lists; an edge *holds* them. While an edge holds one it
+//! decides from memory, because the registry has promised not to answer a revocation before the
+//! lease ends. The argument:
 //!
-//! - A holder reads its clock *before* it asks, and counts the lease from there. The grantor
-//!   counts from when it answers, which is later. So the holder stops first, and the margin
-//!   covers clocks that do not run equally fast. Readings of two clocks are never compared.
-//! - An answer carries everything committed before it. A revocation that is committed waits only
-//!   for leases granted before, and these end within one lease length.
-//! - A grantor that restarts has forgotten what it granted, and behaves as if it had just
-//!   granted a lease on everything.
+//! - A holder reads its clock *before* it asks and counts the lease from then. The grantor counts
+//!   from its answer, which is later, so the holder stops first. The margin covers clocks that run
+//!   at different speeds. Readings of two clocks are never compared.
+//! - An answer contains everything committed before it. A committed revocation waits only for
+//!   leases granted earlier, and these end within one lease length.
+//! - A grantor that restarts has forgotten its leases and acts as if it had just granted one on
+//!   every list.
 //!
-//! Arithmetic only: no clock, no I/O, no lists. What the lists contain is [`crate::revocation::known_list`].
+//! This module is arithmetic only: no clock, no I/O, no lists. The content of a list is in
+//! [`known_list`](super::known_list).
 
+use super::freshness::Freshness;
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
-/// The usual length of a lease, in milliseconds: the longest that a revocation can take.
+/// The default length of a lease, in milliseconds. It bounds how long a revocation takes.
 pub const DEFAULT_LENGTH: u64 = 1_000;
 
-/// The lengths that make sense: below, edges far away from a registry could not use a lease
-/// ([`longest_round_trip`](crate::revocation::single_flight::longest_round_trip)); above, a revocation would be
-/// slower than with most others.
-pub const LENGTHS: std::ops::RangeInclusive<u64> = 500..=30_000;
+/// The permitted lengths, in milliseconds. Shorter leases would be useless to edges far from a
+/// registry ([`longest_round_trip`](super::single_flight::longest_round_trip)); longer ones would
+/// make revocation slower than most other systems do.
+pub const LENGTHS: RangeInclusive<u64> = 500..=30_000;
 
-/// What a holder does not use of a lease: room for two clocks that differ by up to a tenth while
-/// they count one lease, and that show whole milliseconds only.
+/// The part of a lease that the holder does not use. It covers two clocks whose speeds differ by up
+/// to a tenth, and readings in whole milliseconds.
 pub const fn margin(length: u64) -> u64 {
     length.div_ceil(10) + 1
 }
 
-/// When a lease of that length is over for a holder whose clock showed `asked_at` before it asked.
+/// When a lease ends for a holder whose clock read `asked_at` before it asked.
 pub const fn lease_end(asked_at: Instant, length: u64) -> Instant {
     asked_at.plus(length.saturating_sub(margin(length)))
 }
@@ -41,88 +43,78 @@ pub(crate) const fn renew_ahead(length: u64) -> u64 {
     length / 4
 }
 
-/// The registry's side: until when each list may be in somebody's memory as it was.
+/// The registry's side: until when each list may be cached by some edge.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grantor {
+    /// The end of every lease that was granted before the last restart.
     floor: Instant,
     until: BTreeMap<u32, Instant>,
-    /// What was last given to be written down.
-    longest: u64,
-    /// The lengths that may be out, on any list, and when the last of each is over.
+    /// The length last returned for storage.
+    stored: u64,
+    /// The lengths that may be held, on any list, and when the last lease of each ends.
     lengths: BTreeMap<u64, Instant>,
 }
 
 impl Grantor {
-    /// A grantor that may have forgotten leases of up to `longest` milliseconds: the length that
-    /// was last written down.
+    /// Creates a grantor that may have forgotten leases of up to `longest` milliseconds: the length
+    /// that [`Self::grant`] last returned for storage.
     pub fn restarted(now: Instant, longest: u64) -> Self {
         Self {
             floor: now.plus(longest),
             until: BTreeMap::new(),
-            longest,
+            stored: longest,
             lengths: BTreeMap::from([(longest, now.plus(longest))]),
         }
     }
 
-    /// Grants a lease on a list. The answer must carry everything committed before this call.
+    /// Grants a lease on a list. The answer must contain everything committed before this call.
     ///
-    /// Gives a length that must be written down before the answer leaves, for the grantor's next
-    /// start: a longer one at once, a shorter one when no longer lease can be out any more. If it
-    /// cannot be written down, this grantor must not be used again: it believes that it was.
+    /// Returns a length that must be stored for the next restart before the answer leaves: a longer
+    /// one at once, a shorter one when no longer lease can still be held. If storing fails, discard
+    /// this grantor, because it assumes success.
     pub fn grant(&mut self, list: u32, now: Instant, length: u64) -> Option<u64> {
         let end = now.plus(length);
         let until = self.until.entry(list).or_default();
         *until = (*until).max(end);
-        // Longer ones must be over, not only end within this length: a lease that is counted in
-        // two parts, by two starts, can be off by more than the margin covers.
+        // A longer lease must have ended; it is not enough that it ends within this length. A lease
+        // that is counted across a restart can be off by more than the margin covers.
         self.lengths.retain(|_, until| *until > now);
         let until = self.lengths.entry(length).or_default();
         *until = (*until).max(end);
         let longest = self.lengths.last_key_value().map_or(length, |last| *last.0);
-        let news = longest != self.longest;
-        self.longest = longest;
-        news.then_some(longest)
+        let is_news = longest != self.stored;
+        self.stored = longest;
+        is_news.then_some(longest)
     }
 
-    /// When every lease on the list that is out now will be over: a change that is committed is
-    /// known to every holder from then on.
+    /// When every lease on the list that is held now will have ended. From then on every holder
+    /// knows a change that is committed now.
     pub fn clear_at(&self, list: u32) -> Instant {
         self.until
             .get(&list)
             .map_or(self.floor, |until| self.floor.max(*until))
     }
 
-    /// When a change on the list that was committed before is known to every holder. `recorded`
-    /// is what [`Self::clear_at`] said then, perhaps before a restart and by another clock: it
-    /// counts only between what this clock vouches for.
+    /// When every holder knows a change that was committed earlier. `recorded` is what
+    /// [`Self::clear_at`] returned then, perhaps before a restart and by another clock, so it
+    /// counts only within the bounds that this clock vouches for.
     pub fn clear_since(&self, list: u32, recorded: Instant) -> Instant {
         recorded.clamp(self.floor, self.clear_at(list))
     }
 }
 
-/// What a holder has to do before it judges by a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Nothing: the lease is good.
-    Fresh,
-    /// The lease is good, but should be renewed while it lasts.
-    Aging,
-    /// There is no good lease: ask, and wait for the answer.
-    Stale,
-}
-
-/// What the answer to a request for a lease does to what is known of the list.
+/// What the answer to a lease request changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseOutcome {
-    /// Its content is to be applied.
+    /// The content is newer than what is known: apply it.
     Apply,
-    /// Its content is older than what is known; the lease counts.
+    /// The content is older than what is known. The lease counts.
     Known,
-    /// It builds on a version that is not known: nothing of it counts.
+    /// The content builds on an unknown version. Nothing counts.
     Refused,
 }
 
-/// The edge's side: one list, in the memory of one isolate.
+/// The edge's side: one list in the memory of one isolate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Holder {
     version: Option<u64>,
@@ -131,49 +123,49 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// The version that is known: what an answer may build on.
+    /// The known version, on which an answer may build.
     pub fn version(&self) -> Option<u64> {
         self.version
     }
 
-    /// Takes a version from a snapshot, which is no lease. Says whether its content is news.
+    /// Learns a version from a snapshot, which brings no lease. Returns whether it is newer.
     pub fn learn(&mut self, version: u64) -> bool {
-        let news = self.version.is_none_or(|known| version > known);
-        if news {
+        let is_newer = self.version.is_none_or(|known| version > known);
+        if is_newer {
             self.version = Some(version);
         }
-        news
+        is_newer
     }
 
-    /// Is the lease that was asked for then the newest of those that were taken?
+    /// Whether no later lease has been received than the one requested at `asked_at`.
     pub fn is_newest(&self, asked_at: Instant, length: u64) -> bool {
         lease_end(asked_at, length) >= self.until
     }
 
-    /// Was the lease asked for before that?
+    /// Whether the lease was requested before `then`.
     pub fn is_from_before(&self, then: Instant) -> bool {
         self.until < lease_end(then, self.length)
     }
 
-    /// Forgets the lease, not the version.
+    /// Drops the lease but keeps the version.
     pub fn forget_lease(&mut self) {
         self.until = Instant::default();
     }
 
-    /// Does the lease end later than any that is counted by a clock that shows this? Then the
-    /// clock was set back, perhaps while the answer was under way.
+    /// Whether the lease ends later than a clock that reads `now` could have counted it. Then the
+    /// clock was set back, perhaps while the answer was in flight.
     pub fn is_ahead(&self, now: Instant) -> bool {
         now.until(self.until) > self.length
     }
 
-    /// May the list be judged by, at this reading of the holder's clock? `grace` milliseconds
-    /// more than the lease says: 0 where the promise is to be kept.
+    /// Whether the list may be used at `now`, a reading of the holder's clock. `grace` extends the
+    /// lease by that many milliseconds; only 0 keeps the promise.
     pub fn is_valid(&self, now: Instant, grace: u64) -> bool {
         self.version.is_some() && now < self.until.plus(grace) && !self.is_ahead(now)
     }
 
-    /// What to do before judging.
-    pub fn need(&self, now: Instant) -> Freshness {
+    /// Whether to renew the lease.
+    pub fn freshness(&self, now: Instant) -> Freshness {
         if !self.is_valid(now, 0) {
             Freshness::Stale
         } else if now.until(self.until) <= renew_ahead(self.length) {
@@ -183,8 +175,8 @@ impl Holder {
         }
     }
 
-    /// Takes an answer. `asked_at` is the reading from before the request was sent; `since` is
-    /// the version that the answer builds on, none for a whole list.
+    /// Receives the answer to a request for a lease. `asked_at` is the clock's reading before the
+    /// request was sent. `since` is the version that the answer builds on, `None` for a whole list.
     pub fn receive(
         &mut self,
         asked_at: Instant,
@@ -205,9 +197,9 @@ impl Holder {
             self.until = until;
             self.length = length;
         }
-        // A whole list counts even when it calls itself older: a registry that was restored to an
-        // earlier state counts the same versions again, for other changes. To know a lower
-        // version than one could costs only that more is sent.
+        // A whole list counts even if its version is lower. A registry restored to an earlier state
+        // reuses version numbers for other changes, and knowing too low a version only makes the
+        // next answer larger.
         if since.is_some() && self.version > Some(version) {
             LeaseOutcome::Known
         } else {
@@ -229,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_stops_before_the_grantor_answers() {
+    fn holder_stops_before_the_grantor_answers() {
         let mut grantor = Grantor::restarted(at(0), L);
         let mut holder = Holder::default();
         // Asked at 5000, granted at 5020 by a clock of its own that shows 77020.
@@ -241,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revocation_waits_for_no_one_when_no_lease_is_out() {
+    fn grantor_does_not_wait_if_no_lease_is_held() {
         let mut grantor = Grantor::restarted(at(0), L);
         assert_eq!(grantor.clear_at(3), at(1_000), "forgotten leases");
         grantor.grant(4, at(10_000), L);
@@ -259,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_length_that_may_be_out_is_written_down() {
+    fn grantor_returns_the_longest_length_held_for_storage() {
         let mut grantor = Grantor::restarted(at(0), 0);
         assert_eq!(grantor.grant(0, at(1), 500), Some(500), "the first");
         assert_eq!(grantor.grant(0, at(2), 500), None);
@@ -274,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_margin_covers_a_tenth_and_whole_milliseconds() {
+    fn margin_covers_a_tenth_and_whole_milliseconds() {
         for length in LENGTHS {
             // The grantor has counted `length` when more than one less has passed by its clock;
             // a clock that is slower by a tenth has counted nine tenths of that.
@@ -285,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_of_another_clock_counts_only_as_far_as_this_clock_vouches_for_it() {
+    fn grantor_clamps_times_of_another_clock() {
         let mut grantor = Grantor::restarted(at(10_000), L);
         grantor.grant(0, at(10_500), L);
         for (recorded, expected, why) in [
@@ -299,12 +291,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_renewed_while_it_lasts_and_waited_for_when_it_is_over() {
+    fn holder_renews_a_lease_before_it_ends() {
         let mut holder = Holder::default();
-        assert_eq!(holder.need(at(0)), Freshness::Stale);
+        assert_eq!(holder.freshness(at(0)), Freshness::Stale);
         holder.learn(7);
         assert_eq!(
-            holder.need(at(0)),
+            holder.freshness(at(0)),
             Freshness::Stale,
             "a snapshot is no lease"
         );
@@ -316,7 +308,7 @@ mod tests {
             (898, Freshness::Aging),
             (899, Freshness::Stale),
         ] {
-            assert_eq!(holder.need(at(now)), need, "{now}");
+            assert_eq!(holder.freshness(at(now)), need, "{now}");
         }
         assert!(
             holder.is_valid(at(899), 100) && !holder.is_valid(at(999), 100),
@@ -325,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_was_asked_for_by_a_clock_since_set_back_is_not_judged_by() {
+    fn holder_ignores_a_lease_from_before_the_clock_was_set_back() {
         let mut holder = Holder::default();
         holder.receive(at(60_000), None, 1, L);
         for (now, valid) in [
@@ -341,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_come_late_twice_or_out_of_order_take_nothing_back() {
+    fn holder_takes_nothing_back_for_late_or_repeated_answers() {
         let mut holder = Holder::default();
         assert_eq!(
             holder.receive(at(0), Some(3), 5, L),
@@ -367,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_that_was_restored_is_believed_again() {
+    fn holder_accepts_a_restored_registry() {
         let mut holder = Holder::default();
         assert!(holder.learn(8));
         assert_eq!(holder.receive(at(0), Some(8), 10, L), LeaseOutcome::Apply);

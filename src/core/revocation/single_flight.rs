@@ -1,56 +1,54 @@
-//! When an edge asks for something that it keeps fresh, and who waits for the answer.
+//! When an edge fetches something that it keeps fresh, and which requests wait for it.
 //!
-//! A busy edge has many requests that need the same thing at once. One question goes out, and all
-//! of them wait for what it brings: *single flight*. The question belongs to none of them, so that
-//! the client of none can end it. While what is known is still good, it goes out behind a request
-//! that does not wait.
+//! A busy edge has many requests that need the same thing at once. One fetch is in flight, and all
+//! of them wait for it. The fetch belongs to none of these requests, so no client can cancel it.
+//! While the current value is still usable, the fetch runs behind a request that does not wait.
 //!
-//! A question can fail, and it can be lost without a word. Once, that costs nobody more than time:
-//! it is asked again, and who waited waits for that too. After two in a row nobody waits for a
-//! moment, so that an outage costs a refusal at once and not a queue of requests that hope, and
-//! costs whoever is asked one question a second.
+//! A fetch can fail, or be lost without notice. One such loss costs only time: the fetch is
+//! repeated and the waiting requests keep waiting. After two losses in a row nobody waits until
+//! [`RETRY_BACKOFF`] has passed. So an outage costs each request an immediate refusal, not a place
+//! in a queue, and costs the other side one fetch per second.
 //!
-//! Decisions only: what is asked, and how, is the edge's business.
+//! This module only decides. What is fetched, and how, is up to the caller.
 
-use crate::{
-    revocation::lease::{self, Freshness},
-    time::Instant,
+use super::{
+    freshness::Freshness,
+    lease::{lease_end, renew_ahead},
 };
+use crate::time::Instant;
 use std::iter;
 
-/// The longest that an answer is waited for, in milliseconds. A question that is older is lost.
+/// How long a fetch may take, in milliseconds. An older one is lost.
 pub const FETCH_TIMEOUT: u64 = 2_000;
 
-/// For how long after failures nobody waits, in milliseconds; `Retry-After` follows from it.
+/// How long nobody waits after repeated failures, in milliseconds. `Retry-After` follows from it.
 pub const RETRY_BACKOFF: u64 = 1_000;
 
-/// How many questions one request waits for: the second where the first failed.
+/// How many fetches one request waits for: the second one in case the first fails.
 pub const MAX_ATTEMPTS: u8 = 2;
 
-/// How long a request that waits pauses before it looks again, in milliseconds: at first, and at
-/// last. Each time it pauses twice as long.
+/// The first and the longest interval at which a waiting request polls, in milliseconds.
 const POLL_INTERVALS: (u64, u64) = (2, 32);
 
-/// The pauses of a request that waits, in milliseconds.
+/// The intervals at which a waiting request polls, in milliseconds. Each is twice the one before.
 pub fn poll_intervals() -> impl Iterator<Item = u64> {
-    let (first, last) = POLL_INTERVALS;
-    iter::successors(Some(first), move |pause| Some(last.min(pause * 2)))
+    let (first, longest) = POLL_INTERVALS;
+    iter::successors(Some(first), move |interval| Some(longest.min(interval * 2)))
 }
 
-/// The longest round trip to a registry, in milliseconds, at which requests are answered under
-/// leases of that length: a request that waited sees the answer before the lease is over.
+/// The longest round trip to a registry at which requests are answered, in milliseconds: a request
+/// that waited sees the answer before the lease ends.
 pub const fn longest_round_trip(length: u64) -> u64 {
-    let usable = lease::lease_end(Instant::from_millis(0), length).millis();
+    let usable = lease_end(Instant::from_millis(0), length).millis();
     capped(usable.saturating_sub(POLL_INTERVALS.1))
 }
 
-/// The longest round trip, in milliseconds, at which under steady traffic no request waits: the
-/// answer comes while the lease before is good.
+/// The longest round trip at which no request waits under steady traffic, in milliseconds: the
+/// answer arrives before the previous lease ends.
 pub const fn smooth_round_trip(length: u64) -> u64 {
-    capped(lease::renew_ahead(length))
+    capped(renew_ahead(length))
 }
 
-/// No answer is waited for longer.
 const fn capped(round_trip: u64) -> u64 {
     if round_trip < FETCH_TIMEOUT {
         round_trip
@@ -59,82 +57,81 @@ const fn capped(round_trip: u64) -> u64 {
     }
 }
 
-/// What one request does.
+/// What one request does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Judge by what is known, be it enough or not.
+    /// Decide by what is known, whether or not that is enough.
     Proceed,
-    /// Judge by what is known, and ask behind that.
+    /// Decide by what is known, and fetch in the background.
     ProceedAndFetch,
-    /// Ask, and wait for the answer like all others.
+    /// Fetch, and wait like everybody else.
     Fetch,
-    /// Wait for the answer to the question that is out.
+    /// Wait for the fetch in flight.
     Wait,
 }
 
-/// One question, among those about one thing.
+/// One fetch, identified among those of one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flight(u64);
 
-/// The questions about one thing.
+/// The fetches of one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SingleFlight {
-    /// How many there were.
+    /// Number of fetches so far.
     count: u64,
-    /// When the last of them went out; None: it has ended.
-    asked_at: Option<Instant>,
+    /// When the last fetch began. `None`: it has ended.
+    began_at: Option<Instant>,
     ended_at: Option<Instant>,
-    /// How many failed or were lost since the last answer.
+    /// Fetches that failed or were lost since the last answer.
     failures: u32,
 }
 
 impl SingleFlight {
-    /// What a request does that has the need. `pause` is for how long after an answer nobody
-    /// asks ahead of time, in milliseconds.
-    pub fn step(&self, need: Freshness, now: Instant, pause: u64) -> Step {
-        let asked = self.is_asked(now);
-        // Who could not be answered twice is not waited for again.
-        let in_doubt = self.failures >= u32::from(MAX_ATTEMPTS);
-        let paused = |pause| is_within(self.ended_at, now, pause);
-        let backoff = if in_doubt { RETRY_BACKOFF } else { 0 };
+    /// Decides what a request does. `pause` is how long after an answer nothing is renewed early,
+    /// in milliseconds.
+    pub fn step(&self, freshness: Freshness, now: Instant, pause: u64) -> Step {
+        let in_flight = self.in_flight(now).is_some();
+        let in_outage = self.failures >= u32::from(MAX_ATTEMPTS);
+        let is_paused = |pause| is_within(self.ended_at, now, pause);
+        let backoff = if in_outage { RETRY_BACKOFF } else { 0 };
         let pause = if self.failures > 0 { backoff } else { pause };
-        match need {
+        match freshness {
             Freshness::Fresh => Step::Proceed,
-            Freshness::Aging if asked || paused(pause) => Step::Proceed,
+            Freshness::Aging if in_flight || is_paused(pause) => Step::Proceed,
             Freshness::Aging => Step::ProceedAndFetch,
-            Freshness::Stale if in_doubt && (asked || paused(backoff)) => Step::Proceed,
-            Freshness::Stale if asked => Step::Wait,
+            Freshness::Stale if in_outage && (in_flight || is_paused(backoff)) => Step::Proceed,
+            Freshness::Stale if in_flight => Step::Wait,
             Freshness::Stale => Step::Fetch,
         }
     }
 
-    /// A question goes out.
+    /// Begins a fetch.
     pub fn begin(&mut self, now: Instant) -> Flight {
-        if self.asked_at.is_some() {
+        if self.began_at.is_some() {
             self.failures = self.failures.saturating_add(1);
         }
         self.count += 1;
-        self.asked_at = Some(now);
+        self.began_at = Some(now);
         Flight(self.count)
     }
 
-    /// Its answer came, or is not expected any more. The end of a question that was given up
-    /// before says nothing of the one that is out.
+    /// Ends a fetch, answered or not. The end of a fetch that was given up earlier says nothing
+    /// about the one in flight.
     pub fn end(&mut self, flight: Flight, now: Instant, answered: bool) {
         if answered {
             self.failures = 0;
         }
-        if flight != Flight(self.count) || self.asked_at.is_none() {
+        if flight != Flight(self.count) || self.began_at.is_none() {
             return;
         }
         if !answered {
             self.failures = self.failures.saturating_add(1);
         }
-        self.asked_at = None;
+        self.began_at = None;
         self.ended_at = Some(now);
     }
 
-    /// Forgets what was counted by a clock that cannot be trusted.
+    /// Forgets everything that was timed by a clock that was since set back.
     pub fn reset(&mut self) {
         *self = Self {
             count: self.count,
@@ -142,23 +139,19 @@ impl SingleFlight {
         };
     }
 
-    /// The question whose answer may still come.
-    pub fn flight(&self, now: Instant) -> Option<Flight> {
-        self.is_asked(now).then_some(Flight(self.count))
+    /// The fetch whose answer may still arrive.
+    pub fn in_flight(&self, now: Instant) -> Option<Flight> {
+        is_within(self.began_at, now, FETCH_TIMEOUT).then_some(Flight(self.count))
     }
 
-    /// Is there nothing to wait for any more?
+    /// Whether waiting for this fetch is pointless.
     pub fn has_ended(&self, flight: Flight, now: Instant) -> bool {
-        self.flight(now) != Some(flight)
-    }
-
-    fn is_asked(&self, now: Instant) -> bool {
-        is_within(self.asked_at, now, FETCH_TIMEOUT)
+        self.in_flight(now) != Some(flight)
     }
 }
 
-/// Is that less than `time` milliseconds ago? What lies ahead was read from a clock that was set
-/// back since: it binds nobody.
+/// Whether `then` is less than `time` milliseconds ago. A reading that lies ahead was taken before
+/// the clock was set back, and does not count.
 fn is_within(then: Option<Instant>, now: Instant, time: u64) -> bool {
     then.and_then(|then| then.age(now))
         .is_some_and(|age| age < time)
@@ -175,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn one_question_is_out_and_all_wait_for_it() {
+    fn single_flight_has_one_request_in_flight_and_all_wait_for_it() {
         let mut flights = SingleFlight::default();
         assert_eq!(flights.step(Freshness::Fresh, at(0), 0), Step::Proceed);
         assert_eq!(
@@ -186,7 +179,7 @@ mod tests {
         let flight = flights.begin(at(10));
         assert_eq!(flights.step(Freshness::Aging, at(11), 0), Step::Proceed);
         assert_eq!(flights.step(Freshness::Stale, at(11), 0), Step::Wait);
-        assert_eq!(flights.flight(at(11)), Some(flight));
+        assert_eq!(flights.in_flight(at(11)), Some(flight));
         assert!(!flights.has_ended(flight, at(11)));
         flights.end(flight, at(12), true);
         assert!(flights.has_ended(flight, at(12)));
@@ -194,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_was_lost_is_asked_anew() {
+    fn single_flight_repeats_a_lost_request() {
         let mut flights = SingleFlight::default();
         let lost = flights.begin(at(0));
         assert_eq!(flights.step(Freshness::Stale, at(1_999), 0), Step::Wait);
@@ -213,20 +206,20 @@ mod tests {
         assert_eq!(third, Step::Proceed, "two were lost");
         flights.end(second, at(4_100), true);
         let third = flights.step(Freshness::Stale, at(4_101), 0);
-        assert_eq!(third, Step::Wait, "somebody answers again");
+        assert_eq!(third, Step::Wait, "answers arrive again");
     }
 
     #[test]
-    fn one_failure_costs_nobody_more_than_time() {
+    fn single_flight_retries_one_failure_at_once() {
         let mut flights = SingleFlight::default();
         let first = flights.begin(at(0));
         flights.end(first, at(100), false);
         assert!(flights.has_ended(first, at(100)));
-        for need in [Freshness::Stale, Freshness::Aging] {
-            let step = flights.step(need, at(100), 5_000);
+        for freshness in [Freshness::Stale, Freshness::Aging] {
+            let step = flights.step(freshness, at(100), 5_000);
             assert!(
                 matches!(step, Step::Fetch | Step::ProceedAndFetch),
-                "{need:?}"
+                "{freshness:?}"
             );
         }
         let second = flights.begin(at(100));
@@ -235,11 +228,11 @@ mod tests {
         let third = flights.begin(at(300));
         flights.end(third, at(400), false);
         let step = flights.step(Freshness::Stale, at(400), 0);
-        assert_eq!(step, Step::Fetch, "an answer was between the failures");
+        assert_eq!(step, Step::Fetch, "an answer came between the failures");
     }
 
     #[test]
-    fn in_an_outage_one_request_a_second_waits_and_the_others_are_answered_at_once() {
+    fn single_flight_asks_once_a_second_in_an_outage() {
         let mut flights = SingleFlight::default();
         for _ in 0..MAX_ATTEMPTS {
             let flight = flights.begin(at(0));
@@ -256,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_clock_was_set_back_it_is_asked_at_once() {
+    fn single_flight_asks_at_once_after_the_clock_was_set_back() {
         let mut flights = SingleFlight::default();
         let flight = flights.begin(at(60_000));
         assert_eq!(flights.step(Freshness::Stale, at(5_000), 0), Step::Fetch);
@@ -270,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_get_fresher_is_not_asked_for_all_the_time() {
+    fn single_flight_intervals_between_early_renewals() {
         let mut flights = SingleFlight::default();
         let flight = flights.begin(at(0));
         flights.end(flight, at(100), true);
@@ -286,18 +279,18 @@ mod tests {
 
     /// What may happen next.
     #[derive(Debug, Clone)]
-    enum Event {
+    enum FlightEvent {
         Passes(u64),
         Request(Freshness),
         Ends { answered: bool },
     }
 
-    fn event() -> impl Strategy<Value = Event> {
-        let need = prop_oneof![Just(Freshness::Aging), Just(Freshness::Stale)];
+    fn event() -> impl Strategy<Value = FlightEvent> {
+        let freshness = prop_oneof![Just(Freshness::Aging), Just(Freshness::Stale)];
         prop_oneof![
-            (1..1_500_u64).prop_map(Event::Passes),
-            need.prop_map(Event::Request),
-            any::<bool>().prop_map(|answered| Event::Ends { answered }),
+            (1..1_500_u64).prop_map(FlightEvent::Passes),
+            freshness.prop_map(FlightEvent::Request),
+            any::<bool>().prop_map(|answered| FlightEvent::Ends { answered }),
         ]
     }
 
@@ -305,33 +298,33 @@ mod tests {
         /// Whatever is answered, fails or is lost: nobody is refused before two questions in a row
         /// came to nothing, one question is out at a time, and an outage costs one a second.
         #[test]
-        fn a_request_is_refused_only_in_an_outage(events in prop::collection::vec(event(), 1..200)) {
+        fn single_flight_gives_up_only_in_an_outage(events in prop::collection::vec(event(), 1..200)) {
             let mut flights = SingleFlight::default();
             let mut now = 1_000_000;
             // The question that is out; how many came to nothing since the last answer, and when
             // the last of them ended.
             let mut out: Option<(Flight, u64)> = None;
-            let (mut vain, mut ended) = (0, 0);
+            let (mut failed, mut ended) = (0, 0);
             for event in events {
                 match event {
-                    Event::Passes(time) => now += time,
-                    Event::Ends { answered } => {
+                    FlightEvent::Passes(time) => now += time,
+                    FlightEvent::Ends { answered } => {
                         if let Some((flight, _)) = out.take() {
                             flights.end(flight, at(now), answered);
-                            vain = if answered { 0 } else { vain + 1 };
+                            failed = if answered { 0 } else { failed + 1 };
                             ended = now;
                         }
                     }
-                    Event::Request(need) => {
+                    FlightEvent::Request(freshness) => {
                         let is_out = out.is_some_and(|(_, asked)| now - asked < FETCH_TIMEOUT);
-                        match flights.step(need, at(now), 0) {
-                            Step::Proceed => prop_assert!(need == Freshness::Aging || vain >= 2),
+                        match flights.step(freshness, at(now), 0) {
+                            Step::Proceed => prop_assert!(freshness == Freshness::Aging || failed >= 2),
                             Step::Wait => prop_assert!(is_out),
                             Step::Fetch | Step::ProceedAndFetch => {
                                 prop_assert!(!is_out);
                                 if out.is_some() {
-                                    vain += 1;
-                                } else if vain >= 2 {
+                                    failed += 1;
+                                } else if failed >= 2 {
                                     prop_assert!(now - ended >= RETRY_BACKOFF);
                                 }
                                 out = Some((flights.begin(at(now)), now));
@@ -349,8 +342,8 @@ mod tests {
         struct Waits {
             flight: Flight,
             attempts: u8,
-            looks_at: u64,
-            pauses: Box<dyn Iterator<Item = u64>>,
+            polls_at: u64,
+            intervals: Box<dyn Iterator<Item = u64>>,
         }
         let (mut flights, mut holder) = (SingleFlight::default(), Holder::default());
         let mut answer: Option<(Flight, u64)> = None;
@@ -367,29 +360,29 @@ mod tests {
             // Who looks now, and who comes now.
             let mut arrive = vec![0];
             for mut waits in std::mem::take(&mut waiting) {
-                if now < waits.looks_at {
+                if now < waits.polls_at {
                     waiting.push(waits);
                 } else if flights.has_ended(waits.flight, at(now)) {
                     arrive.push(waits.attempts);
                 } else {
-                    waits.looks_at = now + waits.pauses.next().unwrap();
+                    waits.polls_at = now + waits.intervals.next().unwrap();
                     waiting.push(waits);
                 }
             }
             for attempts in arrive {
-                let step = flights.step(holder.need(at(now)), at(now), 0);
+                let step = flights.step(holder.freshness(at(now)), at(now), 0);
                 if matches!(step, Step::Fetch | Step::ProceedAndFetch) {
                     answer = Some((flights.begin(at(now)), now));
                 }
                 match step {
                     Step::Fetch | Step::Wait if attempts < MAX_ATTEMPTS => {
                         waited += u32::from(attempts == 0);
-                        let mut pauses = Box::new(poll_intervals());
+                        let mut intervals = Box::new(poll_intervals());
                         waiting.push(Waits {
-                            flight: flights.flight(at(now)).unwrap(),
+                            flight: flights.in_flight(at(now)).unwrap(),
                             attempts: attempts + 1,
-                            looks_at: now + pauses.next().unwrap(),
-                            pauses,
+                            polls_at: now + intervals.next().unwrap(),
+                            intervals,
                         });
                     }
                     _ => refused += u32::from(!holder.is_valid(at(now), 0)),
@@ -400,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_bears_the_round_trip_that_is_told_of_it() {
+    fn lease_tolerates_its_documented_round_trip() {
         for length in [*LENGTHS.start(), 1_000, 2_500, 10_000] {
             let (cold, refused) = traffic(length, smooth_round_trip(length));
             assert_eq!(refused, 0, "{length}");
@@ -420,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_lease_bears_a_round_trip_around_the_world() {
+    fn shortest_lease_tolerates_a_round_trip_around_the_world() {
         // Twice half the equator at 200 km/ms, the speed in fibre, and a third more for detours.
         let around_the_world = 40_000 / 200 * 4 / 3;
         assert!(longest_round_trip(*LENGTHS.start()) >= around_the_world);

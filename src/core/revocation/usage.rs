@@ -1,47 +1,38 @@
-//! Which tokens were used, as an edge remembers it until it tells the registry.
+//! Which tokens were used, as an edge records it until it reports to the registry.
 //!
-//! *Last used* is shown to the minute, so one entry a token and minute is enough: a busy token
-//! costs one entry, not one a request. Entries ride on the renewals of leases. What an isolate
-//! has not told when it ends is lost; the next use tells as much.
+//! *Last used* is shown to the minute, so one record per token and minute is enough: a busy token
+//! costs one record, not one per request. Records travel with lease renewals. Those that an isolate
+//! has not reported when it ends are lost; the next use says as much.
 
-use crate::{mode::RevocationMode, registry::Usage, time::Timestamp};
+use crate::{registry::Usage, time::Timestamp};
 use std::{collections::BTreeSet, net::IpAddr};
 
-/// The most entries that one message carries, and that are kept for the next. Beyond, uses are
-/// forgotten: a registry that does not answer must not cost the edge its memory.
+/// The most records that are kept for one list and sent in one message. Further uses are dropped,
+/// so that a registry that does not answer costs the edge no memory.
 pub const MAX_ENTRIES: usize = 1_000;
 
-/// How long a use waits for a renewal to take it along before it is told by itself, in
-/// milliseconds: several leases. Without leases the registry is spared.
-pub const fn flush_delay(mode: RevocationMode) -> u64 {
-    match mode {
-        RevocationMode::Lease => 2_000,
-        RevocationMode::Kv { .. } => 20_000,
-    }
-}
-
-/// The uses of one list's tokens.
+/// The recorded uses of one list's tokens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UsageLog {
     /// Minutes since 1970.
     minute: u64,
-    /// Who was noted in this minute.
-    noted: BTreeSet<u32>,
+    /// The indexes recorded in this minute.
+    recorded: BTreeSet<u32>,
     waiting: Vec<Usage>,
-    /// How often they were taken.
     batch: BatchId,
-    /// Somebody sees to it that those of this round are told.
+    /// Some request has scheduled the report of this batch.
     flush_scheduled: bool,
 }
 
-/// Between two times that uses were taken along.
+/// The uses recorded between two reports.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BatchId(u64);
 
 impl UsageLog {
-    /// Notes a use of the token at a place. `address` is asked for only if the note is news.
-    /// Given a round, the caller is to see to it that its uses are told: [`Self::take_batch`].
-    pub fn note(
+    /// Records a use of the token at an index. `address` is called only if the use is new.
+    ///
+    /// Returns a batch if the caller must schedule its report with [`Self::take_batch`].
+    pub fn record(
         &mut self,
         idx: u32,
         at: Timestamp,
@@ -50,11 +41,11 @@ impl UsageLog {
         let minute = at.seconds() / 60;
         if minute != self.minute {
             self.minute = minute;
-            self.noted.clear();
-            // Work behind an answer may be cut off without a word.
+            self.recorded.clear();
+            // The runtime may have cancelled the scheduled report without notice.
             self.flush_scheduled = false;
         }
-        if self.waiting.len() >= MAX_ENTRIES || !self.noted.insert(idx) {
+        if self.waiting.len() >= MAX_ENTRIES || !self.recorded.insert(idx) {
             return None;
         }
         self.waiting.push(Usage {
@@ -62,30 +53,30 @@ impl UsageLog {
             at,
             address: address(),
         });
-        let flush_scheduled = std::mem::replace(&mut self.flush_scheduled, true);
-        (!flush_scheduled).then_some(self.batch)
+        let was_scheduled = std::mem::replace(&mut self.flush_scheduled, true);
+        (!was_scheduled).then_some(self.batch)
     }
 
-    /// Would [`Self::note`] note something?
+    /// Whether [`Self::record`] would add a record.
     pub fn would_record(&self, idx: u32, at: Timestamp) -> bool {
         let this_minute = at.seconds() / 60 == self.minute;
-        !(this_minute && self.noted.contains(&idx)) && self.waiting.len() < MAX_ENTRIES
+        !(this_minute && self.recorded.contains(&idx)) && self.waiting.len() < MAX_ENTRIES
     }
 
-    /// Does somebody see to it already that what is noted now will be told?
+    /// Whether a report is scheduled that will contain a use recorded at `at`.
     pub fn is_flush_scheduled(&self, at: Timestamp) -> bool {
         self.flush_scheduled && at.seconds() / 60 == self.minute
     }
 
-    /// Takes what is to be told, and begins a new round.
+    /// Takes the waiting records and begins a new batch.
     pub fn take(&mut self) -> Vec<Usage> {
         self.batch.0 += 1;
         self.flush_scheduled = false;
         std::mem::take(&mut self.waiting)
     }
 
-    /// Takes what is to be told, unless the uses of this round have been taken along already: then
-    /// what waits now is somebody else's.
+    /// Takes the waiting records if they belong to `batch`. Otherwise a renewal has carried that
+    /// batch, and the waiting records have a report of their own.
     pub fn take_batch(&mut self, batch: BatchId) -> Vec<Usage> {
         if self.batch == batch {
             self.take()
@@ -94,11 +85,11 @@ impl UsageLog {
         }
     }
 
-    /// Puts back what could not be told.
-    pub fn put_back(&mut self, mut untold: Vec<Usage>) {
-        untold.append(&mut self.waiting);
-        untold.truncate(MAX_ENTRIES);
-        self.waiting = untold;
+    /// Returns records that could not be reported.
+    pub fn put_back(&mut self, mut unreported: Vec<Usage>) {
+        unreported.append(&mut self.waiting);
+        unreported.truncate(MAX_ENTRIES);
+        self.waiting = unreported;
     }
 }
 
@@ -111,66 +102,63 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_told_once_a_minute() {
+    fn usage_log_records_a_token_once_a_minute() {
         let mut log = UsageLog::default();
-        let note = |log: &mut UsageLog, idx, seconds| log.note(idx, at(seconds), || None);
-        assert!(note(&mut log, 7, 600).is_some());
-        let again = log.note(7, at(659), || unreachable!("nobody asks for the address"));
+        let record = |log: &mut UsageLog, idx, seconds| log.record(idx, at(seconds), || None);
+        assert!(record(&mut log, 7, 600).is_some());
+        let again = log.record(7, at(659), || unreachable!("no new record"));
         assert_eq!(again, None);
-        assert_eq!(note(&mut log, 8, 659), None, "somebody sees to it");
-        let told = log.take();
+        assert_eq!(record(&mut log, 8, 659), None, "a report is scheduled");
+        let reported = log.take();
         assert_eq!(
-            told.iter().map(|use_of| use_of.idx).collect::<Vec<_>>(),
+            reported.iter().map(|usage| usage.idx).collect::<Vec<_>>(),
             [7, 8]
         );
-        assert_eq!(note(&mut log, 7, 659), None);
-        assert_eq!(log.take(), [], "told is told");
-        assert!(note(&mut log, 7, 660).is_some(), "the next minute");
+        assert_eq!(record(&mut log, 7, 659), None);
+        assert_eq!(log.take(), [], "reported once");
+        assert!(record(&mut log, 7, 660).is_some(), "the next minute");
     }
 
     #[test]
-    fn uses_that_a_renewal_took_along_are_not_told_apart() {
+    fn usage_log_reports_a_batch_once() {
         let mut log = UsageLog::default();
-        let first = log.note(1, at(0), || None).unwrap();
+        let first = log.record(1, at(0), || None).unwrap();
         assert_eq!(log.take().len(), 1, "a renewal");
-        let second = log.note(2, at(0), || None).unwrap();
-        assert_eq!(log.take_batch(first), [], "what waits now is the second's");
+        let second = log.record(2, at(0), || None).unwrap();
+        assert_eq!(log.take_batch(first), [], "the second batch is waiting");
         assert_eq!(log.take_batch(second).len(), 1);
         assert_eq!(log.take_batch(second), []);
     }
 
     #[test]
-    fn after_a_failure_the_next_use_sees_to_it_again() {
+    fn usage_log_schedules_a_report_again_after_a_failure() {
         let mut log = UsageLog::default();
-        let first = log.note(1, at(0), || None).unwrap();
+        let first = log.record(1, at(0), || None).unwrap();
         assert!(log.is_flush_scheduled(at(0)));
-        let untold = log.take_batch(first);
+        let unreported = log.take_batch(first);
         assert!(!log.is_flush_scheduled(at(0)));
-        log.put_back(untold);
-        let second = log.note(2, at(0), || None).unwrap();
+        log.put_back(unreported);
+        let second = log.record(2, at(0), || None).unwrap();
         assert_eq!(log.take_batch(second).len(), 2);
 
-        log.note(3, at(0), || None).unwrap();
-        assert!(
-            !log.is_flush_scheduled(at(60)),
-            "whoever saw to it may be gone"
-        );
-        assert!(log.note(3, at(60), || None).is_some());
+        log.record(3, at(0), || None).unwrap();
+        assert!(!log.is_flush_scheduled(at(60)), "the report may be lost");
+        assert!(log.record(3, at(60), || None).is_some());
     }
 
     #[test]
-    fn what_could_not_be_told_is_told_the_next_time_within_bounds() {
+    fn usage_log_keeps_unreported_records_within_bounds() {
         let mut log = UsageLog::default();
-        log.note(1, at(0), || None);
-        let untold = log.take();
-        log.note(2, at(60), || None);
-        log.put_back(untold);
-        let order: Vec<_> = log.take().iter().map(|use_of| use_of.idx).collect();
-        assert_eq!(order, [1, 2], "the oldest first");
+        log.record(1, at(0), || None);
+        let unreported = log.take();
+        log.record(2, at(60), || None);
+        log.put_back(unreported);
+        let order: Vec<_> = log.take().iter().map(|usage| usage.idx).collect();
+        assert_eq!(order, [1, 2], "oldest first");
 
         let bound = u32::try_from(MAX_ENTRIES).unwrap();
         for idx in 0..=bound {
-            log.note(idx, at(120), || None);
+            log.record(idx, at(120), || None);
         }
         log.put_back(vec![Usage {
             idx: 0,

@@ -1,29 +1,29 @@
-//! Tokens whose signature was checked a while ago.
+//! Verified tokens.
 //!
-//! Checking a signature is most of the work of judging a request, and its result for a given
-//! text and key set never changes, so it is kept: under a keyed hash of the whole text. Times,
-//! revocation and scopes are no part of it; they are judged on every request.
+//! Verifying the signature is most of the work of a request. For a given text and key set its
+//! result never changes, so it is cached under a keyed hash of the whole text. Times, revocation
+//! and scopes are not cached; every request decides them anew.
 //!
-//! A stranger who finds another text with the same hash would be taken for the token's owner.
-//! SipHash-2-4 with 128 bits is made for this: without the key, which is random and never leaves
-//! the isolate, a guess is right once in 2^128. The tokens themselves are not kept.
+//! Whoever found another text with the same hash would act as the token's owner. SipHash-2-4 with
+//! 128 bits prevents that: without the key, which is random and never leaves the isolate, a guess
+//! succeeds once in 2^128. The tokens themselves are not stored.
 //!
-//! Two generations bound the memory: a token goes into the young one; when that is full it
-//! becomes the old one, and what was in the old one and not used since is forgotten.
+//! Two generations bound the memory. A token enters the young generation. When that is full it
+//! becomes the old one, and tokens of the previous old one that were not used since are dropped.
 
 use super::Token;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::{collections::HashMap, fmt, hash::Hasher, rc::Rc};
 
-/// The tokens of one generation: two of them are some 10 MiB.
+/// The tokens of one generation. Two generations take about 10 MiB.
 pub const GENERATION: usize = 8_192;
 
-/// A key for the hash, of 16 random bytes.
+/// The key of the hash.
 #[derive(Clone, Copy)]
 pub struct CacheKey([u8; 16]);
 
 impl CacheKey {
-    /// Takes the bytes, which must be random.
+    /// The bytes must be random.
     pub const fn new(random: [u8; 16]) -> Self {
         Self(random)
     }
@@ -35,16 +35,16 @@ impl fmt::Debug for CacheKey {
     }
 }
 
-/// A token, and what a caller keeps with it.
+/// A token, and what the caller stores with it.
 #[derive(Debug)]
 pub struct Verified<T> {
-    /// The token.
+    /// Its signature, issuer and audience are right.
     pub token: Token,
-    /// The caller's own.
+    /// The caller's own data, empty at first.
     pub extra: T,
 }
 
-/// Verified tokens of one key set.
+/// The verified tokens of one key set.
 #[derive(Debug)]
 pub struct TokenCache<T> {
     key: CacheKey,
@@ -54,7 +54,7 @@ pub struct TokenCache<T> {
 }
 
 impl<T: Default> TokenCache<T> {
-    /// An empty cache for twice so many tokens as one `generation` has.
+    /// An empty cache for up to twice `generation` tokens.
     pub fn new(key: CacheKey, generation: usize) -> Self {
         Self {
             key,
@@ -70,10 +70,10 @@ impl<T: Default> TokenCache<T> {
         hasher.finish128().as_u128()
     }
 
-    /// The token of that text, or what `verify` makes of it.
+    /// Returns the token of that text, from the cache or from `verify`.
     ///
     /// # Errors
-    /// That of `verify`; it is not kept.
+    /// That of `verify`. Errors are not cached.
     pub fn get<E>(
         &mut self,
         text: &str,
@@ -97,7 +97,7 @@ impl<T: Default> TokenCache<T> {
         Ok(found)
     }
 
-    /// Forgets every token: the keys that vouched for them have changed.
+    /// Drops every token, because the key set has changed.
     pub fn clear(&mut self) {
         self.young.clear();
         self.old.clear();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_verified_once_and_every_other_text_by_itself() {
+    fn cache_verifies_each_text_once() {
         let mut cache = cache();
         let first = cache.get("a", |text| Ok::<_, ()>(token(text))).unwrap();
         let again = cache.get("a", |_| -> Result<_, ()> { unreachable!("known") });
@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_not_kept() {
+    fn cache_stores_no_error() {
         let mut cache = cache();
         assert_eq!(cache.get("a", |_| Err("no")).err(), Some("no"));
         assert!(cache.get("a", |text| Ok::<_, ()>(token(text))).is_ok());
     }
 
     #[test]
-    fn what_is_used_stays_and_what_is_not_is_forgotten() {
+    fn cache_drops_the_tokens_not_used_lately() {
         let mut cache = cache();
         for text in ["a", "b", "c", "a", "d", "a", "e"] {
             cache.get(text, |text| Ok::<_, ()>(token(text))).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn cleared_is_forgotten() {
+    fn cache_is_empty_after_clear() {
         let mut cache = cache();
         for text in ["a", "b", "c"] {
             cache.get(text, |text| Ok::<_, ()>(token(text))).unwrap();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_of_the_hash_prints_nothing() {
+    fn cache_key_prints_nothing() {
         assert_eq!(format!("{:?}", CacheKey::new([7; 16])), "CacheKey(..)");
     }
 }

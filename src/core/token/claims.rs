@@ -1,9 +1,9 @@
-//! What a token states, in the names of RFC 7519 and the Token Status List draft.
+//! The claims of an access token, in the terms of RFC 7519 and the Token Status List draft.
 
 use super::{AccessToken, MAX_LENGTH, PREFIX, TYPE};
 use crate::{
     ids::{OrganizationId, TokenId, UserId},
-    jose::{jws, keys::SigningKey},
+    jose::{jws, signing::SigningKey},
     json,
     policy::{Policy, scope::ScopeSet},
     time::{Timestamp, numeric},
@@ -15,19 +15,18 @@ use serde::{Deserialize, Serialize};
 pub struct Claims {
     /// Issuer: the public address of this installation.
     pub iss: String,
-    /// Audience: the same address; a token for one installation is nothing to another.
+    /// Audience: the same address, so that a token for one installation is worthless at another.
     pub aud: String,
     /// Owner.
     pub sub: UserId,
-    /// Organizations that the token may act in, chosen at creation.
+    /// The organizations that the token may act in.
     pub org: Vec<OrganizationId>,
     /// Token id.
     pub jti: TokenId,
-    /// Issued at.
+    /// Issued at. It is never compared with a clock.
     #[serde(with = "numeric")]
     pub iat: Timestamp,
-    /// Not before: none of ours states it, as the clock of an edge may be behind that of the
-    /// origin.
+    /// Not before. The origin does not issue it, because an edge's clock may be behind.
     #[serde(
         default,
         with = "numeric::optional",
@@ -37,7 +36,7 @@ pub struct Claims {
     /// Expires, exclusive.
     #[serde(with = "numeric")]
     pub exp: Timestamp,
-    /// Scope names between spaces (RFC 8693, section 4.2); absent when RBAC is off.
+    /// Scope names separated by spaces (RFC 8693, section 4.2). Absent if RBAC is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// Status (Token Status List, section 6).
@@ -48,7 +47,7 @@ pub struct Claims {
 /// The `status` claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusClaim {
-    /// The one way we publish status.
+    /// The only status mechanism that Patrol uses.
     #[serde(deserialize_with = "json::object")]
     pub status_list: StatusListClaim,
 }
@@ -56,7 +55,7 @@ pub struct StatusClaim {
 /// The `status_list` member of the `status` claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusListClaim {
-    /// The token's place in the list.
+    /// The token's index in the list.
     pub idx: u32,
     /// The list's address.
     pub uri: String,
@@ -65,15 +64,15 @@ pub struct StatusListClaim {
 /// What a token may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
-    /// The token names scopes. The claim is kept for the upstream.
+    /// The token names scopes.
     Scopes {
-        /// Those that the policy knows.
+        /// Those that the policy has.
         set: ScopeSet,
-        /// As signed.
+        /// The claim as signed, for the upstream.
         claim: String,
     },
-    /// The token names no scopes. It may act for its owner where RBAC is off, and may do
-    /// nothing where it is on: a token from before the switch does not grow.
+    /// The token names no scopes, because RBAC was off when it was created. It may act for its
+    /// owner while RBAC stays off, and may do nothing once RBAC is on.
     Unscoped,
 }
 
@@ -89,7 +88,7 @@ impl Grant {
         }
     }
 
-    /// The scopes held by name.
+    /// The scopes that the token holds by name.
     pub fn scopes(&self) -> ScopeSet {
         match self {
             Self::Scopes { set, .. } => *set,
@@ -98,16 +97,16 @@ impl Grant {
     }
 }
 
-/// Why a token could not be issued. Both are mistakes of the installation, not of the user.
+/// Why a token could not be issued. Both are faults of the installation, not of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IssueError {
-    /// The token would be longer than verifiers accept.
+    /// The token would be longer than [`MAX_LENGTH`].
     TooLong,
     /// The claims could not be written as JSON.
     Claims,
 }
 
-/// Signs the claims and puts the prefix before them.
+/// Signs the claims and adds the prefix.
 ///
 /// # Errors
 /// [`IssueError`].

@@ -1,9 +1,8 @@
 //! The access token: `patrol_` and a JWT.
 //!
-//! [`claims`] says what a token states, [`verify`] turns the text of a request into a
-//! [`Token`] whose signature, issuer and audience are right. Whether that token may be used
-//! now, and for what, is decided per request by [`crate::authorize::decision`], because times,
-//! revocation and scopes change their answer while the signature does not.
+//! [`claims`] defines what a token states. [`verify`] turns text into a [`Token`] whose signature,
+//! issuer and audience are right. Whether it may be used now, and for what, depends on time,
+//! revocation and scopes, so [`crate::authorize`] decides that for every request.
 
 pub mod cache;
 pub mod claims;
@@ -19,26 +18,26 @@ use crate::{
 };
 use std::fmt;
 
-/// Stands before the JWT so that secret scanners find a leaked token; not part of the JWS.
+/// The prefix by which secret scanners find a leaked token. It is not part of the JWS.
 pub const PREFIX: &str = "patrol_";
 
 /// The `typ` of an access token (RFC 8725, section 3.11).
 pub const TYPE: &str = "pat+jwt";
 
-/// The longest token that is looked at, in bytes. The longest that the origin issues, for
-/// 16 organizations with names of 64 bytes and every scope of the default policy, has less than
-/// three quarters of it.
+/// The longest token that is parsed, in bytes. The longest that the origin issues, for 16
+/// organizations with ids of 64 bytes and every scope of the default policy, is under three
+/// quarters of this.
 pub const MAX_LENGTH: usize = 4096;
 
 /// The longest lifetime of a token, in days.
 pub const MAX_LIFETIME_DAYS: u64 = 365;
 
-/// A freshly signed token: a secret, shown once.
+/// A newly signed token: a secret, shown once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessToken(String);
 
 impl AccessToken {
-    /// The text to give to its owner; the one way to get at it.
+    /// The text for its owner. There is no other way to read it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -57,16 +56,16 @@ pub struct Token {
     pub id: TokenId,
     /// `kid`: the thumbprint of the key that signed it.
     pub kid: String,
-    /// `sub`: the owner.
+    /// `sub`
     pub owner: UserId,
-    /// `org`: where it may act; never empty.
+    /// `org`; never empty.
     pub organizations: Vec<OrganizationId>,
-    /// What it may do.
+    /// `scope`
     pub grant: Grant,
-    /// Where its status is published.
+    /// `status`: where the token's status is published.
     pub status: StatusReference,
-    /// `nbf`: first second in which it may be used, where the token says so.
+    /// `nbf`: the first second in which it may be used, if the token states one.
     pub not_before: Option<Timestamp>,
-    /// `exp`: first second in which it may no longer be used.
+    /// `exp`: the first second in which it may no longer be used.
     pub expires_at: Timestamp,
 }

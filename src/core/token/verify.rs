@@ -1,12 +1,13 @@
-//! From the text of a request to a [`Token`].
+//! From text to a [`Token`].
 //!
-//! Order: length, form, signature, claims. Nothing of a token is believed, shown or logged
-//! before its signature is checked. Nothing here depends on the time, so the answer for a
-//! given text and key set is always the same and can be kept.
+//! The order is length, form, signature, claims. Nothing in a token is trusted, shown or logged
+//! before its signature is verified. The result does not depend on the time, so it can be cached
+//! for a given text and key set.
 
 use super::{Claims, Grant, MAX_LENGTH, MAX_LIFETIME_DAYS, PREFIX, TYPE, Token};
 use crate::{
     jose::{
+        VerifySignature,
         jws::{ParseError, Unverified, VerifyError},
         keys::KeySet,
         status_list::{LIST_SIZE, StatusListId, StatusReference},
@@ -16,28 +17,28 @@ use crate::{
     time::DAY,
 };
 
-/// Why a text is not a token of ours.
+/// Why a text is not a token of this installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenError {
-    /// The form is wrong; nothing in it was believed.
+    /// Not a JWS in Patrol's form.
     Form(ParseError),
-    /// Signed, if at all, by a key that we do not know.
+    /// `kid` names no key of the set.
     UnknownKey,
-    /// The signature is wrong.
+    /// The signature does not verify.
     Signature,
-    /// Our signature, but not the claims of an access token.
+    /// The claims are not those of an access token.
     Claims,
     /// Issued by another installation (`iss`).
     Issuer,
     /// Issued for another installation (`aud`).
     Audience,
-    /// A lifetime of less than nothing or of more than 365 days.
+    /// The lifetime is not positive or exceeds [`MAX_LIFETIME_DAYS`].
     Lifetime,
-    /// Its status list is not one of its owner's registry.
+    /// The status list does not belong to the owner's registry.
     List,
 }
 
-/// What a verifier of tokens has to know. Cheap to keep, made once per key set.
+/// What it takes to verify tokens. Created once per key set.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     issuer: String,
@@ -47,8 +48,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// `issuer` is the public address of the installation, without a slash at its end,
-    /// `registries` how many there are.
+    /// `issuer` is the public address of the installation, without a trailing slash. `registries`
+    /// is the setting `REGISTRIES`.
     pub fn new(issuer: String, registries: u16, keys: KeySet, policy: &'static Policy) -> Self {
         Self {
             issuer,
@@ -58,23 +59,30 @@ impl Verifier {
         }
     }
 
-    /// The keys in use.
+    /// The keys that tokens may be signed with.
     pub fn keys(&self) -> &KeySet {
         &self.keys
     }
 
-    /// Checks form, signature, issuer and audience. The prefix may be absent.
+    /// Verifies form, signature, issuer and audience. The prefix is optional.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub fn verify(&self, text: &str) -> Result<Token, TokenError> {
+    pub fn verify(
+        &self,
+        text: &str,
+        signatures: &impl VerifySignature,
+    ) -> Result<Token, TokenError> {
         let jwt = text.strip_prefix(PREFIX).unwrap_or(text);
         let unverified = Unverified::parse(jwt, TYPE, MAX_LENGTH).map_err(TokenError::Form)?;
-        let claims: Claims = unverified.verify(&self.keys).map_err(|error| match error {
-            VerifyError::UnknownKey => TokenError::UnknownKey,
-            VerifyError::Signature => TokenError::Signature,
-            VerifyError::Claims => TokenError::Claims,
-        })?;
+        let claims: Claims =
+            unverified
+                .verify(&self.keys, signatures)
+                .map_err(|error| match error {
+                    VerifyError::UnknownKey => TokenError::UnknownKey,
+                    VerifyError::Signature => TokenError::Signature,
+                    VerifyError::Claims => TokenError::Claims,
+                })?;
         if claims.iss != self.issuer {
             return Err(TokenError::Issuer);
         }

@@ -30,7 +30,7 @@ const CRASHING: [&str; 3] = ["crash.js", MODULES[0], MODULES[1]];
 fn restarts(process: Runtime, log: &Path) -> usize {
     process.kill();
     let words = fs::read_to_string(log).unwrap();
-    words.matches("The module is started anew").count()
+    words.matches("The module was replaced after a crash").count()
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Every answer that the edge can give, each reached by a real request.
 
 use patrol::{
-    jose::keys::SigningKeys,
+    jose::signing::SigningKeys,
     time::DAY,
     token::{Claims, claims},
 };
@@ -452,7 +452,7 @@ async fn a_proxy_gets_no_leave_for_a_request_that_could_be_taken_for_another() {
             let answer = Answer::to(ask(PIPELINES).header(name, "/x")).await;
             assert_denied(&answer, 400, "header-refused", None);
             let detail = answer.body["detail"].as_str().unwrap();
-            assert!(detail.starts_with("Leave out the header `"), "{detail}");
+            assert!(detail.starts_with("Remove the header `"), "{detail}");
         }
     }
     let proxys_own = ask(PIPELINES)

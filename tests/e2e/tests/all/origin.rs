@@ -466,7 +466,14 @@ async fn anyone_can_check_a_token_with_the_key_set_and_the_status_list() {
         );
         let text = response.text().await.unwrap();
         let id = StatusListId::from_uri(&system.base, uri).unwrap();
-        let signed = status_list::verify(&text, id, &system.base, &keys).unwrap();
+        let signed = status_list::verify(
+            &text,
+            id,
+            &system.base,
+            &keys,
+            &patrol::jose::signing::Dalek,
+        )
+        .unwrap();
         assert!(now() - signed.signed_at.seconds() < 60);
         signed.snapshot.list.get(idx).unwrap()
     };

@@ -1,7 +1,8 @@
 //! What the system leaves on disk: the status lists, the log of denials, and never a token.
 
 use patrol::jose::{
-    keys::{KeySet, SigningKeys},
+    keys::KeySet,
+    signing::{Dalek, SigningKeys},
     status_list::{self, Status, StatusListId, VerifiedList},
 };
 use patrol_support::{Answer, System, User, call, client::client, shared, until};
@@ -100,7 +101,7 @@ async fn list_in_kv(
         files(&kv)
             .iter()
             .filter_map(|file| fs::read_to_string(file).ok())
-            .filter_map(|text| status_list::verify(&text, id, &system.base, keys).ok())
+            .filter_map(|text| status_list::verify(&text, id, &system.base, keys, &Dalek).ok())
             .find(&wanted)
     })
     .await

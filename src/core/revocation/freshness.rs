@@ -1,0 +1,82 @@
+//! What is recent enough to act on: a lease, or a snapshot of some age.
+//!
+//! [`FreshnessPolicy`] is chosen once, from `REVOCATION_MODE`. The code that uses it does not
+//! distinguish the modes.
+
+use crate::{
+    mode::{RevocationMode, heartbeat},
+    time::Instant,
+};
+
+/// Whether something that an edge knows may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It may be used.
+    Fresh,
+    /// It may be used, but should be renewed now, so that no request has to wait later.
+    Aging,
+    /// It may not be used: renew it first.
+    Stale,
+}
+
+/// What an edge accepts as fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FreshnessPolicy {
+    /// A lease from the registry.
+    Lease {
+        /// How long a lease still counts after its end, in milliseconds. Only 0 keeps the promise.
+        stale_grace_ms: u64,
+    },
+    /// A signed snapshot from KV.
+    Snapshot {
+        /// Its maximum age, in seconds.
+        max_age: u64,
+    },
+}
+
+/// The age at which keys are refreshed where no lease vouches for them, in milliseconds.
+const REFRESH_KEYS_AT: u64 = 10_000;
+
+impl FreshnessPolicy {
+    /// The policy of a mode.
+    pub const fn new(mode: RevocationMode, stale_grace_ms: u64) -> Self {
+        match mode {
+            RevocationMode::Lease => Self::Lease { stale_grace_ms },
+            RevocationMode::Kv { max_age } => Self::Snapshot { max_age },
+        }
+    }
+
+    /// Whether a key set fetched at `fetched_at` may be used.
+    ///
+    /// Every lease names the keys in use, so under leases any key set will do: a removed key is
+    /// known to be dead. Without leases the set itself must be recent.
+    pub fn of_keys(self, fetched_at: Instant, now: Instant) -> Freshness {
+        let Self::Snapshot { max_age } = self else {
+            return Freshness::Fresh;
+        };
+        let max_age = max_age * 1_000;
+        match fetched_at.age(now) {
+            Some(age) if age < REFRESH_KEYS_AT.min(max_age) => Freshness::Fresh,
+            Some(age) if age < max_age => Freshness::Aging,
+            _ => Freshness::Stale,
+        }
+    }
+
+    /// How long after a renewal nothing is renewed early, in milliseconds. KV rarely has a newer
+    /// snapshot at once.
+    pub const fn renewal_pause(self) -> u64 {
+        match self {
+            Self::Lease { .. } => 0,
+            Self::Snapshot { max_age } => heartbeat(max_age) * 250,
+        }
+    }
+
+    /// How long recorded uses wait for a lease renewal to carry them before they are reported by a
+    /// call of their own, in milliseconds. Without leases the longer delay spares the registry.
+    pub const fn flush_delay(self) -> u64 {
+        match self {
+            Self::Lease { .. } => 2_000,
+            Self::Snapshot { .. } => 20_000,
+        }
+    }
+}

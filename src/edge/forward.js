@@ -1,0 +1,183 @@
+// Called from Rust. Reading and changing headers one by one would cross the boundary for each.
+
+/** Neither a letter nor a digit. Some servers treat all of these as the same character. */
+const PUNCTUATION = /[^a-z0-9]/g;
+
+/** A character that some servers treat as a hyphen. */
+const LIKE_A_HYPHEN = /[^a-z0-9-]/;
+
+/** One address. Two headers are joined by a comma. */
+const ADDRESS = /^[0-9A-Fa-f.:]+$/;
+
+/** One more than the length of the longest name that is looked for. */
+const LENGTHS = 64;
+
+/**
+ * First letter and length of a name, which do not depend on its punctuation.
+ *
+ * @param {string} name
+ */
+const shapeOf = (name) => name.charCodeAt(0) * LENGTHS + name.length;
+
+/**
+ * @typedef {{ shapes: Uint8Array, any: Set<string>, otherwiseSpelled: Set<string> }} NameFilter
+ * @typedef {{
+ *   withheld: NameFilter,
+ *   to: [string, string][],
+ *   from: string[],
+ *   client: string,
+ * }} ForwardRules
+ */
+
+/**
+ * Prepares names to look for: those in `any` in every spelling, those in `lookalikes` in every
+ * spelling but their own. A name's shape rules out nearly all others, which is cheaper than
+ * comparing them.
+ *
+ * @param {string[]} any
+ * @param {string[]} lookalikes
+ * @returns {NameFilter}
+ */
+export function nameFilter(any, lookalikes) {
+  const all = [...any, ...lookalikes];
+  const shapes = new Uint8Array(128 * LENGTHS);
+  for (const name of all) shapes[shapeOf(name)] = 1;
+  return { shapes, any: new Set(any), otherwiseSpelled: new Set(all) };
+}
+
+/**
+ * `Headers` lists names in lower case.
+ *
+ * @param {string} name
+ * @param {NameFilter} names
+ */
+function matches(name, { shapes, any, otherwiseSpelled }) {
+  if (name.length >= LENGTHS || shapes[shapeOf(name)] === 0) return false;
+  return LIKE_A_HYPHEN.test(name)
+    ? otherwiseSpelled.has(name.replace(PUNCTUATION, "-"))
+    : any.has(name);
+}
+
+/**
+ * Returns the first matching name, in its usual punctuation.
+ *
+ * @param {Headers} headers
+ * @param {NameFilter} names
+ */
+export function findName(headers, names) {
+  for (const name of headers.keys()) {
+    if (matches(name, names)) return name.replace(PUNCTUATION, "-");
+  }
+  return undefined;
+}
+
+/**
+ * What is the same for every forwarded request: the headers to withhold, those that state the
+ * called address, those that state the client's address, and the header that it is read from.
+ *
+ * @param {NameFilter} withheld
+ * @param {[string, string][]} to
+ * @param {string[]} from
+ * @param {string} client
+ * @returns {ForwardRules}
+ */
+export function forwardRules(withheld, to, from, client) {
+  return { withheld, to, from, client };
+}
+
+/**
+ * Builds the forwarded request: to another address if there is one, without the withheld headers,
+ * then with the changes; a change without a value removes the header. Method, body and redirect
+ * mode are the client's, which follows redirects itself.
+ *
+ * The platform's cache lies on the way to an address. It does not know the caller: without the
+ * token, the requests of two callers look alike.
+ *
+ * @param {Request} request
+ * @param {string | undefined} address
+ * @param {ForwardRules} rules
+ * @param {[string, string | undefined][]} changes
+ */
+export function forwarded(request, address, { withheld, to, from, client }, changes) {
+  const next =
+    address === undefined
+      ? new Request(request)
+      : new Request(new Request(address, request), { cache: "no-store" });
+  const { headers } = next;
+  const { headers: sent } = request;
+  for (const name of sent.keys()) {
+    if (matches(name, withheld)) headers.delete(name);
+  }
+  for (const [name, value] of changes) {
+    if (value === undefined) headers.delete(name);
+    else headers.set(name, value);
+  }
+  for (const [name, value] of to) headers.set(name, value);
+  const told = sent.get(client);
+  if (told !== null && ADDRESS.test(told)) {
+    for (const name of from) headers.set(name, told);
+  }
+  return watched(next);
+}
+
+const BROKEN = "the client broke off the request body";
+
+/** The message of the error for a request whose client broke off its body. */
+export const broken = () => BROKEN;
+
+/**
+ * Returns the request, or a copy whose body is watched.
+ *
+ * The runtime reports a client that breaks off and an upstream that does not answer in the same
+ * words. A body that broke off must not end, or the upstream would take it for complete. So the
+ * stream stays open and the fetch is aborted.
+ *
+ * @param {Request} request
+ */
+export function watched(request) {
+  const { body, method } = request;
+  // Such a body passes through, but nobody can create a copy of the request.
+  if (body === null || method === "GET" || method === "HEAD") return request;
+  const length = request.headers.get("Content-Length");
+  const { readable, writable } =
+    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
+  const abort = new AbortController();
+  const next = new Request(request, { body: readable, signal: abort.signal });
+  body.pipeTo(writable, { preventAbort: true, preventCancel: true }).catch(() => {
+    // Only a body that is itself broken fails here.
+    const { closed } = body.getReader();
+    closed.catch(() => abort.abort(new Error(BROKEN)));
+  });
+  return next;
+}
+
+/**
+ * Builds the forwarded preflight: a new request with nothing of the client's but its path and
+ * these headers.
+ *
+ * @param {Request} request
+ * @param {string | undefined} address
+ * @param {string[]} names
+ */
+export function preflight(request, address, names) {
+  const { headers: sent } = request;
+  /** @type {[string, string][]} */
+  const headers = [];
+  for (const name of names) {
+    const value = sent.get(name);
+    if (value !== null) headers.push([name, value]);
+  }
+  /** @type {RequestInit} */
+  const init = { method: "OPTIONS", headers, redirect: "manual" };
+  return address === undefined
+    ? new Request(request.url, init)
+    : new Request(address, { ...init, cache: "no-store" });
+}
+
+/**
+ * Returns the response, or what `failed` makes of the error.
+ *
+ * @param {Promise<Response>} response
+ * @param {(error: unknown) => Response} failed
+ */
+export const orElse = (response, failed) => response.catch(failed);

@@ -1,0 +1,153 @@
+//! The caller's identity, as the upstream gets it in headers, or why there is none.
+
+use js_sys::{Array, JsString};
+use patrol::{
+    authorize::{decision::Denial, forwarding},
+    ids::OrganizationId,
+    token::{Grant, cache::Verified},
+};
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    rc::Rc,
+};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use web_sys::Response;
+use worker::Result;
+
+/// The identity headers of one token, by the organization that the request names: at most one
+/// entry for each of the token's organizations, and one for none.
+#[derive(Debug, Default)]
+pub(crate) struct CachedIdentities {
+    was_used: Cell<bool>,
+    entries: RefCell<Vec<(Option<usize>, Rc<IdentityHeaders>)>>,
+}
+
+impl CachedIdentities {
+    /// Returns the headers for an organization. They are cached from the token's second use on:
+    /// many tokens have none, and an object that lives long costs more than one that does not.
+    fn get_or_create(
+        &self,
+        organization: Option<usize>,
+        create: impl FnOnce() -> IdentityHeaders,
+    ) -> Rc<IdentityHeaders> {
+        let mut entries = self.entries.borrow_mut();
+        if let Some((_, known)) = entries.iter().find(|(named, _)| *named == organization) {
+            return Rc::clone(known);
+        }
+        let new = Rc::new(create());
+        if self.was_used.replace(true) {
+            entries.push((organization, Rc::clone(&new)));
+        }
+        new
+    }
+}
+
+/// A denial, and the token to name in the log. It is known once its signature is verified.
+pub(crate) struct Denied {
+    pub(crate) denial: Denial,
+    pub(crate) token: Option<Rc<Verified<CachedIdentities>>>,
+}
+
+impl Denied {
+    pub(crate) const fn without_token(denial: Denial) -> Self {
+        let token = None;
+        Self { denial, token }
+    }
+}
+
+/// The headers as JavaScript has them, and the forward-auth response with them.
+#[derive(Debug)]
+struct IdentityHeaders {
+    /// Pairs of name and value.
+    pairs: Array,
+    response: OnceCell<Response>,
+}
+
+/// Whose request it is, and in which organization.
+pub(crate) struct Identity {
+    pub(crate) verified: Rc<Verified<CachedIdentities>>,
+    pub(crate) organization: Option<usize>,
+}
+
+thread_local! {
+    static NAMES: Array = forwarding::IDENTITY.into_iter().map(JsString::from).collect();
+}
+
+impl Identity {
+    /// The values of [`forwarding::IDENTITY`]. The request may name no organization, the token no
+    /// scopes.
+    fn values(&self) -> [Option<&str>; 4] {
+        let token = &self.verified.token;
+        let organization = self.organization.and_then(|at| token.organizations.get(at));
+        let scopes = match &token.grant {
+            Grant::Scopes { claim, .. } => Some(claim.as_str()),
+            Grant::Unscoped => None,
+        };
+        [
+            Some(token.owner.as_str()),
+            Some(token.id.as_str()),
+            organization.map(OrganizationId::as_str),
+            scopes,
+        ]
+    }
+
+    fn cached(&self) -> Rc<IdentityHeaders> {
+        let create = || IdentityHeaders {
+            pairs: named(self.values()),
+            response: OnceCell::new(),
+        };
+        self.verified.extra.get_or_create(self.organization, create)
+    }
+
+    /// Refuses the request in spite of its token.
+    pub(crate) fn deny(self, denial: Denial) -> Denied {
+        let token = Some(self.verified);
+        Denied { denial, token }
+    }
+
+    /// The headers, as pairs of name and value.
+    pub(crate) fn headers(&self) -> Array {
+        self.cached().pairs.clone()
+    }
+
+    /// The forward-auth response. It has no body, so one object answers any number of requests.
+    ///
+    /// It has every identity header, if need be empty. A proxy that copies only the headers that
+    /// are there would otherwise leave a client's own header in place.
+    pub(crate) fn response(&self) -> Result<Response> {
+        let cached = self.cached();
+        if let Some(response) = cached.response.get() {
+            // Not `Response.clone()`: this is the same object again.
+            return Ok(Clone::clone(response));
+        }
+        let values = self.values();
+        let response = if values.iter().all(Option::is_some) {
+            respond(&cached.pairs)?
+        } else {
+            respond(&named(values.map(|value| value.or(Some("")))))?
+        };
+        Ok(Clone::clone(cached.response.get_or_init(|| response)))
+    }
+}
+
+#[wasm_bindgen(module = "/identity.js")]
+extern "C" {
+    fn pairs(names: &Array, lines: &str) -> Array;
+
+    #[wasm_bindgen(catch)]
+    fn respond(headers: &Array) -> std::result::Result<Response, JsValue>;
+}
+
+/// Pairs the values with their names. No identifier contains a line feed, and the scopes are the
+/// last line.
+fn named(values: [Option<&str>; 4]) -> Array {
+    let mut lines = String::new();
+    for value in values {
+        if let Some(value) = value {
+            lines.push('=');
+            lines.push_str(value);
+        }
+        lines.push('\n');
+    }
+    NAMES.with(|names| pairs(names, &lines))
+}
