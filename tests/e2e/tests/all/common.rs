@@ -16,7 +16,7 @@ use std::{
 /// A route that needs the scope `pipelines:read`.
 pub(crate) const PIPELINES: &str = "/api/v1/engine/pipelines";
 
-/// Starts a cluster with one edge, which knows nothing yet.
+/// Starts a cluster with one edge that has no leases and caches yet.
 pub(crate) async fn start_cluster(name: &str, settings: &[(&str, &str)]) -> Cluster {
     // Its start builds the Workers.
     let _ = shared_system();

@@ -1,6 +1,6 @@
-//! Requests for the upstream: who is let through.
+//! Requests for the upstream: tokens, organizations and routes that are refused.
 
-use crate::common::{PIPELINES, assert_denied};
+use crate::common::{PIPELINES, assert_denied, use_token};
 use patrol::{
     jose::keys::SigningKeys,
     time::DAY,
@@ -27,13 +27,7 @@ async fn token_works_until_it_is_revoked() {
     let system = shared_system();
     let ada = User::sign_in(&system.url, "ada").await;
     let created = ada.create_token(&["pipelines:read"]).await;
-    let good = Response::to(api_request(
-        &system.url,
-        Method::GET,
-        PIPELINES,
-        &created.token,
-    ))
-    .await;
+    let good = use_token(&system.url, &created).await;
     assert_eq!(good.status, 200);
     assert!(good.body["pipelines"].as_array().unwrap().len() > 1);
     let publish = api_request(
@@ -50,13 +44,7 @@ async fn token_works_until_it_is_revoked() {
         Some("scope=\"uns:publish\""),
     );
     assert_eq!(ada.revoke(&created.id).await.status, 200);
-    let after = Response::to(api_request(
-        &system.url,
-        Method::GET,
-        PIPELINES,
-        &created.token,
-    ))
-    .await;
+    let after = use_token(&system.url, &created).await;
     assert_denied(
         &after,
         401,

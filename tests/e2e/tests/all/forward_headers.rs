@@ -157,7 +157,7 @@ async fn client_address_comes_from_the_configured_header() {
     let url = variant("client-address").await;
     let ada = User::sign_in(&url, "ada").await;
     let created = ada.create_token(&["pipelines:read"]).await;
-    let ask = || {
+    let request = || {
         api_request(&url, Method::GET, PIPELINES, &created.token)
             .header("X-Echo-Headers", "1")
             .header("CF-Connecting-IP", "203.0.113.66")
@@ -165,7 +165,7 @@ async fn client_address_comes_from_the_configured_header() {
             .header("X-Forwarded-For", "203.0.113.66")
             .header("X-Real-IP", "203.0.113.66")
     };
-    let echo = Response::to(ask().header("Fly-Client-IP", "192.0.2.9")).await;
+    let echo = Response::to(request().header("Fly-Client-IP", "192.0.2.9")).await;
     let text = echo.body["headers"].to_string();
     assert!(!text.contains("203.0.113.66"), "{text}");
     for name in ["fly-client-ip", "x-real-ip", "x-forwarded-for"] {
@@ -182,7 +182,7 @@ async fn client_address_comes_from_the_configured_header() {
         (record["last_used_address"] == "192.0.2.9").then_some(())
     })
     .await;
-    let two = ask()
+    let two = request()
         .header("Fly-Client-IP", "192.0.2.9")
         .header("Fly-Client-IP", "192.0.2.10");
     let text = Response::to(two).await.body["headers"].to_string();

@@ -1,6 +1,6 @@
 //! Requests for the upstream: what becomes of its response, and of its failures.
 
-use crate::common::PIPELINES;
+use crate::common::use_token;
 use crate::variants::variant;
 use patrol_support::{Response, User, api_request, client, shared_system};
 use reqwest::Method;
@@ -32,7 +32,7 @@ async fn upstream_that_is_down_gives_502() {
     let ada = User::sign_in(&url, "ada").await;
     let created = ada.create_token(&["pipelines:read"]).await;
     // If the edge hangs, the client times out and the test fails.
-    let response = Response::to(api_request(&url, Method::GET, PIPELINES, &created.token)).await;
+    let response = use_token(&url, &created).await;
     assert_eq!(response.outcome(), (502, "upstream-unreachable"));
     assert_eq!(response.header("Content-Type"), "application/problem+json");
 }

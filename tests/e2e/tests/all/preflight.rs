@@ -61,11 +61,11 @@ async fn preflight_passes_where_the_policy_has_a_route_and_carries_nothing_else(
     // No browser sends these, so they are not preflights.
     let plain = client().request(Method::OPTIONS, format!("{}{PIPELINES}", system.url));
     assert_eq!(Response::to(plain).await.outcome(), (401, "token-missing"));
-    let nobodys = client()
+    let without_origin = client()
         .request(Method::OPTIONS, format!("{}{PIPELINES}", system.url))
         .header("Access-Control-Request-Method", "GET");
     assert_eq!(
-        Response::to(nobodys).await.outcome(),
+        Response::to(without_origin).await.outcome(),
         (401, "token-missing")
     );
 }

@@ -1,6 +1,6 @@
 //! Acknowledged changes survive every crash, and no process is left behind.
 
-use crate::common::PIPELINES;
+use crate::common::{PIPELINES, use_token};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use patrol_support::{Response, System, User, api_request};
 use reqwest::Method;
@@ -49,31 +49,13 @@ async fn acknowledged_changes_survive_a_kill_of_every_process() {
         before,
         "the session or the list has changed"
     );
-    let works = Response::to(api_request(
-        &system.url,
-        Method::GET,
-        PIPELINES,
-        &other.token,
-    ))
-    .await;
+    let works = use_token(&system.url, &other).await;
     assert_eq!(works.status, 200);
-    let dead = Response::to(api_request(
-        &system.url,
-        Method::GET,
-        PIPELINES,
-        &revoked.token,
-    ))
-    .await;
+    let dead = use_token(&system.url, &revoked).await;
     assert_eq!(dead.outcome(), (401, "token-revoked"));
     assert_eq!(ada.revoke(&other.id).await.status, 200);
     system.crash_and_restart();
-    let dead = Response::to(api_request(
-        &system.url,
-        Method::GET,
-        PIPELINES,
-        &other.token,
-    ))
-    .await;
+    let dead = use_token(&system.url, &other).await;
     assert_eq!(dead.outcome(), (401, "token-revoked"));
 }
 

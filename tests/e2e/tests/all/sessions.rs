@@ -1,4 +1,4 @@
-//! Sessions: their life, and what they and tokens cannot do for one another.
+//! Sessions: their life, and where a session or a token is refused.
 
 use crate::common::{PIPELINES, creation, creation_with};
 use patrol_support::{Response, User, api_request, client, shared_system};
@@ -13,10 +13,10 @@ async fn session_begins_with_sign_in_and_ends_with_sign_out() {
             .get(format!("{}/api/v1/me", system.url))
             .header("Cookie", cookie.to_owned())
     };
-    let nobody = Response::to(me("")).await;
-    assert_eq!(nobody.outcome(), (401, "session-required"));
+    let anonymous = Response::to(me("")).await;
+    assert_eq!(anonymous.outcome(), (401, "session-required"));
     assert_eq!(
-        nobody.header("WWW-Authenticate"),
+        anonymous.header("WWW-Authenticate"),
         "Bearer realm=\"patrol\"",
         "every 401 has a challenge"
     );

@@ -8,7 +8,7 @@ use patrol_support::{Response, User, client, kv::KvFault, read_claims, shared_sy
 async fn aggregation_and_lists_name_each_other() {
     let system = shared_system();
     let ada = User::sign_in(&system.url, "ada").await;
-    let created = ada.create_token(&["uns:read"]).await;
+    ada.create_token(&["uns:read"]).await;
     let aggregation = format!("{}/status/aggregation", system.url);
     let response = Response::to(client().get(&aggregation)).await;
     assert_eq!(response.header("Content-Type"), "application/json");
@@ -24,7 +24,6 @@ async fn aggregation_and_lists_name_each_other() {
         assert_eq!(claims["sub"], *uri);
         assert_eq!(claims["status_list"]["aggregation_uri"], *aggregation);
     }
-    drop(created);
 }
 
 #[tokio::test]
@@ -49,7 +48,7 @@ async fn anonymous_requests_create_no_registries() {
 
 #[tokio::test]
 async fn restarted_origin_finds_existing_registries() {
-    let mut cluster = start_cluster("announced", &[]).await;
+    let mut cluster = start_cluster("restarted-origin", &[]).await;
     let ada = User::sign_in(&cluster.management_url(), "ada").await;
     ada.create_token(&["pipelines:read"]).await;
     let writes = || cluster.kv.counts().1;
@@ -66,7 +65,7 @@ async fn restarted_origin_finds_existing_registries() {
 
 #[tokio::test]
 async fn aggregation_shares_one_fetch_and_caches_failures() {
-    let cluster = start_cluster("strangers", &[]).await;
+    let cluster = start_cluster("anonymous-requests", &[]).await;
     let url = format!("{}/status/aggregation", cluster.management_url());
     let get = || async { Response::to(client().get(&url)).await };
     cluster.kv.set_fault(KvFault::Failing);

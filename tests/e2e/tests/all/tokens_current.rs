@@ -18,13 +18,13 @@ async fn token_reads_and_revokes_itself() {
         Response::to(current(Method::GET)).await.outcome(),
         (401, "token-missing")
     );
-    let ended = Response::to(current(Method::DELETE).bearer_auth(&created.token)).await;
+    let revoked = Response::to(current(Method::DELETE).bearer_auth(&created.token)).await;
     assert_eq!(
-        (ended.status, &ended.body["status"]),
+        (revoked.status, &revoked.body["status"]),
         (200, &json!("revoked"))
     );
     let again = Response::to(current(Method::DELETE).bearer_auth(&created.token)).await;
-    assert_eq!(again.outcome(), (401, "token-revoked"), "it is revoked");
+    assert_eq!(again.outcome(), (401, "token-revoked"));
     let after = Response::to(current(Method::GET).bearer_auth(&created.token)).await;
     assert_eq!(after.outcome(), (401, "token-revoked"));
     let used = Response::to(api_request(

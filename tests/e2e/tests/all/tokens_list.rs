@@ -51,14 +51,14 @@ async fn last_used_address_is_the_one_that_the_proxy_forwards() {
     let system = shared_system();
     let ada = User::sign_in(&system.url, "ada").await;
     let created = ada.create_token(&["pipelines:read"]).await;
-    let ask = client()
+    let request = client()
         .get(format!("{}/.patrol/authorize", system.url))
         .bearer_auth(&created.token)
         .header("X-Forwarded-Method", "GET")
         .header("X-Forwarded-Uri", PIPELINES)
         .header("X-Forwarded-For", "198.51.100.1, 192.0.2.7")
         .header("X-Organization-ID", "acme");
-    assert_eq!(Response::to(ask).await.status, 204);
+    assert_eq!(Response::to(request).await.status, 204);
     wait_until("the address is in the record", || async {
         let record = ada
             .get(&format!("/api/v1/tokens/{}", created.id))
@@ -78,7 +78,7 @@ async fn registry_forgets_tokens_after_400_days_and_never_reuses_their_indices()
         created.push(ada.create_token(&["uns:read"]).await);
     }
     let ids: Vec<_> = created.iter().map(|created| created.id.clone()).collect();
-    let end = |id: &str, expired: i64, revoked: Option<i64>| {
+    let set_times = |id: &str, expired: i64, revoked: Option<i64>| {
         let days_ago = |days: i64| format!("unixepoch() - {days} * 86400");
         let revoked = revoked.map_or("NULL".to_owned(), days_ago);
         let expired = days_ago(expired);
@@ -88,11 +88,11 @@ async fn registry_forgets_tokens_after_400_days_and_never_reuses_their_indices()
         )
     };
     let statements = [
-        end(&ids[0], 402, None),
-        end(&ids[1], 100, Some(402)),
-        end(&ids[2], 398, None),
+        set_times(&ids[0], 402, None),
+        set_times(&ids[1], 100, Some(402)),
+        set_times(&ids[2], 398, None),
         // Tokens do not live that long. If one did, its status bit would have to stay.
-        end(&ids[3], -1, Some(402)),
+        set_times(&ids[3], -1, Some(402)),
         "UPDATE lists SET version = 1".to_owned(),
     ];
     cluster.kill_origin();

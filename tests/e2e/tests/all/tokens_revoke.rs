@@ -1,9 +1,9 @@
 //! `DELETE /api/v1/tokens/{id}` and `POST /api/v1/tokens/revoke`.
 
-use crate::common::{PIPELINES, change_registries, start_cluster, use_token};
+use crate::common::{change_registries, start_cluster, use_token};
 use crate::variants::variant;
 use futures_util::future::join_all;
-use patrol_support::{Response, User, api_request, client, now, shared_system, wait_until};
+use patrol_support::{Response, User, client, now, shared_system, wait_until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,8 +67,8 @@ async fn bulk_revocation_revokes_the_listed_tokens() {
     assert_eq!(response.body["unknown"], json!(["none-of-hers"]));
     assert!(response.body["effective_at"].is_string() && response.body["waited_ms"].is_u64());
     let tokens = response.body["tokens"].as_array().unwrap();
-    let ended: Vec<_> = tokens.iter().map(|token| &token["id"]).collect();
-    assert_eq!(ended, [&first.id, &second.id]);
+    let revoked: Vec<_> = tokens.iter().map(|token| &token["id"]).collect();
+    assert_eq!(revoked, [&first.id, &second.id]);
     assert!(tokens.iter().all(|token| token["status"] == "revoked"));
     for created in [&first, &second] {
         let response = use_token(&system.url, created).await;
@@ -117,23 +117,23 @@ async fn second_bulk_revocation_waits_for_the_first_one() {
     let system = shared_system();
     let vic = User::sign_in(&system.url, "vic").await;
     let all = json!({ "all": true });
-    let (one, other) = wait_until("both calls wait for one lease", || async {
+    let (first, second) = wait_until("both calls wait for one lease", || async {
         let created = vic.create_token(&["pipelines:read"]).await;
         assert_eq!(use_token(&system.url, &created).await.status, 200);
-        let (one, other) = tokio::join!(vic.post(REVOKE, &all), vic.post(REVOKE, &all));
-        let both = [&one, &other]
+        let (first, second) = tokio::join!(vic.post(REVOKE, &all), vic.post(REVOKE, &all));
+        let both = [&first, &second]
             .iter()
             .all(|response| response.body["waited_ms"].as_u64() > Some(0));
-        both.then_some((one, other))
+        both.then_some((first, second))
     })
     .await;
     let count = |response: &Response| response.body["tokens"].as_array().unwrap().len();
     assert_eq!(
-        count(&one) + count(&other),
+        count(&first) + count(&second),
         1,
         "exactly one of them revoked it"
     );
-    assert_eq!(one.body["effective_at"], other.body["effective_at"]);
+    assert_eq!(first.body["effective_at"], second.body["effective_at"]);
 }
 
 #[tokio::test]
@@ -161,8 +161,8 @@ async fn expired_token_can_be_revoked() {
     let response = ada.post("/api/v1/tokens/revoke", &ids).await;
     assert_eq!(response.status, 200);
     let tokens = response.body["tokens"].as_array().unwrap();
-    let ended: Vec<_> = tokens.iter().map(|token| &token["status"]).collect();
-    assert_eq!(ended, ["revoked", "revoked"]);
+    let revoked: Vec<_> = tokens.iter().map(|token| &token["status"]).collect();
+    assert_eq!(revoked, ["revoked", "revoked"]);
 }
 
 #[tokio::test]
@@ -170,10 +170,10 @@ async fn revocations_are_rate_limited_but_a_token_can_still_revoke_itself() {
     let base = variant("default").await;
     let ada = User::sign_in(&base, "ada").await;
     let created = ada.create_token(&["pipelines:read"]).await;
-    let nothing = "AAAAAAAAAAAAAAAAAAAAAA";
+    let unknown = "AAAAAAAAAAAAAAAAAAAAAA";
     let mut refused = None;
     while refused.is_none() {
-        let calls = (0..50).map(|_| ada.revoke(nothing));
+        let calls = (0..50).map(|_| ada.revoke(unknown));
         for response in join_all(calls).await {
             match response.outcome() {
                 (404, "not-found") => {}
@@ -188,8 +188,8 @@ async fn revocations_are_rate_limited_but_a_token_can_still_revoke_itself() {
         "\"revocation\";q=1000;w=6000"
     );
     let url = format!("{base}/api/v1/tokens/current");
-    let ended = Response::to(client().delete(url).bearer_auth(&created.token)).await;
-    assert_eq!(ended.status, 200);
+    let revoked = Response::to(client().delete(url).bearer_auth(&created.token)).await;
+    assert_eq!(revoked.status, 200);
 }
 
 #[tokio::test]
@@ -228,18 +228,12 @@ async fn edge_refuses_every_request_sent_after_the_revocation_response() {
     let ada = User::sign_in(&system.url, "ada").await;
     for _ in 0..5 {
         let created = ada.create_token(&["pipelines:read"]).await;
-        let answered = AtomicBool::new(false);
+        let has_response = AtomicBool::new(false);
         let callers = (0..8).map(|_| async {
             let (mut before, mut after) = (0, 0);
             while after < 5 {
-                let late = answered.load(Ordering::SeqCst);
-                let response = Response::to(api_request(
-                    &system.url,
-                    Method::GET,
-                    PIPELINES,
-                    &created.token,
-                ))
-                .await;
+                let late = has_response.load(Ordering::SeqCst);
+                let response = use_token(&system.url, &created).await;
                 match response.outcome() {
                     (401, "token-revoked") => {}
                     (200, _) if !late => {}
@@ -251,16 +245,10 @@ async fn edge_refuses_every_request_sent_after_the_revocation_response() {
             before
         });
         let revoke = async {
-            let response = Response::to(api_request(
-                &system.url,
-                Method::GET,
-                PIPELINES,
-                &created.token,
-            ))
-            .await;
+            let response = use_token(&system.url, &created).await;
             assert_eq!(response.status, 200);
             assert_eq!(ada.revoke(&created.id).await.status, 200);
-            answered.store(true, Ordering::SeqCst);
+            has_response.store(true, Ordering::SeqCst);
         };
         let (calls, ()) = tokio::join!(join_all(callers), revoke);
         assert!(
