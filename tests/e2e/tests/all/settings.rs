@@ -147,12 +147,16 @@ async fn assert_all_refused(
         sandbox.config.add_socket(&name(case));
     }
     let runtime = sandbox.start().await;
-    for (case, (setting, value, message)) in cases.iter().enumerate() {
+    let mut accepted = Vec::new();
+    'cases: for (case, (setting, value, message)) in cases.iter().enumerate() {
         let before = runtime.log().len();
         for path in ["/api/v1/engine/pipelines", "/.well-known/jwks.json"] {
             let url = format!("{}{path}", runtime.url(&name(case)));
             let response = Response::to(client().get(url)).await;
-            assert_eq!(response.outcome(), (500, "internal"), "{setting}={value}");
+            if response.outcome() != (500, "internal") {
+                accepted.push(format!("{setting}={value}"));
+                continue 'cases;
+            }
             let body = response.body.to_string();
             assert!(!body.contains(setting), "the response names {setting}");
         }
@@ -161,4 +165,5 @@ async fn assert_all_refused(
         })
         .await;
     }
+    assert!(accepted.is_empty(), "accepted: {accepted:?}");
 }
