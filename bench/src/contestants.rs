@@ -159,20 +159,20 @@ impl Contestant {
                 let bindings = [
                     ("STATUS", Binding::Kv("kv")),
                     ("ORIGIN", Binding::Service("origin")),
-                    ("REGISTRY", Binding::FarObjects("registry", CONTESTANT)),
+                    ("REGISTRY", Binding::RemoteObjects("registry", CONTESTANT)),
                     public_url,
                     ("REGISTRIES", Binding::Text(REGISTRIES)),
                     UPSTREAM,
                 ];
                 rust(&mut config, folder, &built, &bindings)?;
                 script(&mut config, folder, "upstream", "bare.js", &[])?;
-                config.external("kv", system.kv.address());
-                config.external("origin", system.origin());
-                config.external("registry", system.gate());
-                config.far_objects("namespace.js");
+                config.add_external("kv", system.kv.address());
+                config.add_external("origin", system.origin());
+                config.add_external("registry", system.gate());
+                config.add_remote_objects("namespace.js");
             }
         }
-        config.socket(CONTESTANT);
+        config.add_socket(CONTESTANT);
         Ok(config)
     }
 }
@@ -202,7 +202,7 @@ fn script(
         &[file],
         folder,
     )?;
-    config.worker(&Worker {
+    config.add_worker(&Worker {
         name,
         modules: &[file],
         bindings,
@@ -219,7 +219,7 @@ fn rust(
     bindings: &[(&str, Binding)],
 ) -> Result<()> {
     copy(built, &MODULES, folder)?;
-    config.worker(&Worker {
+    config.add_worker(&Worker {
         name: CONTESTANT,
         modules: &MODULES,
         bindings,

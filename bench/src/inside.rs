@@ -132,13 +132,13 @@ impl Core {
         let folder = folder().join("contestants").join(name);
         copy(built, &MODULES, &folder)?;
         let mut config = Config::default();
-        config.worker(&Worker {
+        config.add_worker(&Worker {
             name: "core",
             modules: &MODULES,
             bindings: &[],
             storage: None,
         });
-        config.socket("core");
+        config.add_socket("core");
         let path = folder.join("config.capnp");
         fs::write(&path, config.finish()).context("cannot write a configuration")?;
         let core = Self {

@@ -140,7 +140,7 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn of(process: &Runtime) -> Self {
         Self {
-            keeper: process.keeper(),
+            keeper: process.supervisor(),
         }
     }
 

@@ -122,7 +122,7 @@ impl Registry {
 
 /// Measures all calls.
 pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
-    let kv = Kv::open().await;
+    let kv = Kv::start().await;
     let registry = folder().join("registry");
     let limits = folder().join("limits");
     for folder in [&registry, &limits] {
@@ -218,19 +218,19 @@ fn write_limits(folder: &Path) -> Result<()> {
     system::copy(&peers, &["object.js"], folder)?;
     system::write_gate(folder)?;
     let mut config = Config::default();
-    config.worker(&Worker {
+    config.add_worker(&Worker {
         name: "object",
         modules: &["object.js"],
         bindings: &[],
         storage: Some("objects"),
     });
-    config.worker(&Worker {
+    config.add_worker(&Worker {
         name: "gate",
         modules: &["gate.js"],
         bindings: &[("REGISTRY", Binding::Objects("object"))],
         storage: None,
     });
-    config.disk("objects", &objects.to_string_lossy());
-    config.socket("gate");
+    config.add_disk("objects", &objects.to_string_lossy());
+    config.add_socket("gate");
     fs::write(folder.join(system::CONFIG), config.finish()).context("cannot write a configuration")
 }

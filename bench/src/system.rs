@@ -59,7 +59,7 @@ impl System {
         }
         let signing = signing_keys();
         let keys = SigningKeys::from_jwks(&signing).context("keys")?;
-        let kv = Kv::open().await;
+        let kv = Kv::start().await;
         write_origin(&folder, &signing, kv.address())?;
         let process = Runtime::start(&folder.join(CONFIG), &folder.join("log"), 2).await;
         let mut system = Self {
@@ -217,7 +217,7 @@ pub(crate) fn write_origin(folder: &Path, signing: &str, kv: SocketAddr) -> Resu
     write_gate(folder)?;
     let sessions = SigningKeys::generate(&seed(2));
     let mut config = Config::default();
-    config.worker(&Worker {
+    config.add_worker(&Worker {
         name: "origin",
         modules: &MODULES,
         bindings: &[
@@ -231,16 +231,16 @@ pub(crate) fn write_origin(folder: &Path, signing: &str, kv: SocketAddr) -> Resu
         ],
         storage: Some("objects"),
     });
-    config.worker(&Worker {
+    config.add_worker(&Worker {
         name: "gate",
         modules: &["gate.js"],
         bindings: &[("REGISTRY", Binding::Objects("origin"))],
         storage: None,
     });
-    config.external("kv", kv);
-    config.disk("objects", &objects.to_string_lossy());
-    config.socket("origin");
-    config.socket("gate");
+    config.add_external("kv", kv);
+    config.add_disk("objects", &objects.to_string_lossy());
+    config.add_socket("origin");
+    config.add_socket("gate");
     fs::write(folder.join(CONFIG), config.finish()).context("cannot write a configuration")
 }
 

@@ -1,6 +1,7 @@
-// Carries out statements in the databases of all registries that it finds below the first argument,
-// while nothing runs: time passes for them, and many tokens are made. The statements come as JSON in
-// the second.
+// Runs SQL in the databases of all registries below a folder, to simulate old or many tokens. No
+// process may have the databases open.
+//
+//     node change-registries.mjs FOLDER '["UPDATE …", …]'
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

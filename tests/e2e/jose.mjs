@@ -1,5 +1,5 @@
-// Verifies a token of ours with the key set that we serve, then signs its claims again with our
-// private key and prints that token. Everything cryptographic is jose's.
+// Verifies TOKEN with the key set that BASE serves, signs its claims again with our private key and
+// prints the new token. All cryptography is jose's.
 
 import { createRemoteJWKSet, importJWK, jwtVerify, SignJWT } from "jose";
 

@@ -1,6 +1,7 @@
-// How SQLite would carry out statements in the registry's own database, which it finds below the
-// first argument. The statements come as JSON in the second; the plans go to standard output.
-// Nothing is changed: the database is opened for reading.
+// Prints SQLite's query plans for statements, in the first registry database below a folder. The
+// database is opened read-only.
+//
+//     node query-plan.mjs FOLDER '["SELECT …", …]'
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

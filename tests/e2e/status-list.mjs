@@ -1,6 +1,6 @@
-// Reads the status of a token of ours as any third party would: the list's address from the
-// token, the list from there (Node's fetch asks for gzip), its signature by our key set, the
-// status at the token's place. Everything about lists is @sd-jwt/jwt-status-list's.
+// Prints the status of TOKEN as any third party would read it: the list's URI from the token, the
+// list from there (Node's fetch accepts gzip), its signature by our key set, the status at the
+// token's index. All code for lists is @sd-jwt/jwt-status-list's.
 
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { getListFromStatusListJWT, getStatusListFromJWT } from "@sd-jwt/jwt-status-list";

@@ -1,4 +1,4 @@
-// The sample data: a small plant, kept in memory and gone when the program ends.
+// The sample data of a small plant. Changes are lost when the program ends.
 
 const COLLECTIONS = {
   pipelines: [
@@ -35,7 +35,7 @@ export const collections = new Map(
   ]),
 );
 
-/** The topics of the Unified Namespace with their last values. */
+/** The topics of the Unified Namespace and their latest values. */
 export const topics = new Map([
   ["acme/plant-1/paint-shop/oven-1/temperature", 182.5],
   ["acme/plant-1/press-hall/press-2/cycle-time", 4.2],
@@ -43,12 +43,12 @@ export const topics = new Map([
   ["acme/plant-1/utilities/cooling-water/flow", 37.1],
 ]);
 
-let last = 0;
+let lastId = 0;
 
-/** An id that nothing has yet. */
-export const newId = (kind) => `${kind}-${++last}`;
+/** An unused id. */
+export const newId = (kind) => `${kind}-${++lastId}`;
 
-/** The results of a run of a pipeline; the same for every run. */
+/** The results of a run of a pipeline. They are the same for every run. */
 export const results = (pipeline, run) => ({
   pipeline,
   run,

@@ -1,4 +1,4 @@
-//! Every outcome of a request, and the order in which they are decided.
+//! Every decision about a request, and the order of the checks.
 
 use patrol::{
     authorize::decision::{AccessRequest, Denial, Malformed, authorize, preflight},
@@ -69,7 +69,7 @@ fn the_token_must_not_be_past_its_expiry_time() {
 }
 
 #[test]
-fn a_token_without_nbf_is_good_at_once_by_any_clock() {
+fn token_without_nbf_is_valid_at_once() {
     let token = Token {
         not_before: None,
         ..token(Some("pipelines:read"))
@@ -171,18 +171,19 @@ fn the_requested_action_must_be_covered_by_at_least_one_of_the_tokens_scopes() {
 #[test]
 fn x_organization_id_picks_one_of_the_tokens_organizations() {
     let token = token(Some("pipelines:read organizations:read"));
-    let (needs, free) = ("/api/v1/engine/pipelines", "/api/v1/organizations");
+    // The first route needs an organization, the second does not.
+    let (scoped, global) = ("/api/v1/engine/pipelines", "/api/v1/organizations");
     for (path, organization, expected) in [
-        (needs, Some("acme"), "allowed"),
-        (needs, Some("globex"), "allowed"),
-        (needs, Some("initech"), "organization-mismatch"),
-        (needs, Some("ACME"), "organization-mismatch"),
-        (needs, Some(""), "organization-mismatch"),
-        (needs, Some("acme, globex"), "organization-mismatch"),
-        (needs, None, "organization-required"),
-        (free, None, "allowed"),
-        (free, Some("acme"), "allowed"),
-        (free, Some("initech"), "organization-mismatch"),
+        (scoped, Some("acme"), "allowed"),
+        (scoped, Some("globex"), "allowed"),
+        (scoped, Some("initech"), "organization-mismatch"),
+        (scoped, Some("ACME"), "organization-mismatch"),
+        (scoped, Some(""), "organization-mismatch"),
+        (scoped, Some("acme, globex"), "organization-mismatch"),
+        (scoped, None, "organization-required"),
+        (global, None, "allowed"),
+        (global, Some("acme"), "allowed"),
+        (global, Some("initech"), "organization-mismatch"),
     ] {
         assert_eq!(
             code(&request("GET", path, organization), &token, VALID),
@@ -190,7 +191,7 @@ fn x_organization_id_picks_one_of_the_tokens_organizations() {
             "{path} {organization:?}"
         );
     }
-    let request = request("GET", needs, Some("globex"));
+    let request = request("GET", scoped, Some("globex"));
     let permit = authorize(&request, &token, VALID, &POLICY).unwrap();
     assert_eq!(permit.organization.unwrap().as_str(), "globex");
 }
@@ -210,8 +211,8 @@ fn when_rbac_is_not_enabled_tokens_inherit_the_full_access_of_the_account() {
 }
 
 #[test]
-fn a_preflight_goes_on_where_a_request_could_follow() {
-    for (wanted, path, expected) in [
+fn preflight_passes_where_the_policy_has_a_route() {
+    for (method, path, expected) in [
         ("GET", "/api/v1/engine/pipelines", Ok(())),
         ("HEAD", "/api/v1/engine/pipelines", Ok(())),
         ("POST", "/api/v1/engine/pipelines", Ok(())),
@@ -231,9 +232,9 @@ fn a_preflight_goes_on_where_a_request_could_follow() {
         ("", "/api/v1/models", Err(Denial::RouteUnknown)),
     ] {
         assert_eq!(
-            preflight(wanted, path, &POLICY),
+            preflight(method, path, &POLICY),
             expected,
-            "{wanted} {path}"
+            "{method} {path}"
         );
     }
 }
@@ -241,27 +242,30 @@ fn a_preflight_goes_on_where_a_request_could_follow() {
 #[test]
 fn checks_come_in_a_fixed_order() {
     let token = token(Some("models:read"));
-    let nowhere = request("GET", "/nowhere", Some("initech"));
+    let no_route = request("GET", "/nowhere", Some("initech"));
     let revoked = StatusCheck::Known(Status::Invalid);
     let expired = AccessRequest {
         now: Timestamp::from_seconds(3_000),
-        ..nowhere
+        ..no_route
     };
     assert_eq!(code(&expired, &token, revoked), "token-expired");
-    assert_eq!(code(&nowhere, &token, revoked), "token-revoked");
+    assert_eq!(code(&no_route, &token, revoked), "token-revoked");
     assert_eq!(
-        code(&nowhere, &token, StatusCheck::Unavailable),
+        code(&no_route, &token, StatusCheck::Unavailable),
         "revocation-unavailable"
     );
-    assert_eq!(code(&nowhere, &token, VALID), "route-unknown");
-    let elsewhere = request("GET", "/api/v1/engine/pipelines", Some("initech"));
-    assert_eq!(code(&elsewhere, &token, VALID), "organization-mismatch");
-    let here = request("GET", "/api/v1/engine/pipelines", Some("acme"));
-    assert_eq!(code(&here, &token, VALID), "scope-insufficient");
+    assert_eq!(code(&no_route, &token, VALID), "route-unknown");
+    let other_organization = request("GET", "/api/v1/engine/pipelines", Some("initech"));
+    assert_eq!(
+        code(&other_organization, &token, VALID),
+        "organization-mismatch"
+    );
+    let no_scope = request("GET", "/api/v1/engine/pipelines", Some("acme"));
+    assert_eq!(code(&no_scope, &token, VALID), "scope-insufficient");
 }
 
 #[test]
-fn every_denial_has_its_status_its_challenge_and_words() {
+fn denials_have_their_status_challenge_and_text() {
     let requirement = POLICY
         .route("POST", "/api/v1/connectors/c/test")
         .unwrap()

@@ -4,7 +4,7 @@
 //! prove that everybody can use the page; the tests of the keyboard are beside it for that.
 
 use crate::page::Page;
-use patrol_support::system::root;
+use patrol_support::root;
 use serde_json::Value;
 use std::{fs, sync::OnceLock};
 

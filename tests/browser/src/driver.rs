@@ -12,7 +12,7 @@ use fantoccini::{
     wd::{Capabilities, WebDriverCompatibleCommand, WindowHandle},
 };
 use hyper_util::client::legacy::connect::HttpConnector;
-use patrol_support::system::{PATIENCE, keeper, root};
+use patrol_support::{TIMEOUT, process::supervised, root};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -36,7 +36,7 @@ struct Driver {
 fn driver() -> &'static Driver {
     static DRIVER: OnceLock<Driver> = OnceLock::new();
     DRIVER.get_or_init(|| {
-        let mut keeper = keeper("chromedriver")
+        let mut keeper = supervised("chromedriver")
             // Any free port; it says which.
             .arg("--port=0")
             .stdin(Stdio::piped())
@@ -54,7 +54,7 @@ fn driver() -> &'static Driver {
             }
         });
         let port = is_ready
-            .recv_timeout(PATIENCE)
+            .recv_timeout(TIMEOUT)
             .expect("chromedriver starts: `cargo xtask test` installs it");
         Driver {
             url: format!("http://127.0.0.1:{port}"),

@@ -14,4 +14,4 @@ pub mod page;
 pub mod stage;
 
 pub use page::{Look, Page, visit, visit_at};
-pub use patrol_support::until;
+pub use patrol_support::wait_until;

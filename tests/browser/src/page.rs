@@ -10,7 +10,7 @@ use fantoccini::{
     elements::{Element, ElementRef},
 };
 use futures_util::FutureExt as _;
-use patrol_support::{System, system::root, until};
+use patrol_support::{System, root, wait_until};
 use serde_json::{Value, json};
 use std::{cell::RefCell, fs, panic::AssertUnwindSafe, path::PathBuf};
 
@@ -71,7 +71,7 @@ pub struct Page<'a> {
 /// # Panics
 /// When the test does, or the page has misbehaved.
 pub async fn visit(system: &System, look: Look, test: impl AsyncFnOnce(&Page<'_>)) {
-    run(&system.base, Some(system), look, test).await;
+    run(&system.url, Some(system), look, test).await;
 }
 
 /// The same at an address that no system serves.
@@ -250,7 +250,7 @@ impl Page<'_> {
 
     /// Waits until an expression is true.
     pub async fn holds(&self, what: &str, expression: &str) {
-        until(what, || async {
+        wait_until(what, || async {
             (self.js(expression).await == true).then_some(())
         })
         .await;
@@ -259,7 +259,7 @@ impl Page<'_> {
     /// Waits until an element is to be seen.
     pub async fn see(&self, selector: &str) -> Element {
         let what = format!("{selector} is to be seen");
-        until(&what, || self.find(selector)).await
+        wait_until(&what, || self.find(selector)).await
     }
 
     async fn find(&self, selector: &str) -> Option<Element> {
@@ -274,7 +274,7 @@ impl Page<'_> {
     /// Waits until no such element is to be seen.
     pub async fn gone(&self, selector: &str) {
         let what = format!("{selector} is gone");
-        until(&what, || async {
+        wait_until(&what, || async {
             self.find(selector).await.is_none().then_some(())
         })
         .await;
@@ -292,7 +292,7 @@ impl Page<'_> {
     /// Clicks. What is about to move or to be replaced is clicked when that is over.
     pub async fn click(&self, selector: &str) {
         let what = format!("{selector} can be clicked");
-        until(&what, || async {
+        wait_until(&what, || async {
             self.find(selector).await?.click().await.ok()
         })
         .await;
@@ -416,7 +416,7 @@ impl Page<'_> {
     /// Waits until such an element has the focus.
     pub async fn focuses(&self, selector: &str) {
         let what = format!("{selector} has the focus");
-        until(&what, || async {
+        wait_until(&what, || async {
             self.has_focus(selector).await.then_some(())
         })
         .await;
@@ -465,7 +465,7 @@ impl Page<'_> {
     pub async fn says(&self, selector: &str, text: &str) {
         let what = format!("{selector} says {text:?}");
         let says = "$(args[0])?.innerText.includes(args[1]) === true";
-        until(&what, || async {
+        wait_until(&what, || async {
             (self.js_with(says, &[selector, text]).await == true).then_some(())
         })
         .await;
@@ -473,7 +473,7 @@ impl Page<'_> {
 
     /// Waits for the row of a token and gives the text of one of its cells.
     pub async fn cell(&self, name: &str, column: &str) -> String {
-        until(&format!("{name} is in the list"), || async {
+        wait_until(&format!("{name} is in the list"), || async {
             let cell = "row(args[0])?.querySelector(`[data-column=${args[1]}] .value`)?.innerText";
             let text = self.js_with(cell, &[name, column]).await;
             text.as_str().map(|text| text.trim().to_owned())
@@ -486,7 +486,7 @@ impl Page<'_> {
     /// # Panics
     /// When there is no such row.
     pub async fn in_row(&self, name: &str, part: &str) -> String {
-        let id = until(&format!("{name} is in the list"), || async {
+        let id = wait_until(&format!("{name} is in the list"), || async {
             let id = self.js_with("row(args[0])?.dataset.id", &[name]).await;
             id.as_str().map(str::to_owned)
         })

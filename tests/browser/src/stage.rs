@@ -4,10 +4,7 @@
 //! tokens only, by their names; `vic` belongs to the test of the limit. Where the whole list
 //! matters there is the gallery: nobody changes the tokens of `ada` there, and `otto` has none.
 
-use patrol_support::{
-    System, User,
-    system::{policy_without_rbac, root},
-};
+use patrol_support::{System, User, root, workspace::write_policy_without_rbac};
 use serde_json::json;
 use std::{path::Path, process::Command, sync::OnceLock};
 use tokio::sync::OnceCell;
@@ -25,7 +22,7 @@ pub fn workshop() -> &'static System {
 pub fn without_rbac() -> &'static System {
     static SYSTEM: OnceLock<System> = OnceLock::new();
     SYSTEM.get_or_init(|| {
-        let policy = policy_without_rbac();
+        let policy = write_policy_without_rbac();
         let policy = policy.to_str().expect("a path in Unicode");
         System::start("page-rbac-off", &["--policy", policy])
     })
@@ -121,7 +118,7 @@ pub async fn gallery() -> &'static System {
 
 async fn set_up_gallery() -> System {
     let mut system = System::start("page-gallery", &[]);
-    let ada = User::sign_in(&system, "ada").await;
+    let ada = User::sign_in(&system.url, "ada").await;
     for exhibit in EXHIBITS.iter().rev() {
         let wish = json!({
             "name": exhibit.name, "expires_in_days": exhibit.days,

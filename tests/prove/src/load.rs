@@ -316,7 +316,7 @@ impl Load {
 
     /// Signs a user in.
     pub(crate) async fn user(&self, name: &str) -> User {
-        User::sign_in_at(&self.management, name).await
+        User::sign_in(&self.management, name).await
     }
 }
 

@@ -4,7 +4,7 @@ use crate::check::Findings;
 use crate::{Size, load::Load, report::Report};
 use clap::ValueEnum;
 use patrol_support::{
-    cluster::{Cluster, Plan},
+    cluster::{Cluster, ClusterConfig},
     kv::KvFault,
     link::LinkFault,
 };
@@ -101,21 +101,21 @@ impl Scenario {
     }
 
     pub(crate) async fn run(self, size: &Size) -> Report {
-        let stand = Cluster::start(&Plan {
+        let stand = Cluster::start(&ClusterConfig {
             name: self.name(),
             processes: size.processes,
             isolates: size.isolates,
-            built: &size.built,
+            build: &size.built,
             settings: self.settings(),
         })
         .await;
-        let edges = stand.edges();
+        let edges = stand.edge_urls();
         let isolates = edges.len();
-        let load = Arc::new(Load::new(edges, stand.management()));
+        let load = Arc::new(Load::new(edges, stand.management_url()));
         if self.is_trouble() {
             load.troubled_for(Duration::MAX);
         }
-        let gate = format!("http://{}/calls", stand.registry.address());
+        let gate = format!("http://{}/calls", stand.registry_link.address());
         let mut users = Vec::new();
         for name in USERS {
             users.push((name, Arc::new(load.user(name).await)));
@@ -159,7 +159,7 @@ impl Scenario {
         let stand = breaking.stop().await;
         if self == Self::KvMode {
             // KV stands still: no edge may go on for longer than its snapshot's age.
-            stand.kv.set(KvFault::Late(Duration::from_mins(5)));
+            stand.kv.set_fault(KvFault::Delayed(Duration::from_mins(5)));
             load.blind_after(SNAPSHOT_AGE + TICK);
         }
         let time = began.elapsed();
@@ -287,43 +287,43 @@ async fn once(scenario: Scenario, stand: &mut Cluster, load: &Load, round: usize
             // Leases that are granted and heard of late are the trickiest.
             let deaf = round.is_multiple_of(3) && scenario == Scenario::Cut;
             let weather = if deaf {
-                LinkFault::Deaf
+                LinkFault::OneWay
             } else {
-                LinkFault::Cut
+                LinkFault::Partitioned
             };
-            stand.set_weather(weather);
+            stand.set_fault(weather);
             spell(if deaf { 500..2_000 } else { 1_500..3_500 }).await;
             if round.is_multiple_of(2) {
                 // What was on its way is lost; otherwise it arrives now, very late.
-                stand.set_weather(LinkFault::Refused);
+                stand.set_fault(LinkFault::Reset);
                 spell(100..500).await;
             }
-            stand.set_weather(LinkFault::Fair);
+            stand.set_fault(LinkFault::None);
         }
         Scenario::Kv => {
             let moods = [
                 KvFault::Oldest,
                 KvFault::Failing,
-                KvFault::Silent,
-                KvFault::Late(Duration::from_mins(1)),
-                KvFault::Torn,
-                KvFault::Empty,
+                KvFault::Hanging,
+                KvFault::Delayed(Duration::from_mins(1)),
+                KvFault::Truncated,
+                KvFault::Missing,
             ];
             if let Some(mood) = moods.get(round % moods.len()) {
-                stand.kv.set(*mood);
+                stand.kv.set_fault(*mood);
             }
-            let process = round % stand.processes();
+            let process = round % stand.process_count();
             stand.kill_edges(process);
             stand.start_edges(process).await;
             spell(1_000..1_500).await;
         }
         Scenario::KvMode => {
             // Until the first snapshots of this lateness are seen, there are none, or older ones.
-            stand.kv.set(KvFault::Late(LATE));
+            stand.kv.set_fault(KvFault::Delayed(LATE));
             load.troubled_for(LATE + 3 * TICK);
             tokio::time::sleep(LATE + 3 * TICK + time / 2).await;
             load.troubled_for(TOO_LATE_TIME + TICK);
-            stand.kv.set(KvFault::Late(TOO_LATE));
+            stand.kv.set_fault(KvFault::Delayed(TOO_LATE));
             tokio::time::sleep(TOO_LATE_TIME).await;
         }
     }

@@ -1,6 +1,6 @@
-//! A user with a session, a program with a token, and what they are answered.
+//! A user with a session, a program with a token, and the responses that they get.
 
-use crate::system::{PATIENCE, System};
+use crate::wait::TIMEOUT;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use reqwest::{
     Client, Method, RequestBuilder,
@@ -9,27 +9,27 @@ use reqwest::{
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// An answer, read to its end.
+/// A response whose body has been read.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// All of them.
+    /// All headers, repeated ones included.
     pub headers: HeaderMap,
-    /// Null when the body is not JSON.
+    /// The body as JSON; null if it is not JSON.
     pub body: Value,
 }
 
-impl Answer {
-    /// Sends a request and reads the answer.
+impl Response {
+    /// Sends a request and reads the response.
     ///
     /// # Panics
-    /// When there is no answer.
+    /// If there is none.
     pub async fn to(request: RequestBuilder) -> Self {
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("no response");
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let text = response.text().await.expect("a body");
+        let text = response.text().await.expect("no body");
         let body = serde_json::from_str(&text).unwrap_or_default();
         Self {
             status,
@@ -38,7 +38,7 @@ impl Answer {
         }
     }
 
-    /// The header's value, or nothing.
+    /// The header's value; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -46,7 +46,7 @@ impl Answer {
             .unwrap_or_default()
     }
 
-    /// Status and problem code.
+    /// Status and problem code; the code is empty if the body has none.
     pub fn outcome(&self) -> (u16, &str) {
         (self.status, self.body["code"].as_str().unwrap_or_default())
     }
@@ -59,86 +59,78 @@ impl Answer {
 pub fn client() -> Client {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
-        // A kept connection would not survive the crashes that some tests cause.
+        // A pooled connection would not survive the crashes that some tests cause.
         .pool_max_idle_per_host(0)
-        // A system that hangs fails its test.
-        .read_timeout(PATIENCE)
+        // A system that hangs must fail its test.
+        .read_timeout(TIMEOUT)
         .build()
-        .expect("a client")
+        .expect("cannot create a client")
 }
 
 /// A signed-in user.
 pub struct User {
-    base: String,
+    url: String,
     cookie: String,
     client: Client,
 }
 
-/// A token that was just made.
-pub struct Made {
+/// A token that was just created.
+pub struct CreatedToken {
     /// Its id.
     pub id: String,
-    /// The token itself: not for messages.
+    /// The token itself: keep it out of messages.
     pub token: String,
-    /// The rest of the answer.
-    pub answer: Answer,
+    /// The response, without the token.
+    pub response: Response,
 }
 
-impl Made {
-    /// What the token states, to be signed again with changes.
+impl CreatedToken {
+    /// The token's claims, which a test can change and sign again.
     ///
     /// # Panics
-    /// When it is no JWT.
+    /// If the token is not a JWT.
     pub fn claims(&self) -> Value {
         read_claims(&self.token)
     }
 }
 
-/// What a JWT states, whatever its signature.
+/// The claims of a JWT. The signature is not checked.
 ///
 /// # Panics
-/// When it is no JWT.
+/// If it is not a JWT.
 pub fn read_claims(jwt: &str) -> Value {
     let payload = jwt.split('.').nth(1).unwrap_or_default();
-    let json = Base64UrlUnpadded::decode_vec(payload).expect("base64url");
-    serde_json::from_slice(&json).expect("claims in JSON")
+    let json = Base64UrlUnpadded::decode_vec(payload).expect("the payload is not base64url");
+    serde_json::from_slice(&json).expect("the claims are not JSON")
 }
 
 impl User {
-    /// Signs in a development user.
+    /// Signs in a development user at the system with this URL.
     ///
     /// # Panics
-    /// When that is refused.
-    pub async fn sign_in(system: &System, user: &str) -> Self {
-        Self::sign_in_at(&system.base, user).await
-    }
-
-    /// Signs in a development user at an address.
-    ///
-    /// # Panics
-    /// When that is refused.
-    pub async fn sign_in_at(base: &str, user: &str) -> Self {
+    /// If that is refused.
+    pub async fn sign_in(url: &str, user: &str) -> Self {
         let client = client();
         let request = client
-            .post(format!("{base}/auth/dev"))
+            .post(format!("{url}/auth/dev"))
             .json(&json!({ "user": user }));
-        let answer = Answer::to(request).await;
-        assert_eq!(answer.status, 200, "{user} can sign in");
-        let cookie = answer
+        let response = Response::to(request).await;
+        assert_eq!(response.status, 200, "{user} cannot sign in");
+        let cookie = response
             .headers
             .get(SET_COOKIE)
             .and_then(|value| value.to_str().ok());
         let cookie = cookie
             .and_then(|cookie| cookie.split(';').next())
-            .expect("a session cookie");
+            .expect("no session cookie");
         Self {
-            base: base.to_owned(),
+            url: url.to_owned(),
             cookie: cookie.to_owned(),
             client,
         }
     }
 
-    /// The session cookie.
+    /// The session cookie as `name=value`.
     pub fn cookie(&self) -> &str {
         &self.cookie
     }
@@ -146,63 +138,67 @@ impl User {
     /// A request with the session.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
-            .request(method, format!("{}{path}", self.base))
+            .request(method, format!("{}{path}", self.url))
             .header("Cookie", &self.cookie)
     }
 
-    /// A GET with the session.
-    pub async fn get(&self, path: &str) -> Answer {
-        Answer::to(self.request(Method::GET, path)).await
+    /// Sends a GET with the session.
+    pub async fn get(&self, path: &str) -> Response {
+        Response::to(self.request(Method::GET, path)).await
     }
 
-    /// A POST with the session.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        Answer::to(self.request(Method::POST, path).json(body)).await
+    /// Sends a POST with the session.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        Response::to(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Asks for a token.
-    pub async fn create(&self, body: &Value) -> Answer {
+    /// Sends `POST /api/v1/tokens`, which may be refused.
+    pub async fn create(&self, body: &Value) -> Response {
         self.post("/api/v1/tokens", body).await
     }
 
-    /// Makes a token for `acme`.
+    /// Creates a token for `acme`.
     ///
     /// # Panics
-    /// When that is refused.
-    pub async fn token(&self, scopes: &[&str]) -> Made {
-        self.token_for(&["acme"], scopes).await
+    /// If that is refused.
+    pub async fn create_token(&self, scopes: &[&str]) -> CreatedToken {
+        self.create_token_for(&["acme"], scopes).await
     }
 
-    /// Makes a token for organizations.
+    /// Creates a token for some organizations.
     ///
     /// # Panics
-    /// When that is refused.
-    pub async fn token_for(&self, organizations: &[&str], scopes: &[&str]) -> Made {
+    /// If that is refused.
+    pub async fn create_token_for(&self, organizations: &[&str], scopes: &[&str]) -> CreatedToken {
         let body = json!({
             "name": "End to end", "expires_in_days": 30,
             "organizations": organizations, "scopes": scopes,
         });
-        let mut answer = self.create(&body).await;
-        assert_eq!(answer.outcome(), (201, ""), "a token can be made");
-        let token = answer.body["token"]
+        let mut response = self.create(&body).await;
+        assert_eq!(response.outcome(), (201, ""), "cannot create a token");
+        let token = response.body["token"]
             .take()
             .as_str()
             .unwrap_or_default()
             .to_owned();
-        let id = answer.body["id"].as_str().unwrap_or_default().to_owned();
-        Made { id, token, answer }
+        let id = response.body["id"].as_str().unwrap_or_default().to_owned();
+        CreatedToken {
+            id,
+            token,
+            response,
+        }
     }
 
-    /// Ends a token.
-    pub async fn revoke(&self, id: &str) -> Answer {
-        Answer::to(self.request(Method::DELETE, &format!("/api/v1/tokens/{id}"))).await
+    /// Sends `DELETE /api/v1/tokens/{id}`.
+    pub async fn revoke(&self, id: &str) -> Response {
+        Response::to(self.request(Method::DELETE, &format!("/api/v1/tokens/{id}"))).await
     }
 }
 
-/// A request of a program, in the organization `acme`.
-pub fn call(system: &System, method: Method, path: &str, token: &str) -> RequestBuilder {
+/// A program's request with a token, in the organization `acme`.
+pub fn api_request(url: &str, method: Method, path: &str, token: &str) -> RequestBuilder {
     client()
-        .request(method, format!("{}{path}", system.base))
+        .request(method, format!("{url}{path}"))
         .bearer_auth(token)
         .header("X-Organization-ID", "acme")
 }

@@ -1,59 +1,61 @@
-//! The whole stand: who runs where, and what reaches whom.
+//! The Workers in several processes, with a link and its faults between any two of them.
 //!
 //! ```text
 //!   edges (processes × isolates) ──registry link──► gate ──► Registry objects ┐ the origin's
 //!                     │         └───origin link───► origin ───────────────────┘ process
 //!                     └──────────────► KV ◄────────────┘
-//!   management ─────────────────────────front──────► origin
+//!   management ────────────────management link─────► origin
 //! ```
 //!
-//! Management has a way of its own to the origin, so that a revocation can be asked for while
-//! the edges are cut off.
+//! Management has a link of its own to the origin, so that a token can be revoked while the edges
+//! are cut off.
 
 use crate::{
-    config::{Binding, Config, MODULES, Worker, copy_worker},
+    config::{Binding, Config, MODULES, Worker, copy_worker, text_bindings},
     kv::Kv,
     link::{Link, LinkFault},
+    process::generate_secrets,
     runtime::Runtime,
+    workspace::root,
 };
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-/// What to set up.
+/// The size and the settings of a cluster.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan<'a> {
-    /// Of its folder.
+pub struct ClusterConfig<'a> {
+    /// The name of its folder.
     pub name: &'a str,
-    /// Processes with edges.
+    /// The number of processes with edges.
     pub processes: usize,
-    /// Edges in each of them.
+    /// The number of edges in each of them.
     pub isolates: usize,
-    /// Where the built Workers are, each in a folder of its own name.
-    pub built: &'a Path,
-    /// Settings of both Workers, beyond what they need.
+    /// The folder with the built Workers.
+    pub build: &'a Path,
+    /// Settings of both Workers, beyond the required ones.
     pub settings: &'a [(&'a str, &'a str)],
 }
 
-/// A running stand.
+/// A running cluster.
 pub struct Cluster {
-    /// Between the edges and the Registry objects.
-    pub registry: Link,
-    /// Between the edges and the origin Worker.
-    pub origin: Link,
-    /// Of all Workers.
+    /// The link between the edges and the Registry objects.
+    pub registry_link: Link,
+    /// The link between the edges and the origin Worker.
+    pub origin_link: Link,
+    /// The namespace that all Workers share.
     pub kv: Kv,
-    front: Link,
+    management_link: Link,
     folder: PathBuf,
     origin_process: Option<Runtime>,
     edges: Vec<Edges>,
 }
 
-/// A process with edges, and a link to each of them, so that their addresses outlive it.
+/// A process with edges, and a link to each of them, which keeps the edge's address when the
+/// process restarts.
 struct Edges {
     process: Option<Runtime>,
     links: Vec<(String, Link)>,
@@ -61,51 +63,51 @@ struct Edges {
 }
 
 impl Cluster {
-    /// Starts a stand with an empty state. The Workers must have been built.
+    /// Starts a cluster with an empty state. The Workers must have been built.
     ///
     /// # Panics
-    /// When it does not start.
-    pub async fn start(plan: &Plan<'_>) -> Self {
-        let folder = crate::system::root().join("target/cluster").join(plan.name);
+    /// If it does not start.
+    pub async fn start(config: &ClusterConfig<'_>) -> Self {
+        let folder = root().join("target/cluster").join(config.name);
         if folder.exists() {
-            fs::remove_dir_all(&folder).expect("the old state can be removed");
+            fs::remove_dir_all(&folder).expect("cannot remove the old state");
         }
-        let mut stand = Self {
-            registry: Link::open().await,
-            origin: Link::open().await,
-            front: Link::open().await,
-            kv: Kv::open().await,
+        let mut cluster = Self {
+            registry_link: Link::start().await,
+            origin_link: Link::start().await,
+            management_link: Link::start().await,
+            kv: Kv::start().await,
             folder,
             origin_process: None,
             edges: Vec::new(),
         };
-        stand.write_origin(plan);
-        for number in 0..plan.processes {
-            let edges = stand.write_edges(number, plan).await;
-            stand.edges.push(edges);
+        cluster.write_origin(config);
+        for number in 0..config.processes {
+            let edges = cluster.write_edges(number, config).await;
+            cluster.edges.push(edges);
         }
-        stand.start_origin().await;
-        for number in 0..plan.processes {
-            stand.start_edges(number).await;
+        cluster.start_origin().await;
+        for number in 0..config.processes {
+            cluster.start_edges(number).await;
         }
-        stand
+        cluster
     }
 
-    /// Where management is asked for.
-    pub fn management(&self) -> String {
-        format!("http://{}", self.front.address())
+    /// The URL for management, which is also the `PUBLIC_URL`.
+    pub fn management_url(&self) -> String {
+        format!("http://{}", self.management_link.address())
     }
 
-    /// The addresses of all edges.
-    pub fn edges(&self) -> Vec<String> {
+    /// The URLs of all edges, each through a link.
+    pub fn edge_urls(&self) -> Vec<String> {
         let links = self.edges.iter().flat_map(|edges| &edges.links);
         links
             .map(|(_, link)| format!("http://{}", link.address()))
             .collect()
     }
 
-    /// The addresses of all edges without the links before them: a link hides a reset.
-    pub fn sockets(&self) -> Vec<SocketAddr> {
+    /// The addresses of all edges without the links, which would hide a reset.
+    pub fn edge_addresses(&self) -> Vec<SocketAddr> {
         let process = |edges: &Edges| {
             let process = edges.process.as_ref()?;
             let port = |(name, _): &(String, Link)| process.port(name);
@@ -115,11 +117,16 @@ impl Cluster {
         ports.map(|port| ([127, 0, 0, 1], port).into()).collect()
     }
 
-    /// How many Registry objects have a database.
-    pub fn registries(&self) -> usize {
-        let objects = self.folder.join("origin/objects/registry");
+    /// The folder with the databases of the Registry objects.
+    pub fn objects(&self) -> PathBuf {
+        self.folder.join("origin/objects")
+    }
+
+    /// The number of Registry objects that have a database.
+    pub fn count_registries(&self) -> usize {
+        let objects = self.objects().join("registry");
         let files = fs::read_dir(objects).into_iter().flatten().flatten();
-        // Each has the name of an id; the runtime keeps one of its own beside them.
+        // The name of each is an id. The runtime has a database of its own next to them.
         let is_object = |file: &fs::DirEntry| {
             let name = file.file_name();
             name.to_str()
@@ -129,21 +136,25 @@ impl Cluster {
         files.filter(is_object).count()
     }
 
-    /// Processes with edges.
-    pub fn processes(&self) -> usize {
+    /// The number of processes with edges.
+    pub fn process_count(&self) -> usize {
         self.edges.len()
     }
 
-    /// The weather between all edges and the origin's process.
-    pub fn set_weather(&self, weather: LinkFault) {
-        self.registry.set(weather);
-        self.origin.set(weather);
+    /// Sets the fault of both links between the edges and the origin's process.
+    pub fn set_fault(&self, fault: LinkFault) {
+        self.registry_link.set_fault(fault);
+        self.origin_link.set_fault(fault);
     }
 
-    /// Kills the origin's process, the Registry objects with it. What they have stored stays.
+    /// Kills the origin's process, and the Registry objects with it. Their storage remains.
     pub fn kill_origin(&mut self) {
-        for link in [&self.registry, &self.origin, &self.front] {
-            link.lead_to(None);
+        for link in [
+            &self.registry_link,
+            &self.origin_link,
+            &self.management_link,
+        ] {
+            link.set_target(None);
         }
         if let Some(process) = self.origin_process.take() {
             process.kill();
@@ -153,20 +164,21 @@ impl Cluster {
     /// Starts the origin's process, and waits until it listens.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub async fn start_origin(&mut self) {
         let process = start(&self.folder.join("origin"), 2).await;
-        self.registry.lead_to(Some(process.port("gate")));
-        self.origin.lead_to(Some(process.port("origin")));
-        self.front.lead_to(Some(process.port("origin")));
+        self.registry_link.set_target(Some(process.port("gate")));
+        self.origin_link.set_target(Some(process.port("origin")));
+        self.management_link
+            .set_target(Some(process.port("origin")));
         self.origin_process = Some(process);
     }
 
-    /// Kills a process with edges: all that they knew is forgotten.
+    /// Kills a process with edges, and with it their leases and caches.
     pub fn kill_edges(&mut self, number: usize) {
         if let Some(edges) = self.edges.get_mut(number) {
             for (_, link) in &edges.links {
-                link.lead_to(None);
+                link.set_target(None);
             }
             if let Some(process) = edges.process.take() {
                 process.kill();
@@ -177,39 +189,46 @@ impl Cluster {
     /// Starts a process with edges, and waits until it listens.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub async fn start_edges(&mut self, number: usize) {
         if let Some(edges) = self.edges.get_mut(number) {
             let process = start(&edges.folder, edges.links.len()).await;
             for (socket, link) in &edges.links {
-                link.lead_to(Some(process.port(socket)));
+                link.set_target(Some(process.port(socket)));
             }
             edges.process = Some(process);
         }
     }
 
-    /// How often each edge has called Registry objects since the origin's process started, and
-    /// for what.
+    /// The number of calls of Registry objects since the origin's process started, by edge and kind
+    /// of call.
     ///
     /// # Panics
-    /// When the process does not answer.
+    /// If the process does not respond.
     pub async fn registry_calls(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
-        let process = self.origin_process.as_ref().expect("a running origin");
-        let url = format!("http://127.0.0.1:{}/calls", process.port("gate"));
-        let answer = crate::client::client().get(url).send().await;
-        answer.expect("an answer").json().await.expect("counts")
+        let process = self
+            .origin_process
+            .as_ref()
+            .expect("the origin does not run");
+        let url = format!("{}/calls", process.url("gate"));
+        let response = crate::client::client().get(url).send().await;
+        response
+            .expect("no response")
+            .json()
+            .await
+            .expect("no counts")
     }
 
-    fn write_origin(&self, plan: &Plan<'_>) {
+    fn write_origin(&self, cluster: &ClusterConfig<'_>) {
         let folder = self.folder.join("origin");
-        copy_worker(&plan.built.join("origin"), &folder);
+        copy_worker(&cluster.build.join("origin"), &folder);
         write(&folder.join("gate.js"), GATE);
         write(&folder.join("assets.js"), ASSETS);
         let objects = folder.join("objects");
-        fs::create_dir_all(&objects).expect("a folder can be made");
+        fs::create_dir_all(&objects).expect("cannot create a folder");
 
-        let keys = keys();
-        let management = self.management();
+        let secrets = generate_secrets();
+        let management = self.management_url();
         let mut bindings: Vec<(&str, Binding)> = vec![
             ("STATUS", Binding::Kv("kv")),
             ("ASSETS", Binding::Service("assets")),
@@ -218,76 +237,75 @@ impl Cluster {
             ("REGISTRIES", Binding::Text(REGISTRIES)),
             ("DEV_SIGN_IN", Binding::Text("1")),
         ];
+        bindings.extend(text_bindings(&secrets));
         bindings.extend(
-            keys.iter()
-                .map(|(name, value)| (name.as_str(), Binding::Text(value))),
-        );
-        bindings.extend(
-            plan.settings
+            cluster
+                .settings
                 .iter()
                 .map(|&(name, value)| (name, Binding::Text(value))),
         );
         let mut config = Config::default();
-        config.worker(&Worker {
+        config.add_worker(&Worker {
             name: "origin",
             modules: &MODULES,
             bindings: &bindings,
             storage: Some("objects"),
         });
-        config.worker(&Worker {
+        config.add_worker(&Worker {
             name: "gate",
             modules: &["gate.js"],
             bindings: &[("REGISTRY", Binding::Objects("origin"))],
             storage: None,
         });
-        config.worker(&Worker {
+        config.add_worker(&Worker {
             name: "assets",
             modules: &["assets.js"],
             bindings: &[],
             storage: None,
         });
-        config.external("kv", self.kv.address());
-        config.disk("objects", &objects.to_string_lossy());
-        config.socket("origin");
-        config.socket("gate");
+        config.add_external("kv", self.kv.address());
+        config.add_disk("objects", &objects.to_string_lossy());
+        config.add_socket("origin");
+        config.add_socket("gate");
         write(&folder.join(CONFIG), &config.finish());
     }
 
-    async fn write_edges(&self, number: usize, plan: &Plan<'_>) -> Edges {
+    async fn write_edges(&self, number: usize, cluster: &ClusterConfig<'_>) -> Edges {
         let folder = self.folder.join(format!("edges-{number}"));
-        copy_worker(&plan.built.join("edge"), &folder);
+        copy_worker(&cluster.build.join("edge"), &folder);
         write(&folder.join("namespace.js"), NAMESPACE);
-        let management = self.management();
+        let management = self.management_url();
         let mut links = Vec::new();
         let mut config = Config::default();
-        for isolate in 0..plan.isolates {
+        for isolate in 0..cluster.isolates {
             let name = format!("edge-{number}-{isolate}");
             let mut bindings: Vec<(&str, Binding)> = vec![
                 ("STATUS", Binding::Kv("kv")),
                 ("ORIGIN", Binding::Service("origin")),
-                ("REGISTRY", Binding::FarObjects("registry", &name)),
+                ("REGISTRY", Binding::RemoteObjects("registry", &name)),
                 ("PUBLIC_URL", Binding::Text(&management)),
                 ("REGISTRIES", Binding::Text(REGISTRIES)),
             ];
             bindings.extend(
-                plan.settings
+                cluster
+                    .settings
                     .iter()
                     .map(|&(name, value)| (name, Binding::Text(value))),
             );
-            config.worker(&Worker {
+            config.add_worker(&Worker {
                 name: &name,
                 modules: &MODULES,
                 bindings: &bindings,
                 storage: None,
             });
-            config.socket(&name);
-            links.push((name, Link::open().await));
+            config.add_socket(&name);
+            links.push((name, Link::start().await));
         }
-        config.network();
-        config.external("kv", self.kv.address());
-        config.external("origin", self.origin.address());
-        config.external("registry", self.registry.address());
-        config.far_objects("namespace.js");
+        config.allow_network();
+        config.add_external("kv", self.kv.address());
+        config.add_external("origin", self.origin_link.address());
+        config.add_external("registry", self.registry_link.address());
+        config.add_remote_objects("namespace.js");
         write(&folder.join(CONFIG), &config.finish());
         Edges {
             process: None,
@@ -297,18 +315,18 @@ impl Cluster {
     }
 }
 
-/// The Worker that hands calls from other processes to the objects of its own.
+/// The script of the Worker through which other processes call the Registry objects of its own.
 pub const GATE: &str = include_str!("workers/gate.js");
 
-/// The binding to the objects of another process.
+/// The script of the binding to the Registry objects of another process.
 pub const NAMESPACE: &str = include_str!("workers/namespace.js");
 
 const CONFIG: &str = "config.capnp";
 
-/// As in both `wrangler.toml`.
+/// As in both wrangler files.
 const REGISTRIES: &str = "16";
 
-/// The page is not what is tested here.
+/// A stand-in for the page, which no test of a cluster opens.
 const ASSETS: &str = "export default { fetch: () => new Response(null, { status: 404 }) };\n";
 
 async fn start(folder: &Path, sockets: usize) -> Runtime {
@@ -317,18 +335,4 @@ async fn start(folder: &Path, sockets: usize) -> Runtime {
 
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-}
-
-/// Fresh secrets, by name.
-fn keys() -> Vec<(String, String)> {
-    let made = Command::new(crate::system::xtask())
-        .arg("keygen")
-        .output()
-        .expect("keys can be made");
-    let lines = String::from_utf8(made.stdout).expect("text");
-    lines
-        .lines()
-        .filter_map(|line| line.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
 }

@@ -1,34 +1,34 @@
-//! Configurations of the runtime, as text.
+//! Configurations of the runtime in Cap'n Proto's text format.
 //!
-//! They hold what the two `wrangler.toml` say, with the services that this stand puts in
-//! Cloudflare's place.
+//! They hold what the two wrangler files say, with local services in Cloudflare's place.
 
 use std::{fmt::Write, fs, net::SocketAddr, path::Path};
 
-/// The day whose behaviour the runtime shows; that of both `wrangler.toml`.
+/// As in both wrangler files.
 const COMPATIBILITY_DATE: &str = "2026-11-01";
 
-/// A built Worker of ours, its entry first.
+/// The files of a built Worker, its entry first.
 pub const MODULES: [&str; 2] = ["index.js", "index_bg.wasm"];
 
-/// Copies a built Worker to beside a configuration: a build in the meantime changes nothing for a
-/// process that starts again.
+/// Copies a built Worker next to a configuration, so that a later build does not change what a
+/// restarted process runs.
 ///
 /// # Panics
-/// When it is not built, or cannot be copied.
+/// If it is not built or cannot be copied.
 pub fn copy_worker(built: &Path, folder: &Path) {
-    fs::create_dir_all(folder).expect("a folder can be made");
+    fs::create_dir_all(folder).expect("cannot create a folder");
     for file in MODULES {
         fs::copy(built.join(file), folder.join(file))
-            .unwrap_or_else(|_| panic!("{} is there: cargo xtask build", built.display()));
+            .unwrap_or_else(|_| panic!("{} is not built: cargo xtask build", built.display()));
     }
 }
 
-/// A configuration that grows by services and sockets.
+/// A configuration to which services and sockets are added.
 #[derive(Default)]
 pub struct Config {
     services: String,
     sockets: String,
+    socket_count: usize,
     extensions: String,
 }
 
@@ -40,29 +40,38 @@ pub enum Binding<'a> {
     Service(&'a str),
     /// A KV namespace behind a service.
     Kv(&'a str),
-    /// The objects of another Worker of this process, which has the class `Registry`.
+    /// The `Registry` objects of a Worker in this process, by the service's name.
     Objects(&'a str),
-    /// The objects of another process, behind a service; and who asks for them.
-    FarObjects(&'a str, &'a str),
-    /// What a module of [`Config::module`] makes.
-    Made(&'a str),
+    /// The `Registry` objects of another process: the service that leads there, and the name of
+    /// the caller, which the gate counts by.
+    RemoteObjects(&'a str, &'a str),
+    /// The object that a module of [`Config::add_module`] exports.
+    Wrapped(&'a str),
 }
 
-/// A Worker.
+/// Bindings for settings and secrets.
+pub fn text_bindings(settings: &[(String, String)]) -> Vec<(&str, Binding<'_>)> {
+    let settings = settings.iter();
+    settings
+        .map(|(name, value)| (name.as_str(), Binding::Text(value)))
+        .collect()
+}
+
+/// A Worker of a configuration.
 pub struct Worker<'a> {
-    /// The service's name.
+    /// The name of its service.
     pub name: &'a str,
-    /// Files beside the configuration, the entry first; Wasm is known by its ending.
+    /// Files next to the configuration, the entry first; `.wasm` files are WebAssembly.
     pub modules: &'a [&'a str],
-    /// Names and what they are bound to.
+    /// What each name in `env` is bound to.
     pub bindings: &'a [(&'a str, Binding<'a>)],
-    /// The disk service for the objects of the class `Registry`, if the Worker has it.
+    /// The disk service for its `Registry` objects, if the Worker has that class.
     pub storage: Option<&'a str>,
 }
 
 impl Config {
     /// Adds a Worker.
-    pub fn worker(&mut self, worker: &Worker) {
+    pub fn add_worker(&mut self, worker: &Worker) {
         let mut modules = String::new();
         for file in worker.modules {
             let kind = match file.rsplit('.').next() {
@@ -73,85 +82,97 @@ impl Config {
             let _ = write!(
                 modules,
                 "(name = {}, {kind} = embed {}), ",
-                text(name),
-                text(file)
+                quote(name),
+                quote(file)
             );
         }
         let mut bindings = String::new();
         for (name, binding) in worker.bindings {
-            let _ = write!(bindings, "(name = {}, {}), ", text(name), written(binding));
+            let _ = write!(
+                bindings,
+                "(name = {}, {}), ",
+                quote(name),
+                format_binding(binding)
+            );
         }
         let storage = worker.storage.map_or_else(String::new, |disk| {
             let class = r#"(className = "Registry", uniqueKey = "registry", enableSql = true)"#;
             format!(
                 "durableObjectNamespaces = [{class}], durableObjectStorage = (localDisk = {}), ",
-                text(disk)
+                quote(disk)
             )
         });
-        self.service(
+        self.add_service(
             worker.name,
             &format!(
                 "worker = (compatibilityDate = {}, modules = [{modules}], {storage}bindings = [{bindings}])",
-                text(COMPATIBILITY_DATE)
+                quote(COMPATIBILITY_DATE)
             ),
         );
     }
 
-    /// Adds a server that is not of this process.
-    pub fn external(&mut self, name: &str, address: SocketAddr) {
-        let address = text(&address.to_string());
-        self.service(
+    /// Adds a server in another process as a service.
+    pub fn add_external(&mut self, name: &str, address: SocketAddr) {
+        let address = quote(&address.to_string());
+        self.add_service(
             name,
             &format!("external = (address = {address}, http = ())"),
         );
     }
 
-    /// Adds a folder.
-    pub fn disk(&mut self, name: &str, path: &str) {
-        self.service(
+    /// Adds a folder as a service.
+    pub fn add_disk(&mut self, name: &str, path: &str) {
+        self.add_service(
             name,
-            &format!("disk = (path = {}, writable = true)", text(path)),
+            &format!("disk = (path = {}, writable = true)", quote(path)),
         );
     }
 
-    /// Lets Workers reach this machine.
-    pub fn network(&mut self) {
-        self.service(
+    /// Lets Workers fetch from this machine.
+    pub fn allow_network(&mut self) {
+        self.add_service(
             "internet",
             r#"network = (allow = ["local", "private", "public"])"#,
         );
     }
 
-    /// Opens a port for a service; the socket has its name.
-    pub fn socket(&mut self, service: &str) {
-        let name = text(service);
+    /// Opens a port for a service. The socket has the service's name.
+    pub fn add_socket(&mut self, service: &str) {
+        self.socket_count += 1;
+        let name = quote(service);
         let _ = writeln!(
             self.sockets,
             r#"    (name = {name}, address = "127.0.0.1:0", http = (), service = {name}),"#
         );
     }
 
-    /// Makes a script available to [`Binding::FarObjects`].
-    pub fn far_objects(&mut self, file: &str) {
-        self.module(FAR_OBJECTS, file);
+    /// Makes a script available to [`Binding::RemoteObjects`].
+    pub fn add_remote_objects(&mut self, file: &str) {
+        self.add_module(REMOTE_OBJECTS, file);
     }
 
-    /// Makes a script available to [`Binding::Made`].
-    pub fn module(&mut self, name: &str, file: &str) {
+    /// Makes a script available to [`Binding::Wrapped`].
+    pub fn add_module(&mut self, name: &str, file: &str) {
         let _ = writeln!(
             self.extensions,
             "    (modules = [(name = {}, internal = true, esModule = embed {})]),",
-            text(name),
-            text(file)
+            quote(name),
+            quote(file)
         );
     }
 
-    /// The text.
+    /// How many ports the runtime will open.
+    pub fn socket_count(&self) -> usize {
+        self.socket_count
+    }
+
+    /// The configuration as text.
     pub fn finish(&self) -> String {
         let Self {
             services,
             sockets,
             extensions,
+            ..
         } = self;
         format!(
             "using Workerd = import \"/workerd/workerd.capnp\";\n\
@@ -160,34 +181,33 @@ impl Config {
         )
     }
 
-    fn service(&mut self, name: &str, what: &str) {
-        let _ = writeln!(self.services, "    (name = {}, {what}),", text(name));
+    fn add_service(&mut self, name: &str, what: &str) {
+        let _ = writeln!(self.services, "    (name = {}, {what}),", quote(name));
     }
 }
 
-/// The name of the module with the class.
-const FAR_OBJECTS: &str = "stand:namespace";
+const REMOTE_OBJECTS: &str = "cluster:namespace";
 
-fn written(binding: &Binding) -> String {
+fn format_binding(binding: &Binding) -> String {
     match binding {
-        Binding::Text(value) => format!("text = {}", text(value)),
-        Binding::Service(service) => format!("service = {}", text(service)),
-        Binding::Kv(service) => format!("kvNamespace = {}", text(service)),
+        Binding::Text(value) => format!("text = {}", quote(value)),
+        Binding::Service(service) => format!("service = {}", quote(service)),
+        Binding::Kv(service) => format!("kvNamespace = {}", quote(service)),
         Binding::Objects(service) => format!(
             r#"durableObjectNamespace = (className = "Registry", serviceName = {})"#,
-            text(service)
+            quote(service)
         ),
-        Binding::FarObjects(service, caller) => format!(
+        Binding::RemoteObjects(service, caller) => format!(
             r#"wrapped = (moduleName = {}, innerBindings = [(name = "SERVICE", service = {}), (name = "CALLER", text = {})])"#,
-            text(FAR_OBJECTS),
-            text(service),
-            text(caller)
+            quote(REMOTE_OBJECTS),
+            quote(service),
+            quote(caller)
         ),
-        Binding::Made(module) => format!("wrapped = (moduleName = {})", text(module)),
+        Binding::Wrapped(module) => format!("wrapped = (moduleName = {})", quote(module)),
     }
 }
 
-/// A string in Cap'n Proto's text format.
-fn text(value: &str) -> String {
+/// A string literal in Cap'n Proto's text format.
+fn quote(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -1,10 +1,10 @@
-//! The KV namespace, as far as the Workers use it, with the faults that KV may have.
+//! The KV namespace of the tests, with the faults that KV may have.
 //!
-//! The runtime turns operations into HTTP requests to a service (`GET`, `PUT`, `DELETE` of
-//! `/<key>`), which is this server. KV promises little, and this one keeps no more than that:
-//! a write can be seen late, the absence of a key is remembered, an old value may come back.
+//! The runtime turns KV operations into HTTP requests (`GET`, `PUT`, `DELETE` of `/<key>`) to a
+//! service, which is this server. KV is eventually consistent, and so is this: writes can become
+//! visible late, and an old value or an absent key can come back.
 //!
-//! Left out: lists of keys, expiration, and values of more than a few megabytes.
+//! Left out, as the Workers do not use them: lists of keys and expiration.
 
 use axum::{
     Router,
@@ -22,36 +22,36 @@ use std::{
 };
 use tokio::{net::TcpListener, time::Instant};
 
-/// How the namespace behaves towards those who read.
+/// What is wrong with reads. Writes always succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KvFault {
-    /// A write is seen at once.
-    Prompt,
-    /// A write is seen that much later; until then the one before is, or nothing.
-    Late(Duration),
-    /// The very first value of each key.
+    /// Reads return the latest write.
+    None,
+    /// A write becomes visible after this time; until then reads return the one before.
+    Delayed(Duration),
+    /// Reads return the first value ever written.
     Oldest,
-    /// Nothing is there.
-    Empty,
-    /// The value is cut in the middle.
-    Torn,
-    /// Every read fails.
+    /// Reads find no key.
+    Missing,
+    /// Reads return the first half of the value.
+    Truncated,
+    /// Reads fail with status 500.
     Failing,
-    /// No read is answered.
-    Silent,
+    /// Reads never get a response.
+    Hanging,
 }
 
-/// The header of a value's metadata, in requests and answers.
+/// Carries a value's metadata in requests and responses.
 const METADATA: &str = "CF-KV-Metadata";
 
 struct Version {
     written: Instant,
-    /// None: deleted.
+    /// `None` if the key was deleted.
     value: Option<(Bytes, Option<HeaderValue>)>,
 }
 
 struct Store {
-    mood: KvFault,
+    fault: KvFault,
     keys: BTreeMap<String, Vec<Version>>,
     reads: u64,
     writes: u64,
@@ -65,46 +65,46 @@ pub struct Kv {
 }
 
 impl Kv {
-    /// An empty namespace.
+    /// Starts a server with an empty namespace.
     ///
     /// # Panics
-    /// When there is no free port.
-    pub async fn open() -> Self {
+    /// If no port is free.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
-            .expect("a free port");
+            .expect("no port is free");
         let kv = Self {
-            address: listener.local_addr().expect("an address"),
+            address: listener.local_addr().expect("no address"),
             store: Arc::new(Mutex::new(Store {
-                mood: KvFault::Prompt,
+                fault: KvFault::None,
                 keys: BTreeMap::new(),
                 reads: 0,
                 writes: 0,
             })),
         };
-        let router = Router::new().fallback(answer).with_state(kv.clone());
+        let router = Router::new().fallback(respond).with_state(kv.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         kv
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Changes the mood.
-    pub fn set(&self, mood: KvFault) {
-        self.store().mood = mood;
+    /// Changes what is wrong from now on.
+    pub fn set_fault(&self, fault: KvFault) {
+        self.store().fault = fault;
     }
 
-    /// How often it was read and written.
+    /// The numbers of reads and of writes.
     pub fn counts(&self) -> (u64, u64) {
         let store = self.store();
         (store.reads, store.writes)
     }
 
-    /// How often keys that begin so were written.
-    pub fn writes_below(&self, prefix: &str) -> usize {
+    /// The number of writes to keys with this prefix.
+    pub fn count_writes(&self, prefix: &str) -> usize {
         let store = self.store();
         let keys = store.keys.iter();
         keys.filter(|(key, _)| key.starts_with(prefix))
@@ -128,23 +128,23 @@ impl Kv {
         let mut store = self.store();
         store.reads += 1;
         let versions = store.keys.get(key).map_or(&[][..], Vec::as_slice);
-        let newest = |delay: Duration| {
-            let seen = |version: &&Version| version.written.elapsed() >= delay;
-            versions.iter().rev().find(seen)
+        let latest = |delay: Duration| {
+            let is_visible = |version: &&Version| version.written.elapsed() >= delay;
+            versions.iter().rev().find(is_visible)
         };
-        let version = match store.mood {
-            KvFault::Prompt | KvFault::Torn => newest(Duration::ZERO),
-            KvFault::Late(delay) => newest(delay),
+        let version = match store.fault {
+            KvFault::None | KvFault::Truncated => latest(Duration::ZERO),
+            KvFault::Delayed(delay) => latest(delay),
             KvFault::Oldest => versions.first(),
-            KvFault::Empty => None,
+            KvFault::Missing => None,
             KvFault::Failing => return Read::Fails,
-            KvFault::Silent => return Read::Hangs,
+            KvFault::Hanging => return Read::Hangs,
         };
         let Some((value, metadata)) = version.and_then(|version| version.value.clone()) else {
-            return Read::Nothing;
+            return Read::Missing;
         };
-        let length = match store.mood {
-            KvFault::Torn => value.len() / 2,
+        let length = match store.fault {
+            KvFault::Truncated => value.len() / 2,
             _ => value.len(),
         };
         Read::Value(value.slice(..length), metadata)
@@ -153,12 +153,12 @@ impl Kv {
 
 enum Read {
     Value(Bytes, Option<HeaderValue>),
-    Nothing,
+    Missing,
     Fails,
     Hangs,
 }
 
-async fn answer(
+async fn respond(
     State(kv): State<Kv>,
     method: Method,
     uri: Uri,
@@ -175,7 +175,7 @@ async fn answer(
                 }
                 response
             }
-            Read::Nothing => StatusCode::NOT_FOUND.into_response(),
+            Read::Missing => StatusCode::NOT_FOUND.into_response(),
             Read::Fails => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Read::Hangs => std::future::pending().await,
         },

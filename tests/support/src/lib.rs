@@ -1,17 +1,32 @@
-//! Drives the whole system from outside: `cargo xtask dev`, started as a user starts it, and
-//! HTTP. Nothing of the system is replaced.
+//! What end-to-end tests, browser tests, the proof of revocation and the benchmark share.
 //!
-//! Every system has a state folder and ports of its own. It ends with the test process, however
-//! that ends: `xtask keep` watches a pipe that closes then. No failure message holds a token.
+//! There are three ways to run Patrol, from the slowest and most complete to the fastest:
+//!
+//! - [`System`]: `cargo xtask dev`, started as a user starts it. Nothing is replaced.
+//! - [`cluster::Cluster`]: the Workers in several workerd processes, with faults between them.
+//! - [`variants::Variants`] and [`sandbox::Sandbox`]: the Workers in one workerd process.
+//!
+//! Modules import downwards only, in this order: `variants`, `sandbox`, `cluster`, `runtime`,
+//! `config`; `system`, `raw_http`, `client`; `kv`, `link`; `process`, `workspace`, `wait`.
+//!
+//! Everything ends with the test process, however that ends: `xtask keep` watches a pipe that
+//! closes then. No failure message contains a token.
 
 pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod kv;
 pub mod link;
+pub mod process;
+pub mod raw_http;
 pub mod runtime;
+pub mod sandbox;
 pub mod system;
-pub mod wire;
+pub mod variants;
+pub mod wait;
+pub mod workspace;
 
-pub use client::{Answer, Made, User, call, client, now, read_claims};
-pub use system::{System, empty_folder, in_time, root, shared, until, xtask};
+pub use client::{CreatedToken, Response, User, api_request, client, now, read_claims};
+pub use system::{System, shared_system};
+pub use wait::{TIMEOUT, wait_until, with_timeout};
+pub use workspace::{create_folder, root};

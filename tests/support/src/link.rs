@@ -1,8 +1,7 @@
-//! A TCP connection between two processes, with weather.
+//! A TCP proxy between two processes, with the faults that a network may have.
 //!
-//! It carries bytes and understands none. Where it is cut, nothing that was sent is lost: it
-//! arrives when the cut is over, as TCP would have it, so answers can be as late as the cut is
-//! long.
+//! It forwards bytes and understands none of them. A partition loses nothing: as with TCP, what was
+//! sent arrives when the partition ends, so a response can be as late as the partition is long.
 
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
@@ -11,82 +10,81 @@ use tokio::{
     sync::watch,
 };
 
-/// What happens to what is sent.
+/// What is wrong with a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkFault {
-    /// It arrives.
-    Fair,
-    /// It arrives that much later, each way.
-    Late(Duration),
-    /// It does not arrive, and no one is told: connections are accepted and stay silent.
-    Cut,
-    /// What is sent from the beginning arrives, answers do not: the other side does its work in
-    /// vain, or is heard much later.
-    Deaf,
-    /// Connections are reset, old ones and new ones.
-    Refused,
+    /// Bytes arrive at once.
+    None,
+    /// Bytes arrive after this time, in each direction.
+    Delayed(Duration),
+    /// Bytes arrive in neither direction. Connections are accepted and stay silent.
+    Partitioned,
+    /// Requests arrive, responses do not: the server does its work and the client never learns of
+    /// it, or much later.
+    OneWay,
+    /// Connections are reset, open ones and new ones.
+    Reset,
 }
 
-/// A link from an address of its own to a process that may move.
+/// A link from a fixed address to a process whose port may change.
 pub struct Link {
     address: SocketAddr,
-    weather: watch::Sender<LinkFault>,
+    fault: watch::Sender<LinkFault>,
     target: watch::Sender<Option<u16>>,
 }
 
 impl Link {
-    /// A link that leads nowhere yet.
+    /// Starts a link without a target.
     ///
     /// # Panics
-    /// When there is no free port.
-    pub async fn open() -> Self {
+    /// If no port is free.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
-            .expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let (weather, feels) = watch::channel(LinkFault::Fair);
-        let (target, leads_to) = watch::channel(None);
+            .expect("no port is free");
+        let address = listener.local_addr().expect("no address");
+        let (fault, fault_now) = watch::channel(LinkFault::None);
+        let (target, target_now) = watch::channel(None);
         tokio::spawn(async move {
-            // An error means that the other end is gone already.
+            // An error means that the client has gone away already.
             loop {
                 if let Ok((client, _)) = listener.accept().await {
-                    let (feels, leads_to) = (feels.clone(), leads_to.clone());
-                    tokio::spawn(carry(client, feels, leads_to));
+                    tokio::spawn(carry(client, fault_now.clone(), target_now.clone()));
                 }
             }
         });
         Self {
             address,
-            weather,
+            fault,
             target,
         }
     }
 
-    /// Where it begins.
+    /// The address that clients connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Lets it lead to a port of this machine, or nowhere: then connections are reset.
-    pub fn lead_to(&self, port: Option<u16>) {
+    /// Sets the port that new connections lead to. Without one they are reset.
+    pub fn set_target(&self, port: Option<u16>) {
         self.target.send_replace(port);
     }
 
-    /// Changes the weather, for connections that exist too.
-    pub fn set(&self, weather: LinkFault) {
-        self.weather.send_replace(weather);
+    /// Changes what is wrong from now on, for open connections too.
+    pub fn set_fault(&self, fault: LinkFault) {
+        self.fault.send_replace(fault);
     }
 }
 
-/// One connection.
+/// Forwards one connection.
 async fn carry(
     mut client: TcpStream,
-    mut weather: watch::Receiver<LinkFault>,
+    mut fault: watch::Receiver<LinkFault>,
     target: watch::Receiver<Option<u16>>,
 ) {
-    let mut feels = weather.clone();
-    let done = async {
-        passes(&mut feels, Way::There).await?;
+    let mut fault_now = fault.clone();
+    let forward = async {
+        wait_until_open(&mut fault_now, Direction::Request).await?;
         let port = target.borrow().ok_or(io::ErrorKind::NotConnected)?;
         let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
         client.set_nodelay(true)?;
@@ -94,40 +92,49 @@ async fn carry(
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         tokio::try_join!(
-            one_way(Way::There, from_client, to_server, feels.clone()),
-            one_way(Way::Back, from_server, to_client, feels.clone()),
+            forward_one_way(
+                Direction::Request,
+                from_client,
+                to_server,
+                fault_now.clone()
+            ),
+            forward_one_way(
+                Direction::Response,
+                from_server,
+                to_client,
+                fault_now.clone()
+            ),
         )?;
         io::Result::Ok(())
     };
-    let whole = tokio::select! {
-        done = done => done.is_ok(),
-        _ = weather.wait_for(|weather| *weather == LinkFault::Refused) => false,
+    let is_complete = tokio::select! {
+        result = forward => result.is_ok(),
+        _ = fault.wait_for(|fault| *fault == LinkFault::Reset) => false,
     };
-    if !whole {
-        // A reset rather than an end, which could be taken for the end of an answer.
+    if !is_complete {
+        // A reset, as a plain close could be taken for the end of a response.
         let _ = client.set_zero_linger();
     }
 }
 
-/// From the beginning of a link, or back to it.
 #[derive(Clone, Copy)]
-enum Way {
-    There,
-    Back,
+enum Direction {
+    Request,
+    Response,
 }
 
-async fn one_way(
-    way: Way,
+async fn forward_one_way(
+    direction: Direction,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut weather: watch::Receiver<LinkFault>,
+    mut fault: watch::Receiver<LinkFault>,
 ) -> io::Result<()> {
     let mut chunk = vec![0; 64 * 1024];
     loop {
         let count = from.read(&mut chunk).await?;
-        passes(&mut weather, way).await?;
-        let late = *weather.borrow();
-        if let LinkFault::Late(delay) = late {
+        wait_until_open(&mut fault, direction).await?;
+        let current = *fault.borrow();
+        if let LinkFault::Delayed(delay) = current {
             tokio::time::sleep(delay).await;
         }
         if count == 0 {
@@ -137,16 +144,19 @@ async fn one_way(
     }
 }
 
-/// Waits until what was sent may arrive.
-async fn passes(weather: &mut watch::Receiver<LinkFault>, way: Way) -> io::Result<()> {
-    let may_pass = |weather: &LinkFault| match weather {
-        LinkFault::Fair | LinkFault::Late(_) => true,
-        LinkFault::Deaf => matches!(way, Way::There),
-        LinkFault::Cut | LinkFault::Refused => false,
+/// Waits until bytes may arrive.
+async fn wait_until_open(
+    fault: &mut watch::Receiver<LinkFault>,
+    direction: Direction,
+) -> io::Result<()> {
+    let is_open = |fault: &LinkFault| match fault {
+        LinkFault::None | LinkFault::Delayed(_) => true,
+        LinkFault::OneWay => matches!(direction, Direction::Request),
+        LinkFault::Partitioned | LinkFault::Reset => false,
     };
-    // The link is gone, and this program with it.
+    // The link was dropped: the program is ending.
     let gone = |_| io::Error::from(io::ErrorKind::NotConnected);
-    weather.wait_for(may_pass).await.map(|_| ()).map_err(gone)
+    fault.wait_for(is_open).await.map(|_| ()).map_err(gone)
 }
 
 #[cfg(test)]
@@ -154,60 +164,60 @@ mod tests {
     use super::*;
     use tokio::sync::mpsc;
 
-    /// A link to a server that tells what arrives, and answers each byte with its double.
+    /// A link to a server that reports the bytes that arrive and sends back their doubles.
     async fn link() -> (Link, mpsc::UnboundedReceiver<u8>) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (tell, hear) = mpsc::unbounded_channel();
+        let (arrived, arrivals) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 while let Ok(byte) = stream.read_u8().await {
-                    tell.send(byte).unwrap();
+                    arrived.send(byte).unwrap();
                     stream.write_u8(byte * 2).await.unwrap();
                 }
             }
         });
-        let link = Link::open().await;
-        link.lead_to(Some(port));
-        (link, hear)
+        let link = Link::start().await;
+        link.set_target(Some(port));
+        (link, arrivals)
     }
 
     #[tokio::test]
-    async fn what_is_sent_during_a_cut_arrives_after_it() {
+    async fn link_delivers_after_a_partition_what_was_sent_during_it() {
         let (link, mut server) = link().await;
         let mut client = TcpStream::connect(link.address()).await.unwrap();
         client.write_u8(1).await.unwrap();
         assert_eq!(client.read_u8().await.unwrap(), 2);
         server.recv().await.unwrap();
 
-        link.set(LinkFault::Cut);
+        link.set_fault(LinkFault::Partitioned);
         client.write_u8(3).await.unwrap();
-        // Another connection, to a link that is not cut: it is done, and nothing has arrived.
+        // A round trip over another link takes longer than a delivery over this one would.
         let (other, _server) = self::link().await;
-        let mut fair = TcpStream::connect(other.address()).await.unwrap();
-        fair.write_u8(5).await.unwrap();
-        assert_eq!(fair.read_u8().await.unwrap(), 10);
+        let mut healthy = TcpStream::connect(other.address()).await.unwrap();
+        healthy.write_u8(5).await.unwrap();
+        assert_eq!(healthy.read_u8().await.unwrap(), 10);
         assert!(server.try_recv().is_err());
 
-        link.set(LinkFault::Deaf);
-        assert_eq!(server.recv().await, Some(3), "there, but not back");
-        let mut nothing = [0];
-        assert!(client.try_read(&mut nothing).is_err());
-        link.set(LinkFault::Fair);
+        link.set_fault(LinkFault::OneWay);
+        assert_eq!(server.recv().await, Some(3), "the request arrives");
+        let mut byte = [0];
+        assert!(client.try_read(&mut byte).is_err());
+        link.set_fault(LinkFault::None);
         assert_eq!(client.read_u8().await.unwrap(), 6);
     }
 
     #[tokio::test]
-    async fn a_refusal_resets_connections_old_and_new() {
+    async fn link_resets_open_and_new_connections() {
         let (link, _server) = link().await;
         let mut old = TcpStream::connect(link.address()).await.unwrap();
         old.write_u8(1).await.unwrap();
         assert_eq!(old.read_u8().await.unwrap(), 2);
-        link.set(LinkFault::Refused);
+        link.set_fault(LinkFault::Reset);
         assert!(old.read_u8().await.is_err());
         let mut new = TcpStream::connect(link.address()).await.unwrap();
         assert!(new.read_u8().await.is_err());
-        link.set(LinkFault::Fair);
+        link.set_fault(LinkFault::None);
         let mut newer = TcpStream::connect(link.address()).await.unwrap();
         newer.write_u8(4).await.unwrap();
         assert_eq!(newer.read_u8().await.unwrap(), 8);

@@ -1,41 +1,51 @@
-//! One process of the runtime.
+//! One workerd process.
 //!
-//! It tells by itself on which ports it listens, and when: so nothing waits for a time, and no
-//! port is guessed. It lives below `xtask keep`, which ends it however this program ends.
+//! workerd reports the ports that it listens on, so no port is guessed and nothing waits for a fixed
+//! time. It runs below `xtask keep`, which ends it however this program ends.
 
+use crate::{config::Config, process::supervised, wait::with_timeout, workspace::root};
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File},
     io::{BufRead, BufReader, Write},
-    os::unix::process::CommandExt as _,
-    path::Path,
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
     thread::{self, JoinHandle},
 };
 use tokio::sync::mpsc;
 
 /// A running process.
 pub struct Runtime {
-    keeper: Child,
-    /// Reads what the runtime says, until it has ended.
-    hearing: Option<JoinHandle<()>>,
+    supervisor: Child,
+    /// Reads the runtime's output to its end.
+    reader: Option<JoinHandle<()>>,
     ports: BTreeMap<String, u16>,
+    log: PathBuf,
 }
 
 impl Runtime {
-    /// Starts the runtime with a configuration and waits until it listens on that many sockets.
+    /// Writes a configuration into the folder with its files, and starts the runtime there.
     ///
     /// # Panics
-    /// When it does not; its last words are in the log.
+    /// If it does not start. The log is in the folder.
+    pub async fn start_in(folder: &Path, config: &Config) -> Self {
+        let path = folder.join("config.capnp");
+        fs::write(&path, config.finish()).expect("cannot write a configuration");
+        Self::start(&path, &folder.join("log"), config.socket_count()).await
+    }
+
+    /// Starts the runtime with a configuration and waits until it listens on that many sockets. Its
+    /// output is appended to the log.
+    ///
+    /// # Panics
+    /// If it does not start.
     pub async fn start(config: &Path, log: &Path, sockets: usize) -> Self {
-        let words = File::options()
+        let file = File::options()
             .create(true)
             .append(true)
             .open(log)
-            .expect("a log can be written");
-        let mut keeper = Command::new(crate::system::xtask())
-            .args(["keep", "--"])
-            .arg(crate::system::root().join("node_modules/.bin/workerd"))
+            .expect("cannot write the log");
+        let mut supervisor = supervised(root().join("node_modules/.bin/workerd"))
             .args([
                 "serve",
                 "--experimental",
@@ -43,24 +53,23 @@ impl Runtime {
                 "--import-path=/",
             ])
             .arg(config)
-            // A signal to this program's group must not take the keeper, or the runtime stays.
-            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(words.try_clone().expect("a log can be written"))
+            .stderr(file.try_clone().expect("cannot write the log"))
             .spawn()
-            .expect("the runtime can be started");
-        let output = keeper.stdout.take().expect("its output is a pipe");
-        let (hearing, mut listening) = listen(output, words);
+            .expect("cannot start the runtime");
+        let output = supervisor.stdout.take().expect("its output is a pipe");
+        let (reader, mut sockets_opened) = read_output(output, file);
         let mut process = Self {
-            keeper,
-            hearing: Some(hearing),
+            supervisor,
+            reader: Some(reader),
             ports: BTreeMap::new(),
+            log: log.to_owned(),
         };
         while process.ports.len() < sockets {
-            let said = crate::system::in_time("the runtime to listen", listening.recv()).await;
+            let opened = with_timeout("the runtime to listen", sockets_opened.recv()).await;
             let (socket, port) =
-                said.unwrap_or_else(|| panic!("the runtime ended: see {}", log.display()));
+                opened.unwrap_or_else(|| panic!("the runtime ended: see {}", log.display()));
             process.ports.insert(socket, port);
         }
         process
@@ -69,46 +78,61 @@ impl Runtime {
     /// The port of a socket.
     ///
     /// # Panics
-    /// When the configuration has no such socket.
+    /// If the configuration has no such socket.
     pub fn port(&self, socket: &str) -> u16 {
         self.ports[socket]
     }
 
-    /// The process that keeps the runtime: its parent.
-    pub fn keeper(&self) -> u32 {
-        self.keeper.id()
+    /// The URL of a socket, without a slash at the end.
+    ///
+    /// # Panics
+    /// If the configuration has no such socket.
+    pub fn url(&self, socket: &str) -> String {
+        format!("http://127.0.0.1:{}", self.port(socket))
     }
 
-    /// Kills the process at once, by SIGKILL, and waits until it is gone and the log has all that
-    /// it has said.
+    /// What the log contains by now. Output arrives late: only [`Runtime::kill`] waits for all of it.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("cannot read the log")
+    }
+
+    /// The process id of the supervisor, which is workerd's parent.
+    pub fn supervisor(&self) -> u32 {
+        self.supervisor.id()
+    }
+
+    /// Kills the process by SIGKILL and waits until it is gone and the log is complete.
     pub fn kill(self) {
         drop(self);
     }
 }
 
-/// The end of its standard input makes the keeper kill all of its process group.
+/// When its standard input closes, the supervisor kills its process group.
 impl Drop for Runtime {
     fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
-        if let Some(hearing) = self.hearing.take() {
-            let _ = hearing.join();
+        drop(self.supervisor.stdin.take());
+        let _ = self.supervisor.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
         }
     }
 }
 
-/// Hears which sockets are open; everything else that is said goes to the log.
-fn listen(
+/// Reports the sockets that are opened; all other output goes to the log.
+fn read_output(
     output: impl std::io::Read + Send + 'static,
     mut log: File,
 ) -> (JoinHandle<()>, mpsc::UnboundedReceiver<(String, u16)>) {
-    let (tell, hear) = mpsc::unbounded_channel();
-    let hearing = thread::spawn(move || {
-        // Read to the end: a full pipe would stop the runtime.
+    let (opened, sockets_opened) = mpsc::unbounded_channel();
+    let reader = thread::spawn(move || {
+        // Read to the end: a full pipe would block the runtime.
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             match socket_and_port(&line) {
-                Some(listening) => {
-                    let _ = tell.send(listening);
+                Some(socket) => {
+                    let _ = opened.send(socket);
                 }
                 None => {
                     let _ = writeln!(log, "{line}");
@@ -116,7 +140,7 @@ fn listen(
             }
         }
     });
-    (hearing, hear)
+    (reader, sockets_opened)
 }
 
 fn socket_and_port(line: &str) -> Option<(String, u16)> {

@@ -5,9 +5,9 @@ use patrol_browser::{
     Look, Page,
     page::key,
     stage::{gallery, workshop},
-    until, visit,
+    visit, wait_until,
 };
-use patrol_support::{Answer, User, call, now};
+use patrol_support::{Response, User, api_request, now};
 use reqwest::Method;
 use std::{
     io::Write as _,
@@ -279,7 +279,7 @@ async fn a_click_on_create_token_creates_it() {
         assert_eq!(page.text("#create-submit").await, "Create Token");
         page.click("#create-submit").await;
         page.see("#created-token").await;
-        let ada = User::sign_in(page.system(), "ada").await;
+        let ada = User::sign_in(&page.system().url, "ada").await;
         let list = ada.get("/api/v1/tokens").await.body;
         let tokens = list["tokens"].as_array().expect("a list");
         let made = tokens
@@ -300,7 +300,13 @@ async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
         page.create("Copied", &["pipelines:read"]).await;
         let token = page.property("#created-token", "value").await;
         assert_eq!(page.property("#created-token", "readOnly").await, "true");
-        let answer = Answer::to(call(page.system(), Method::GET, PIPELINES, &token)).await;
+        let answer = Response::to(api_request(
+            &page.system().url,
+            Method::GET,
+            PIPELINES,
+            &token,
+        ))
+        .await;
         assert_eq!(answer.status, 200, "what is displayed works");
         assert!(page.has_focus("#copy-token").await, "it is one key away");
         page.press(&[key::ENTER]).await;
@@ -310,7 +316,7 @@ async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
         // What is in the clipboard is asked of the clipboard.
         page.click("#token-search").await;
         page.chord(&[key::CONTROL, 'v']).await;
-        until("the clipboard is pasted", || async {
+        wait_until("the clipboard is pasted", || async {
             (page.property("#token-search", "value").await == token).then_some(())
         })
         .await;
@@ -446,7 +452,7 @@ async fn once_the_dialog_is_closed_the_token_cannot_be_retrieved_again() {
         page.loaded().await;
         assert!(!holds().await, "nor do history and reloading bring it back");
         // Nor does the origin tell it.
-        let ada = User::sign_in(page.system(), "ada").await;
+        let ada = User::sign_in(&page.system().url, "ada").await;
         assert!(
             !ada.get("/api/v1/tokens")
                 .await

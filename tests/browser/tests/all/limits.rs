@@ -8,7 +8,7 @@ use serde_json::json;
 #[tokio::test]
 async fn a_user_has_at_most_50_active_tokens() {
     visit(workshop(), Look::default(), async |page| {
-        let vic = User::sign_in(page.system(), "vic").await;
+        let vic = User::sign_in(&page.system().url, "vic").await;
         let wish =
             json!({ "name": "One of many", "organizations": ["acme"], "scopes": ["uns:read"] });
         for _ in 0..49 {
@@ -67,7 +67,7 @@ async fn a_token_lives_for_at_most_365_days() {
         page.click("input[name=scope][value='uns:read']").await;
         page.click("#create-submit").await;
         page.see("#created-token").await;
-        let otto = User::sign_in(page.system(), "otto").await;
+        let otto = User::sign_in(&page.system().url, "otto").await;
         let list = otto.get("/api/v1/tokens").await.body;
         let tokens = list["tokens"].as_array().expect("a list");
         let made = tokens.iter().find(|token| token["name"] == "For a year");

@@ -10,7 +10,7 @@ use patrol_browser::{
     stage::{EXHIBITS, Exhibit, gallery, workshop},
     visit,
 };
-use patrol_support::{Answer, User, call, now, until};
+use patrol_support::{Response, User, api_request, now, wait_until};
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -169,10 +169,10 @@ async fn last_used_is_the_date_when_the_token_was_last_used() {
         let token = page.create_and_take("In use", &["models:read"]).await;
         assert_eq!(page.cell("In use", "last_used").await, "Never");
         let before = now();
-        let used = call(page.system(), Method::GET, "/api/v1/models", &token);
-        assert_eq!(Answer::to(used).await.status, 200);
+        let used = api_request(&page.system().url, Method::GET, "/api/v1/models", &token);
+        assert_eq!(Response::to(used).await.status, 200);
         // The edge tells it behind the answer.
-        let shown = until("the use is in the list", || async {
+        let shown = wait_until("the use is in the list", || async {
             page.reload().await;
             page.loaded().await;
             let shown = page.cell("In use", "last_used").await;
@@ -317,7 +317,7 @@ async fn coming_back_to_the_page_shows_what_was_made_elsewhere() {
         page.open_form().await;
         page.press(&[key::ESCAPE]).await;
         page.gone("#create-dialog").await;
-        let ada = User::sign_in(page.system(), "ada").await;
+        let ada = User::sign_in(&page.system().url, "ada").await;
         let wish = json!({
             "name": "Made elsewhere", "organizations": ["acme"], "scopes": ["uns:read"],
         });

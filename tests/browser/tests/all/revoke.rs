@@ -1,7 +1,7 @@
 //! The section *Revoking a Token* of the product's page: one test for each sentence.
 
 use patrol_browser::{Look, page::key, stage::workshop, visit};
-use patrol_support::{Answer, System, User, call};
+use patrol_support::{Response, System, User, api_request};
 use reqwest::Method;
 
 const MODELS: &str = "/api/v1/models";
@@ -47,7 +47,9 @@ async fn revocation_is_immediate() {
         let token = page
             .create_and_take("Ended at once", &["models:read"])
             .await;
-        let used = async || Answer::to(call(page.system(), Method::GET, MODELS, &token)).await;
+        let used = async || {
+            Response::to(api_request(&page.system().url, Method::GET, MODELS, &token)).await
+        };
         assert_eq!(used().await.status, 200);
         page.revoke("Ended at once").await;
         // No wait: what the page says holds when it says it.
@@ -79,7 +81,7 @@ async fn revocation_is_permanent() {
         // There is nothing on its row that could bring it back.
         let actions = page.in_row("Ended for good", "button:not([hidden])").await;
         assert_eq!(page.count(&actions).await, 0);
-        let ada = User::sign_in(page.system(), "ada").await;
+        let ada = User::sign_in(&page.system().url, "ada").await;
         let list = ada.get("/api/v1/tokens").await.body;
         let tokens = list["tokens"].as_array().expect("a list");
         let ended = tokens
@@ -89,10 +91,10 @@ async fn revocation_is_permanent() {
         let path = format!("/api/v1/tokens/{id}");
         for method in [Method::PUT, Method::PATCH, Method::POST] {
             let body = serde_json::json!({ "status": "active", "revoked_at": null });
-            let answer = Answer::to(ada.request(method, &path).json(&body)).await;
+            let answer = Response::to(ada.request(method, &path).json(&body)).await;
             assert_eq!(answer.status, 405);
         }
-        let used = Answer::to(call(page.system(), Method::GET, MODELS, &token)).await;
+        let used = Response::to(api_request(&page.system().url, Method::GET, MODELS, &token)).await;
         assert_eq!(used.outcome(), (401, "token-revoked"));
     })
     .await;
@@ -122,7 +124,7 @@ async fn a_token_that_somebody_else_ended_meanwhile_is_revoked_all_the_same() {
     visit(workshop(), Look::default(), async |page| {
         page.tokens_of("ada").await;
         page.create_and_take("Ended twice", &["models:read"]).await;
-        let ada = User::sign_in(page.system(), "ada").await;
+        let ada = User::sign_in(&page.system().url, "ada").await;
         let row = page.in_row("Ended twice", "").await;
         let id = page.attributes(row.trim(), "data-id").await.remove(0);
         assert_eq!(ada.revoke(&id).await.status, 200);
@@ -142,7 +144,7 @@ async fn a_revocation_that_nobody_confirmed_can_be_tried_again() {
         let id = page.attributes(row.trim(), "data-id").await.remove(0);
         page.ask_to_revoke("Not confirmed").await;
         // The answer gets lost, after the deed.
-        let ada = User::sign_in(page.system(), "ada").await;
+        let ada = User::sign_in(&page.system().url, "ada").await;
         assert_eq!(ada.revoke(&id).await.status, 200);
         page.block(Some("*/api/v1/tokens/*")).await;
         page.click("#revoke-confirm").await;

@@ -5,7 +5,7 @@ use patrol_browser::{
     stage::{without_rbac, workshop},
     visit,
 };
-use patrol_support::{Answer, call};
+use patrol_support::{Response, api_request};
 use reqwest::Method;
 use serde_json::json;
 
@@ -18,11 +18,16 @@ async fn specific_permissions_can_be_assigned_to_a_token() {
             .await;
         let badges = page.in_row("Two permissions", ".badge").await;
         assert_eq!(page.texts(&badges).await, ["models:read", "uns:publish"]);
-        let models = call(page.system(), Method::GET, "/api/v1/models", &token);
-        assert_eq!(Answer::to(models).await.status, 200);
-        let dashboards = call(page.system(), Method::GET, "/api/v1/dashboards", &token);
+        let models = api_request(&page.system().url, Method::GET, "/api/v1/models", &token);
+        assert_eq!(Response::to(models).await.status, 200);
+        let dashboards = api_request(
+            &page.system().url,
+            Method::GET,
+            "/api/v1/dashboards",
+            &token,
+        );
         assert_eq!(
-            Answer::to(dashboards).await.outcome(),
+            Response::to(dashboards).await.outcome(),
             (403, "scope-insufficient")
         );
     })
@@ -35,7 +40,7 @@ async fn only_scopes_that_the_own_account_has_can_be_granted() {
         page.tokens_of("otto").await;
         page.open_form().await;
         let offered = page.attributes("input[name=scope]", "value").await;
-        let me = patrol_support::User::sign_in(page.system(), "otto").await;
+        let me = patrol_support::User::sign_in(&page.system().url, "otto").await;
         let me = me.get("/api/v1/me").await.body;
         assert_eq!(json!(offered), me["organizations"][0]["scopes"]);
         assert_eq!(page.text("#scopes-counter").await, "0 of 11 selected");
@@ -79,8 +84,13 @@ async fn without_rbac_tokens_inherit_the_full_access_of_the_account() {
         let token = page.create_and_take("Unrestricted", &[]).await;
         let badges = page.in_row("Unrestricted", ".badge").await;
         assert_eq!(page.texts(&badges).await, ["Full access"]);
-        let publish = call(page.system(), Method::PUT, "/api/v1/uns/topics/a/b", &token);
-        let answer = Answer::to(publish.json(&json!({ "value": 1 }))).await;
+        let publish = api_request(
+            &page.system().url,
+            Method::PUT,
+            "/api/v1/uns/topics/a/b",
+            &token,
+        );
+        let answer = Response::to(publish.json(&json!({ "value": 1 }))).await;
         assert!((200..300).contains(&answer.status), "{}", answer.status);
     })
     .await;

@@ -6,7 +6,7 @@ use patrol_browser::{
     stage::{gallery, workshop},
     visit, visit_at,
 };
-use patrol_support::{Answer, User, call, system::root};
+use patrol_support::{Response, User, api_request, root};
 use reqwest::Method;
 
 #[tokio::test]
@@ -161,7 +161,13 @@ async fn a_session_that_ends_before_a_revocation_is_renewed_on_the_way() {
         page.click("#revoke-confirm").await;
         page.click("#sign-in-dialog [data-user=ada]").await;
         page.see("#revoke-done").await;
-        let used = Answer::to(call(page.system(), Method::GET, "/api/v1/models", &token)).await;
+        let used = Response::to(api_request(
+            &page.system().url,
+            Method::GET,
+            "/api/v1/models",
+            &token,
+        ))
+        .await;
         assert_eq!(used.outcome(), (401, "token-revoked"));
     })
     .await;
@@ -250,8 +256,8 @@ async fn the_policy_stops_a_script_that_finds_its_way_in() {
 async fn the_page_is_served_with_its_policy_and_its_files_for_good() {
     let system = gallery().await;
     let get = async |path: &str| {
-        let url = format!("{}{path}", system.base);
-        Answer::to(patrol_support::client::client().get(url)).await
+        let url = format!("{}{path}", system.url);
+        Response::to(patrol_support::client::client().get(url)).await
     };
     let html = get("/profile/security").await;
     assert_eq!(
@@ -292,7 +298,7 @@ async fn what_the_user_may_is_asked_again_after_signing_in_as_somebody_else() {
 }
 
 async fn belongs_to(page: &Page<'_>, user: &str, name: &str) {
-    let user = User::sign_in(page.system(), user).await;
+    let user = User::sign_in(&page.system().url, user).await;
     let list = user.get("/api/v1/tokens").await.body;
     let tokens = list["tokens"].as_array().expect("a list");
     assert!(tokens.iter().any(|token| token["name"] == name));

@@ -1,37 +1,36 @@
-// A Worker as it is built, and a way to crash it: a request with the header `X-Crash` makes the
-// module ask for more memory than there is in the midst of the export that the header names, when
-// that is called next.
+// A built Worker that a test can crash. A request with the header `X-Crash: EXPORT` makes the module
+// allocate more memory than there is at the next call of that export.
 
 const { Instance } = WebAssembly;
 const EXPORTS = ["authorizeAtOnce", "fetch", "registry_new", "registry_fetch", "registry_alarm"];
-let due = null;
+let nextCrash = null;
 
 function crashing(exports, name) {
-  return (...given) => {
-    if (due === name) {
-      due = null;
+  return (...values) => {
+    if (nextCrash === name) {
+      nextCrash = null;
       exports.__wbindgen_malloc(0xffff_fff0, 1);
     }
-    return exports[name](...given);
+    return exports[name](...values);
   };
 }
 
 WebAssembly.Instance = function (module, imports) {
   const { exports } = new Instance(module, imports);
   const names = EXPORTS.filter((name) => name in exports);
-  const own = Object.fromEntries(names.map((name) => [name, crashing(exports, name)]));
-  return { exports: { ...exports, ...own } };
+  const replaced = Object.fromEntries(names.map((name) => [name, crashing(exports, name)]));
+  return { exports: { ...exports, ...replaced } };
 };
 
-// Only now: the module starts when it is imported.
+// Not a static import: the module is instantiated when it is imported.
 const worker = await import("./index.js");
 
-/** The origin's. */
+/** The origin's class; the edge has none. */
 export const Registry = worker.Registry ?? class {};
 
 export default {
   fetch(request, env, context) {
-    due = request.headers.get("X-Crash") ?? due;
+    nextCrash = request.headers.get("X-Crash") ?? nextCrash;
     return worker.default.fetch(request, env, context);
   },
 };

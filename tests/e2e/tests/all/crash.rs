@@ -1,60 +1,48 @@
-//! A module that has crashed is started anew: the crash costs the request that it happened in, and
-//! no other.
+//! A module that has crashed is restarted: the crash fails the request that it happened in, and no
+//! other.
 
-use patrol_support::{Answer, client, empty_folder, root, shared, until};
 use patrol_support::{
-    config::{Binding, Config, MODULES, Worker, copy_worker},
+    Response, client,
+    config::{Binding, MODULES, Worker, text_bindings},
     kv::Kv,
     runtime::Runtime,
+    sandbox::{Sandbox, edge_settings, origin_settings},
+    wait_until,
 };
 use serde_json::json;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-/// A built Worker beside the script that can crash it.
-fn folder_with(worker: &str, name: &str) -> PathBuf {
-    // Which builds the Workers.
-    let _ = shared();
-    let folder = empty_folder(name);
-    copy_worker(&root().join("build").join(worker), &folder);
-    fs::write(folder.join("crash.js"), include_str!("crash.js")).unwrap();
-    folder
-}
-
+/// A built Worker behind the script that can crash it.
 const CRASHING: [&str; 3] = ["crash.js", MODULES[0], MODULES[1]];
 
-/// How often the module was started anew. What is said arrives when it may: only an ended process
-/// has said all.
-fn restarts(process: Runtime, log: &Path) -> usize {
-    process.kill();
-    let words = fs::read_to_string(log).unwrap();
-    words.matches("The module was replaced after a crash").count()
+fn crash_sandbox(name: &str, worker: &str) -> Sandbox {
+    let sandbox = Sandbox::new(name, worker);
+    sandbox.write_script("crash.js", include_str!("crash.js"));
+    sandbox
+}
+
+/// Ends the process, so that its log is complete, and counts the restarts of the module.
+fn count_restarts(runtime: Runtime, log: &Path) -> usize {
+    runtime.kill();
+    let log = fs::read_to_string(log).unwrap();
+    log.matches("The module was replaced after a crash").count()
 }
 
 #[tokio::test]
-async fn a_crash_costs_one_request() {
-    let folder = folder_with("edge", "crash-of-the-module");
-    let mut config = Config::default();
-    config.worker(&Worker {
+async fn edge_crash_fails_one_request() {
+    let mut sandbox = crash_sandbox("crash-edge", "edge");
+    sandbox.config.add_worker(&Worker {
         name: "edge",
         modules: &CRASHING,
-        bindings: &[
-            ("PUBLIC_URL", Binding::Text("http://127.0.0.1:8787")),
-            ("REGISTRIES", Binding::Text("1")),
-        ],
+        bindings: &text_bindings(&edge_settings()),
         storage: None,
     });
-    config.socket("edge");
-    let path = folder.join("config.capnp");
-    fs::write(&path, config.finish()).unwrap();
-    let log = folder.join("log");
-    let process = Runtime::start(&path, &log, 1).await;
+    sandbox.config.add_socket("edge");
+    let runtime = sandbox.start().await;
 
-    let ask = |path: &str, crash: &'static str| {
+    let send = |path: &str, crash: &'static str| {
         client()
-            .get(format!("http://127.0.0.1:{}{path}", process.port("edge")))
+            .get(format!("{}{path}", runtime.url("edge")))
             .header("X-Forwarded-Method", "GET")
             .header("X-Forwarded-Uri", "/api/v1/engine/pipelines")
             .header("X-Crash", crash)
@@ -63,55 +51,40 @@ async fn a_crash_costs_one_request() {
     let authorize = "/.patrol/authorize";
     let health = "/.patrol/health";
     for round in 0..3 {
-        // The first goes the long way, as there is no memory yet; the second does not.
+        // The first takes the async path, as nothing is cached yet; the second does not.
         for _ in 0..2 {
-            let refused = ask(authorize, "").await.unwrap();
+            let refused = send(authorize, "").await.unwrap();
             assert_eq!(refused.status(), 401, "round {round}");
         }
-        let crashed = ask(authorize, "authorizeAtOnce").await.unwrap();
+        let crashed = send(authorize, "authorizeAtOnce").await.unwrap();
         assert_eq!(crashed.status(), 500, "round {round}");
-        assert_eq!(ask(health, "").await.unwrap().status(), 200);
-        let crashed = ask(health, "fetch").await.unwrap();
+        assert_eq!(send(health, "").await.unwrap().status(), 200);
+        let crashed = send(health, "fetch").await.unwrap();
         assert_eq!(crashed.status(), 500, "round {round}");
     }
-    assert_eq!(restarts(process, &log), 5);
+    assert_eq!(count_restarts(runtime, &sandbox.folder().join("log")), 5);
 }
 
 #[tokio::test]
-async fn a_crash_of_the_origin_or_of_a_registry_costs_one_request() {
-    let folder = folder_with("origin", "crash-of-the-origin");
-    let kv = Kv::open().await;
-    let system = shared();
-    let keys = ["SIGNING_KEYS", "SESSION_KEYS"].map(|name| (name, system.secret(name)));
-    let mut bindings = vec![
-        ("PUBLIC_URL", Binding::Text("http://127.0.0.1:8787")),
-        ("REGISTRIES", Binding::Text("1")),
-        ("DEV_SIGN_IN", Binding::Text("1")),
-        ("STATUS", Binding::Kv("kv")),
-        ("REGISTRY", Binding::Objects("origin")),
-    ];
-    bindings.extend(
-        keys.iter()
-            .map(|(name, value)| (*name, Binding::Text(value))),
-    );
-    let objects = folder.join("objects");
-    fs::create_dir_all(&objects).unwrap();
-    let mut config = Config::default();
-    config.worker(&Worker {
+async fn origin_or_registry_crash_fails_one_request() {
+    let mut sandbox = crash_sandbox("crash-origin", "origin");
+    let kv = Kv::start().await;
+    let settings = origin_settings();
+    let mut bindings = text_bindings(&settings);
+    bindings.push(("STATUS", Binding::Kv("kv")));
+    bindings.push(("REGISTRY", Binding::Objects("origin")));
+    sandbox.config.add_worker(&Worker {
         name: "origin",
         modules: &CRASHING,
         bindings: &bindings,
         storage: Some("objects"),
     });
-    config.disk("objects", objects.to_str().unwrap());
-    config.external("kv", kv.address());
-    config.socket("origin");
-    let path = folder.join("config.capnp");
-    fs::write(&path, config.finish()).unwrap();
-    let log = folder.join("log");
-    let process = Runtime::start(&path, &log, 1).await;
+    sandbox.add_storage("objects");
+    sandbox.config.add_external("kv", kv.address());
+    sandbox.config.add_socket("origin");
+    let runtime = sandbox.start().await;
 
-    let base = format!("http://127.0.0.1:{}", process.port("origin"));
+    let base = runtime.url("origin");
     let url = |path: &str| format!("{base}{path}");
     let sign_in = client()
         .post(url("/auth/dev"))
@@ -121,17 +94,17 @@ async fn a_crash_of_the_origin_or_of_a_registry_costs_one_request() {
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let tokens = |crash: &str| {
         let list = client().get(url("/api/v1/tokens"));
-        Answer::to(list.header("Cookie", &cookie).header("X-Crash", crash))
+        Response::to(list.header("Cookie", &cookie).header("X-Crash", crash))
     };
     let create = async || {
-        let wish = json!({ "name": "x", "organizations": ["acme"], "scopes": ["uns:read"] });
-        let made = client().post(url("/api/v1/tokens")).json(&wish);
-        let made = Answer::to(made.header("Cookie", &cookie)).await;
-        assert_eq!(made.status, 201);
-        made.body["id"].as_str().unwrap().to_owned()
+        let body = json!({ "name": "x", "organizations": ["acme"], "scopes": ["uns:read"] });
+        let created = client().post(url("/api/v1/tokens")).json(&body);
+        let created = Response::to(created.header("Cookie", &cookie)).await;
+        assert_eq!(created.status, 201);
+        created.body["id"].as_str().unwrap().to_owned()
     };
 
-    // The first call is what makes the object.
+    // The first call creates the object.
     for (round, export) in ["registry_new", "fetch", "registry_fetch"]
         .into_iter()
         .enumerate()
@@ -142,24 +115,23 @@ async fn a_crash_of_the_origin_or_of_a_registry_costs_one_request() {
         assert_eq!(listed.body["active"], round, "after {export}");
         create().await;
     }
-    // The runtime tries an alarm that has crashed again, so what it writes to KV arrives.
+    // The runtime retries a crashed alarm, so its write to KV arrives.
     let revoked = create().await;
-    let lists = || kv.writes_below("/status/");
-    until("KV has the list", async || (lists() > 0).then_some(())).await;
+    let lists = || kv.count_writes("/status/");
+    wait_until("KV has the list", async || (lists() > 0).then_some(())).await;
     let written = lists();
     assert_eq!(tokens("registry_alarm").await.status, 200);
     let revoke = client().delete(url(&format!("/api/v1/tokens/{revoked}")));
-    let revoke = Answer::to(revoke.header("Cookie", &cookie)).await;
+    let revoke = Response::to(revoke.header("Cookie", &cookie)).await;
     assert_eq!(revoke.status, 200);
-    until("the alarm has crashed", async || {
-        let words = fs::read_to_string(&log).ok()?;
-        (words.matches("Critical").count() == 4).then_some(())
+    wait_until("the alarm has crashed", async || {
+        (runtime.log().matches("Critical").count() == 4).then_some(())
     })
     .await;
-    until("KV has the change", async || {
+    wait_until("KV has the change", async || {
         (lists() > written).then_some(())
     })
     .await;
     assert_eq!(tokens("").await.body["active"], 3);
-    assert_eq!(restarts(process, &log), 4);
+    assert_eq!(count_restarts(runtime, &sandbox.folder().join("log")), 4);
 }

@@ -1,17 +1,30 @@
-//! End to end, on the real runtime.
+//! End to end, on the real runtime. Files are named by the route and what is done there; `forward_*`
+//! are the routes of the policy, which the edge forwards to the upstream.
 
-mod bounds;
+mod auth_dev;
+mod authorize;
+mod common;
 mod crash;
-mod edge;
+mod edge_signature;
+mod forward_bodies;
+mod forward_denials;
+mod forward_headers;
+mod forward_path;
+mod forward_upstream;
 mod jose;
-mod origin;
-mod promise;
+mod logs;
+mod preflight;
 mod query_plan;
 mod rbac_off;
 mod restart;
-mod revocation;
+mod scopes_get;
+mod sessions;
 mod settings;
-mod status_list;
-mod streaming;
-mod traces;
-mod wire;
+mod status_aggregation_get;
+mod status_list_get;
+mod status_list_kv;
+mod tokens_create;
+mod tokens_current;
+mod tokens_list;
+mod tokens_revoke;
+mod variants;

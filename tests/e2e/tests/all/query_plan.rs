@@ -1,14 +1,14 @@
-//! A registry finds a user's tokens without walking through everybody's.
+//! The registry finds a user's tokens by an index.
 //!
-//! The statements are read from the registry's source, so a new one is judged too, by `SQLite` in
-//! the very database that a running registry has made.
+//! The statements are read from the registry's source, so a new one is checked too. `SQLite` explains
+//! them in the database of a running registry.
 
-use patrol_support::{User, root, shared};
+use patrol_support::{User, root, shared_system};
 use std::process::{Command, Stdio};
 
 const SOURCE: &str = include_str!("../../../../src/origin/registry/store.rs");
 
-/// The text literals that are statements. None of them holds a quote.
+/// The string literals that are statements. None of them contains a quote.
 fn statements() -> Vec<String> {
     let literals = SOURCE.split('"').skip(1).step_by(2);
     literals
@@ -22,18 +22,18 @@ fn statements() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_statement_of_a_registry_walks_through_all_tokens() {
-    let system = shared();
-    User::sign_in(system, "ada")
+async fn registry_statements_never_scan_all_tokens() {
+    let system = shared_system();
+    User::sign_in(&system.url, "ada")
         .await
-        .token(&["models:read"])
+        .create_token(&["models:read"])
         .await;
     let statements = statements();
     let on_tokens = statements
         .iter()
         .filter(|text| text.contains("tokens"))
         .count();
-    assert!(on_tokens >= 8, "the statements were found in the source");
+    assert!(on_tokens >= 8, "found too few statements in the source");
 
     let output = Command::new(root().join("node_modules/.bin/node"))
         .args(["--disable-warning=ExperimentalWarning"])
@@ -44,18 +44,18 @@ async fn no_statement_of_a_registry_walks_through_all_tokens() {
         .output()
         .unwrap();
     let plans: Vec<Vec<String>> =
-        serde_json::from_slice(&output.stdout).expect("a registry's database was found");
+        serde_json::from_slice(&output.stdout).expect("found no database of a registry");
     assert_eq!(plans.len(), statements.len());
     for (statement, plan) in statements.iter().zip(&plans) {
-        let walks = plan.iter().any(|step| step.starts_with("SCAN tokens"));
-        assert!(!walks, "{statement}: {plan:?}");
+        let scans = plan.iter().any(|step| step.starts_with("SCAN tokens"));
+        assert!(!scans, "{statement}: {plan:?}");
     }
 
-    // The list of a user's tokens comes out of the index in its order: nothing is sorted.
+    // The index returns a user's tokens in the order of the list, so nothing is sorted.
     let list = statements
         .iter()
         .position(|text| text.contains("WHERE owner = ? ORDER BY"));
-    let list = list.expect("the statement of the list");
+    let list = list.expect("found no statement for the list");
     assert_eq!(
         plans[list],
         ["SEARCH tokens USING INDEX tokens_by_owner (owner=?)"]

@@ -1,34 +1,34 @@
-//! Wrong settings: nothing is let through, and the log names the setting and the fix.
+//! Invalid settings: nothing is let through, and the log names the setting and the fix.
 
-use patrol_support::{Answer, client, empty_folder, root, shared, until};
 use patrol_support::{
-    config::{Binding, Config, MODULES, Worker, copy_worker},
-    runtime::Runtime,
+    Response, client,
+    config::{Binding, MODULES, Worker, text_bindings},
+    sandbox::{Sandbox, edge_settings, origin_settings},
+    wait_until,
 };
-use std::fs;
 
-/// What is set, and what the log says of it; an empty setting is none.
+/// The setting, its value (empty: not set), and what the log says.
 const EDGE: [(&str, &str, &str); 16] = [
     ("PUBLIC_URL", "", "the setting PUBLIC_URL is missing"),
     (
         "PUBLIC_URL",
         "http://api.example.com",
-        "PUBLIC_URL must be like https://",
+        "PUBLIC_URL must look like https://",
     ),
     (
         "PUBLIC_URL",
         "https://api.example.com/",
-        "PUBLIC_URL must be like https://",
+        "PUBLIC_URL must look like https://",
     ),
     (
         "PUBLIC_URL",
         "https://API.example.com",
-        "PUBLIC_URL must be like https://",
+        "PUBLIC_URL must look like https://",
     ),
     (
         "PUBLIC_URL",
         "api.example.com",
-        "PUBLIC_URL must be like https://",
+        "PUBLIC_URL must look like https://",
     ),
     ("REGISTRIES", "0", "REGISTRIES must be a number from 1 to"),
     (
@@ -114,65 +114,56 @@ const ORIGIN: [(&str, &str, &str); 8] = [
     ),
 ];
 
-const GOOD: [(&str, &str); 2] = [
-    ("PUBLIC_URL", "http://127.0.0.1:8787"),
-    ("REGISTRIES", "16"),
-];
-
 #[tokio::test]
-async fn a_wrong_setting_of_the_edge_is_named_in_the_log_and_lets_nothing_through() {
-    refuse_all("edge", &EDGE, &[]).await;
+async fn edge_logs_an_invalid_setting_and_lets_nothing_through() {
+    assert_all_refused("edge", &EDGE, &edge_settings()).await;
 }
 
 #[tokio::test]
-async fn a_wrong_setting_of_the_origin_is_named_in_the_log_and_lets_nothing_through() {
-    let system = shared();
-    let keys = ["SIGNING_KEYS", "SESSION_KEYS"].map(|name| (name, system.secret(name)));
-    let keys = keys.each_ref().map(|(name, value)| (*name, &**value));
-    refuse_all("origin", &ORIGIN, &keys).await;
+async fn origin_logs_an_invalid_setting_and_lets_nothing_through() {
+    assert_all_refused("origin", &ORIGIN, &origin_settings()).await;
 }
 
-/// Starts a Worker for each case, all in one process, and asks each.
-async fn refuse_all(built: &str, cases: &[(&str, &str, &str)], secrets: &[(&str, &str)]) {
-    // Which builds the Workers.
-    let _ = shared();
-    let folder = empty_folder(&format!("settings-of-the-{built}"));
-    copy_worker(&root().join("build").join(built), &folder);
+/// Starts a Worker for each case, all in one process, and sends requests to each.
+async fn assert_all_refused(
+    worker: &str,
+    cases: &[(&str, &str, &str)],
+    valid: &[(String, String)],
+) {
+    let mut sandbox = Sandbox::new(&format!("settings-{worker}"), worker);
     let name = |case: usize| format!("case-{case}");
-    let mut config = Config::default();
     for (case, (setting, value, _)) in cases.iter().enumerate() {
-        let good = GOOD.iter().chain(secrets).copied();
-        let others = good.filter(|(name, _)| name != setting);
-        let bindings: Vec<_> = others
-            .chain([(*setting, *value)])
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| (name, Binding::Text(value)))
-            .collect();
-        config.worker(&Worker {
+        let mut bindings = text_bindings(valid);
+        bindings.retain(|(name, _)| name != setting);
+        if !value.is_empty() {
+            bindings.push((setting, Binding::Text(value)));
+        }
+        sandbox.config.add_worker(&Worker {
             name: &name(case),
             modules: &MODULES,
             bindings: &bindings,
             storage: None,
         });
-        config.socket(&name(case));
+        sandbox.config.add_socket(&name(case));
     }
-    let path = folder.join("config.capnp");
-    fs::write(&path, config.finish()).unwrap();
-    let log = folder.join("log");
-    let process = Runtime::start(&path, &log, cases.len()).await;
-    for (case, (setting, value, said)) in cases.iter().enumerate() {
-        let before = fs::read_to_string(&log).unwrap().len();
-        let port = process.port(&name(case));
+    let runtime = sandbox.start().await;
+    let mut accepted = Vec::new();
+    'cases: for (case, (setting, value, message)) in cases.iter().enumerate() {
+        let before = runtime.log().len();
         for path in ["/api/v1/engine/pipelines", "/.well-known/jwks.json"] {
-            let url = format!("http://127.0.0.1:{port}{path}");
-            let answer = Answer::to(client().get(url)).await;
-            assert_eq!(answer.outcome(), (500, "internal"), "{setting}={value}");
-            assert!(!answer.body.to_string().contains(setting), "not for all");
+            let url = format!("{}{path}", runtime.url(&name(case)));
+            let response = Response::to(client().get(url)).await;
+            if response.outcome() != (500, "internal") {
+                accepted.push(format!("{setting}={value}"));
+                continue 'cases;
+            }
+            let body = response.body.to_string();
+            assert!(!body.contains(setting), "the response names {setting}");
         }
-        until(&format!("{setting}={value} is in the log"), async || {
-            let words = fs::read_to_string(&log).unwrap();
-            words.get(before..)?.contains(said).then_some(())
+        wait_until(&format!("{setting}={value} is in the log"), async || {
+            runtime.log().get(before..)?.contains(message).then_some(())
         })
         .await;
     }
+    assert!(accepted.is_empty(), "accepted: {accepted:?}");
 }

@@ -1,4 +1,4 @@
-// What the platform's rate limiter is here: the runtime by itself has none. Two of a kind pass.
+// Replaces the platform's rate limiter, which workerd does not have. Two calls with a key pass.
 
 class Ratelimit {
   #counts = new Map();

@@ -1,6 +1,5 @@
-// Lets the edges' processes reach the Registry objects of this one, and counts their calls by
-// who calls and for what. An object that throws is an error here as it is for a binding: the
-// edge gets a 500.
+// Lets the edges' processes call the Registry objects of this one, and counts the calls by caller
+// and kind. If an object throws, the edge gets a 500, as it would with a binding.
 
 const calls = {};
 
@@ -11,9 +10,9 @@ export default {
       return Response.json(calls);
     }
     const body = await request.text();
-    const [what] = Object.keys(JSON.parse(body).call);
-    const of = (calls[request.headers.get("X-Caller")] ??= {});
-    of[what] = (of[what] ?? 0) + 1;
+    const [kind] = Object.keys(JSON.parse(body).call);
+    const counts = (calls[request.headers.get("X-Caller")] ??= {});
+    counts[kind] = (counts[kind] ?? 0) + 1;
     return env.REGISTRY.getByName(pathname.slice(1)).fetch(request.url, { method: "POST", body });
   },
 };

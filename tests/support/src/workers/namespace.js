@@ -1,5 +1,5 @@
-// What the binding REGISTRY of an edge is here: objects that live in another process. The
-// runtime by itself has no such binding; on Cloudflare the same calls cross machines too.
+// The binding REGISTRY of an edge whose Registry objects live in another process. workerd has no such
+// binding of its own; on Cloudflare the same calls cross machines.
 
 class DurableObjectNamespace {
   #service;

@@ -1,0 +1,234 @@
+//! `/.patrol/authorize`: forward-auth for another proxy, and what many requests at once share.
+
+use crate::common::{PIPELINES, assert_denied, authorize, start_cluster};
+use futures_util::future::join_all;
+use patrol_support::{
+    Response, User, api_request, client, link::LinkFault, shared_system, wait_until,
+};
+use reqwest::Method;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
+
+/// In each direction: a round trip takes twice as long.
+const DELAY: Duration = Duration::from_millis(50);
+
+/// Sends a request and resets the connection some time later, with or without a response.
+async fn send_and_reset(edge: SocketAddr, token: &str, after: Duration) {
+    let mut stream = TcpStream::connect(edge).await.expect("cannot connect");
+    let request = format!(
+        "GET /.patrol/authorize HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer {token}\r\n\
+         X-Forwarded-Method: GET\r\nX-Forwarded-Uri: {PIPELINES}\r\nX-Organization-ID: acme\r\n\r\n"
+    );
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("cannot send");
+    tokio::time::sleep(after).await;
+    stream.set_zero_linger().expect("cannot reset");
+}
+
+/// Repeats [`send_and_reset`] until the flag is set.
+fn start_attack(
+    edge: SocketAddr,
+    token: String,
+    after: Duration,
+) -> (Arc<AtomicBool>, JoinHandle<()>) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let attack = tokio::spawn(async move {
+        while !stopped.load(Ordering::SeqCst) {
+            send_and_reset(edge, &token, after).await;
+        }
+    });
+    (stop, attack)
+}
+
+#[tokio::test]
+async fn forward_auth_returns_identity_headers_or_the_denial() {
+    let system = shared_system();
+    let ada = User::sign_in(&system.url, "ada").await;
+    let created = ada
+        .create_token(&["pipelines:read", "organizations:read"])
+        .await;
+    let send = |method: &str, uri: &str| {
+        api_request(
+            &system.url,
+            Method::GET,
+            "/.patrol/authorize",
+            &created.token,
+        )
+        .header("X-Forwarded-Method", method)
+        .header("X-Forwarded-Uri", uri)
+    };
+    let allowed = Response::to(send("GET", "/api/v1/engine/pipelines?page=2")).await;
+    assert_eq!(allowed.status, 204);
+    assert_eq!(allowed.header("X-Patrol-Subject"), "ada");
+    assert_eq!(allowed.header("X-Patrol-Organization"), "acme");
+    assert_eq!(
+        allowed.header("X-Patrol-Scopes"),
+        "pipelines:read organizations:read"
+    );
+    assert_eq!(allowed.header("X-Patrol-Token-Id"), created.id);
+    assert_eq!(allowed.header("Cache-Control"), "no-store");
+    // Present although empty, so that the proxy replaces one that the client sent.
+    let without_organization = client()
+        .get(format!("{}/.patrol/authorize", system.url))
+        .bearer_auth(&created.token)
+        .header("X-Forwarded-Method", "GET")
+        .header("X-Forwarded-Uri", "/api/v1/organizations");
+    let without_organization = Response::to(without_organization).await;
+    assert_eq!(without_organization.status, 204);
+    assert_eq!(without_organization.headers["X-Patrol-Organization"], "");
+    let denied = Response::to(send("POST", PIPELINES)).await;
+    assert_denied(
+        &denied,
+        403,
+        "scope-insufficient",
+        Some("scope=\"pipelines:write\""),
+    );
+    let incomplete = api_request(
+        &system.url,
+        Method::GET,
+        "/.patrol/authorize",
+        &created.token,
+    );
+    assert_eq!(
+        Response::to(incomplete).await.outcome(),
+        (400, "forwarded-missing")
+    );
+    ada.revoke(&created.id).await;
+    let revoked = Response::to(send("GET", PIPELINES)).await;
+    assert_denied(&revoked, 401, "token-revoked", Some("invalid_token"));
+}
+
+#[tokio::test]
+async fn forward_auth_refuses_requests_that_an_upstream_could_misread() {
+    let system = shared_system();
+    let ada = User::sign_in(&system.url, "ada").await;
+    let created = ada.create_token(&["pipelines:read"]).await;
+    let send = |uri: &'static str| {
+        api_request(
+            &system.url,
+            Method::GET,
+            "/.patrol/authorize",
+            &created.token,
+        )
+        .header("X-Forwarded-Method", "GET")
+        .header("X-Forwarded-Uri", uri)
+    };
+    for name in [
+        "X-HTTP-Method-Override",
+        "X_HTTP_Method_Override",
+        "X-Original-URL",
+        "x.rewrite.url",
+        "Script_Name",
+        "X_Patrol_Subject",
+        "X~Patrol~Scopes",
+        "X_Organization_ID",
+        "X_Forwarded_Uri",
+        "X_Real_IP",
+    ] {
+        // Twice: the second request takes the synchronous path.
+        for _ in 0..2 {
+            let response = Response::to(send(PIPELINES).header(name, "/x")).await;
+            assert_denied(&response, 400, "header-refused", None);
+            let detail = response.body["detail"].as_str().unwrap();
+            assert!(detail.starts_with("Remove the header `"), "{detail}");
+        }
+    }
+    let from_proxy = send(PIPELINES)
+        .header("X-Forwarded-For", "192.0.2.1")
+        .header("X-Forwarded-Host", "api.example")
+        .header("X-Forwarded-Prefix", "/app")
+        .header("X-Real-IP", "192.0.2.1")
+        .header("X-Patrol-Subject", "replaced by the response");
+    assert_eq!(Response::to(from_proxy).await.status, 204);
+    // The token is checked first.
+    let anonymous = client()
+        .get(format!("{}/.patrol/authorize", system.url))
+        .header("X-Forwarded-Method", "GET")
+        .header("X-Forwarded-Uri", PIPELINES)
+        .header("X-Original-URL", "/x");
+    assert_eq!(
+        Response::to(anonymous).await.outcome(),
+        (401, "token-missing")
+    );
+
+    let two = send(PIPELINES).header("X-Forwarded-Uri", "/other");
+    let two_with_a_query =
+        send("/api/v1/engine/pipelines?page=2").header("X-Forwarded-Uri", "/other");
+    let fragment = send("/api/v1/engine/pipelines#/../../other");
+    let fragment_of_a_query = send("/api/v1/engine/pipelines?a#/../../other");
+    for request in [two, two_with_a_query, fragment, fragment_of_a_query] {
+        let response = Response::to(request).await;
+        assert_eq!(response.outcome(), (400, "forwarded-invalid"));
+    }
+    ada.revoke(&created.id).await;
+}
+
+#[tokio::test]
+async fn requests_survive_when_another_client_disconnects() {
+    let mut cluster = start_cluster("disconnecting-clients", &[]).await;
+    let ada = User::sign_in(&cluster.management_url(), "ada").await;
+    let valid_token = ada.create_token(&["pipelines:read"]).await.token;
+    cluster.set_fault(LinkFault::Delayed(DELAY));
+    // Resets before the edge's request reaches the origin, on its way back, with the response, and
+    // long after it.
+    for after in [0, 5, 50, 95, 105, 150, 250].map(Duration::from_millis) {
+        for token in ["x", valid_token.as_str()] {
+            // An edge without leases and caches.
+            cluster.kill_edges(0);
+            cluster.start_edges(0).await;
+            let edge = cluster.edge_addresses()[0];
+            let base = format!("http://{edge}");
+            // The first client is one that disconnects, so its request starts the fetch.
+            send_and_reset(edge, token, after).await;
+            let (stop, attack) = start_attack(edge, token.to_owned(), after);
+            for round in 0..2 {
+                let valid = (0..4).map(|_| authorize(&base, &valid_token));
+                for status in join_all(valid).await {
+                    assert!(status.is_success(), "{status}, {after:?}, round {round}");
+                }
+                let malformed = (0..4).map(|_| authorize(&base, "y"));
+                for status in join_all(malformed).await {
+                    assert_eq!(status, 401, "{after:?}, round {round}");
+                }
+            }
+            stop.store(true, Ordering::SeqCst);
+            attack.await.expect("the attack failed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn edge_repeats_a_lost_fetch_for_the_requests_that_wait_for_it() {
+    let cluster = start_cluster("lost-fetch", &[]).await;
+    let ada = User::sign_in(&cluster.management_url(), "ada").await;
+    let valid_token = ada.create_token(&["pipelines:read"]).await.token;
+    let base = cluster.edge_urls().remove(0);
+    assert!(authorize(&base, &valid_token).await.is_success());
+    // The lease expires, and the fetch for a new one gets no response.
+    cluster.registry_link.set_fault(LinkFault::Partitioned);
+    wait_until("the lease has expired", async || {
+        let limit = Duration::from_millis(500);
+        let result = tokio::time::timeout(limit, authorize(&base, &valid_token)).await;
+        result.is_err().then_some(())
+    })
+    .await;
+    let waiting = (0..4).map(|_| authorize(&base, &valid_token));
+    let repair = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cluster.registry_link.set_fault(LinkFault::None);
+    };
+    let (responses, ()) = tokio::join!(join_all(waiting), repair);
+    for status in responses {
+        assert!(status.is_success(), "{status}");
+    }
+}

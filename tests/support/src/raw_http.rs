@@ -1,0 +1,92 @@
+//! HTTP requests byte by byte.
+//!
+//! A well-behaved client resolves dots in a path, joins repeated headers and finishes what it
+//! sends. Tests of the edge need requests that do none of that.
+
+use crate::wait::with_timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// A TCP connection to the edge.
+pub struct RawConnection(TcpStream);
+
+impl RawConnection {
+    /// Connects to an `http://` URL without a path.
+    ///
+    /// # Panics
+    /// If nothing listens there.
+    pub async fn open(url: &str) -> Self {
+        let address = url.trim_start_matches("http://");
+        Self(TcpStream::connect(address).await.expect("cannot connect"))
+    }
+
+    /// Sends the head of a request, and nothing after it. Each header must end in CRLF.
+    ///
+    /// # Panics
+    /// If the edge has closed the connection.
+    pub async fn send_head(&mut self, method: &str, target: &str, headers: &str) {
+        let host = "Host: 127.0.0.1\r\n";
+        self.send(&format!(
+            "{method} {target} HTTP/1.1\r\n{host}{headers}\r\n"
+        ))
+        .await;
+    }
+
+    /// Sends text as it is.
+    ///
+    /// # Panics
+    /// If the edge has closed the connection.
+    pub async fn send(&mut self, text: &str) {
+        self.0
+            .write_all(text.as_bytes())
+            .await
+            .expect("cannot send");
+    }
+
+    /// Reads until the response contains `text` or ends.
+    pub async fn read_until(&mut self, text: &str) -> RawResponse {
+        let mut bytes = Vec::new();
+        let mut chunk = [0; 4096];
+        loop {
+            let all = String::from_utf8_lossy(&bytes);
+            if !text.is_empty() && all.contains(text) {
+                return RawResponse(all.into_owned());
+            }
+            match with_timeout("more of the response", self.0.read(&mut chunk)).await {
+                Ok(count @ 1..) => bytes.extend_from_slice(&chunk[..count]),
+                Ok(0) | Err(_) => return RawResponse(all.into_owned()),
+            }
+        }
+    }
+}
+
+/// The text of a response: head and body.
+pub struct RawResponse(String);
+
+impl RawResponse {
+    /// The HTTP status; 0 if there was no response.
+    pub fn status(&self) -> u16 {
+        let status = self
+            .0
+            .strip_prefix("HTTP/1.1 ")
+            .and_then(|rest| rest.get(..3));
+        status
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_default()
+    }
+
+    /// Whether head or body contains the text.
+    pub fn contains(&self, text: &str) -> bool {
+        self.0.contains(text)
+    }
+}
+
+/// Sends a request without a body and reads the whole response.
+pub async fn send_raw(url: &str, method: &str, target: &str, headers: &str) -> RawResponse {
+    let mut connection = RawConnection::open(url).await;
+    let headers = format!("{headers}Connection: close\r\n");
+    connection.send_head(method, target, &headers).await;
+    connection.read_until("").await
+}

@@ -1,0 +1,63 @@
+//! The checkout, and the files that tests write below its `target`.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap_or_default()
+}
+
+/// Creates an empty folder for one test. Tests run in parallel, so each needs a name of its own.
+///
+/// # Panics
+/// If another test of this process uses the name, or the folder cannot be created.
+pub fn create_folder(name: &str) -> PathBuf {
+    static NAMES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    // A panic elsewhere cannot have left the set half changed.
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_new = names.insert(name.to_owned());
+    assert!(is_new, "another test has a folder named {name}");
+    let folder = root().join("target/e2e").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("cannot remove the old folder");
+    }
+    fs::create_dir_all(&folder).expect("cannot create a folder");
+    folder
+}
+
+/// Writes a copy of `policy.toml` in which `from` is replaced by `to`, and returns its path for
+/// `--policy`. A name always needs the same policy, as the Workers are built once for each name.
+///
+/// # Panics
+/// If `policy.toml` does not contain `from`, or the copy cannot be written.
+pub fn write_policy(name: &str, from: &str, to: &str) -> PathBuf {
+    let policy = fs::read_to_string(root().join("policy.toml")).expect("cannot read policy.toml");
+    assert!(policy.contains(from), "policy.toml does not contain {from}");
+    let path = root().join(format!("target/e2e/{name}.toml"));
+    fs::create_dir_all(path.parent().unwrap_or(&path)).expect("cannot create a folder");
+    fs::write(&path, policy.replace(from, to)).expect("cannot write a policy");
+    path
+}
+
+/// Writes a policy without RBAC: tokens carry no scopes.
+pub fn write_policy_without_rbac() -> PathBuf {
+    write_policy("rbac-off", "enabled = true", "enabled = false")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[should_panic = "another test has a folder named twice"]
+    fn create_folder_refuses_a_name_that_is_taken() {
+        super::create_folder("twice");
+        super::create_folder("twice");
+    }
+}
