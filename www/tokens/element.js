@@ -309,7 +309,7 @@ export class PatrolTokens extends HTMLElement {
     if (error instanceof ServerError) {
       return error.needsSession ? problems.session : problems.unknown;
     }
-    // A bug, or the form module could not be loaded: tell whoever looks into the console.
+    // A bug, or the form module could not be loaded: it belongs in the console.
     reportError(error);
     return typeof WebAssembly === "object" ? problems.unreachable : tokens.unsupported;
   }

@@ -8,7 +8,7 @@ import load, { TokenForm, TokenTable } from "../pkg/form.js";
 
 /** Rejects if WebAssembly is not supported or the module cannot be loaded. */
 export const ready = load();
-// Whoever awaits it handles the error; until then it must not count as unhandled.
+// Callers handle the error; until one awaits it, it must not count as unhandled.
 ready.catch(() => {});
 
 export { TokenForm, TokenTable };

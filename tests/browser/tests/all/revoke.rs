@@ -10,10 +10,10 @@ const MODELS: &str = "/api/v1/models";
 async fn a_token_is_revoked_by_the_action_on_its_row_and_a_confirmation() {
     visit(shared_system(), Appearance::default(), async |page| {
         page.open_tokens("ada").await;
-        page.create_and_copy("Kept first", &["models:read"]).await;
-        let revoke = page.row_selector("Kept first", ".revoke").await;
+        page.create_and_copy("Not yet revoked", &["models:read"]).await;
+        let revoke = page.row_selector("Not yet revoked", ".revoke").await;
         page.click(&revoke).await;
-        page.wait_for_text("#revoke-dialog", "Kept first").await;
+        page.wait_for_text("#revoke-dialog", "Not yet revoked").await;
         for word in ["Immediate.", "Permanent.", "Stays listed."] {
             page.wait_for_text("#revoke-dialog", word).await;
         }
@@ -26,13 +26,13 @@ async fn a_token_is_revoked_by_the_action_on_its_row_and_a_confirmation() {
         page.wait_for("#revoke-dialog").await;
         page.press(&[key::ESCAPE]).await;
         page.wait_until_gone("#revoke-dialog").await;
-        assert_eq!(page.cell("Kept first", "status").await, "Active");
+        assert_eq!(page.cell("Not yet revoked", "status").await, "Active");
 
-        page.revoke("Kept first").await;
+        page.revoke("Not yet revoked").await;
         page.click("#revoke-done").await;
         page.wait_until_gone("#revoke-dialog").await;
         assert!(
-            page.cell("Kept first", "status")
+            page.cell("Not yet revoked", "status")
                 .await
                 .starts_with("Revoked")
         );
