@@ -2,72 +2,19 @@
 
 const COLLECTIONS = {
   pipelines: [
-    {
-      id: "press-line-2-oee",
-      name: "Press line 2: OEE",
-      state: "running",
-      schedule: "every minute",
-      source: "opc-ua-press-hall",
-      target: "historian",
-    },
-    {
-      id: "paint-shop-energy",
-      name: "Paint shop: energy per body",
-      state: "running",
-      schedule: "every 15 minutes",
-      source: "modbus-energy-meters",
-      target: "warehouse",
-    },
-    {
-      id: "cooling-water-alarms",
-      name: "Cooling water: alarms",
-      state: "running",
-      schedule: "on change",
-      source: "mqtt-utilities",
-      target: "uns",
-    },
-    {
-      id: "batch-genealogy",
-      name: "Batch genealogy to MES",
-      state: "paused",
-      schedule: "hourly",
-      source: "historian",
-      target: "mes-rest",
-    },
+    { id: "press-line-2-oee", name: "Press line 2: OEE", state: "running", schedule: "every minute", source: "opc-ua-press-hall", target: "historian" },
+    { id: "paint-shop-energy", name: "Paint shop: energy per body", state: "running", schedule: "every 15 minutes", source: "modbus-energy-meters", target: "warehouse" },
+    { id: "cooling-water-alarms", name: "Cooling water: alarms", state: "running", schedule: "on change", source: "mqtt-utilities", target: "uns" },
+    { id: "batch-genealogy", name: "Batch genealogy to MES", state: "paused", schedule: "hourly", source: "historian", target: "mes-rest" },
   ],
   models: [
-    {
-      id: "machine",
-      name: "Machine",
-      version: 4,
-      fields: ["serial", "vendor", "state", "cycle_time_s"],
-    },
-    {
-      id: "oee",
-      name: "Overall equipment effectiveness",
-      version: 2,
-      fields: ["availability", "performance", "quality"],
-    },
-    {
-      id: "energy-meter",
-      name: "Energy meter",
-      version: 1,
-      fields: ["active_power_kw", "energy_kwh"],
-    },
+    { id: "machine", name: "Machine", version: 4, fields: ["serial", "vendor", "state", "cycle_time_s"] },
+    { id: "oee", name: "Overall equipment effectiveness", version: 2, fields: ["availability", "performance", "quality"] },
+    { id: "energy-meter", name: "Energy meter", version: 1, fields: ["active_power_kw", "energy_kwh"] },
   ],
   connectors: [
-    {
-      id: "opc-ua-press-hall",
-      name: "Press hall",
-      kind: "opc-ua",
-      endpoint: "opc.tcp://press-hall:4840",
-    },
-    {
-      id: "modbus-energy-meters",
-      name: "Energy meters",
-      kind: "modbus-tcp",
-      endpoint: "10.20.0.15:502",
-    },
+    { id: "opc-ua-press-hall", name: "Press hall", kind: "opc-ua", endpoint: "opc.tcp://press-hall:4840" },
+    { id: "modbus-energy-meters", name: "Energy meters", kind: "modbus-tcp", endpoint: "10.20.0.15:502" },
     { id: "mqtt-utilities", name: "Utilities", kind: "mqtt", endpoint: "mqtts://utilities:8883" },
   ],
   dashboards: [
