@@ -171,12 +171,12 @@ fn from_server(code: &str, text: &str) -> UserMessage {
 /// "expires in 12 days" or "expired 3 days ago", for a token that is not revoked.
 pub fn expires(now: Timestamp, at: Timestamp) -> UserMessage {
     if now < at {
-        match Duration::of(at.since(now)) {
+        match RelativeTime::of(at.since(now)) {
             None => UserMessage::new("expires-soon", "expires in less than a minute"),
             Some(left) => left.message("expires-in", format!("expires in {}", left.words())),
         }
     } else {
-        match Duration::of(now.since(at)) {
+        match RelativeTime::of(now.since(at)) {
             None => UserMessage::new("expired-just-now", "expired just now"),
             Some(ago) => ago.message("expired-ago", format!("expired {} ago", ago.words())),
         }
@@ -186,7 +186,7 @@ pub fn expires(now: Timestamp, at: Timestamp) -> UserMessage {
 
 /// "revoked 2 hours ago"
 pub fn revoked(now: Timestamp, at: Timestamp) -> UserMessage {
-    match Duration::of(now.since(at)) {
+    match RelativeTime::of(now.since(at)) {
         None => UserMessage::new("revoked-just-now", "revoked just now"),
         Some(ago) => ago.message("revoked-ago", format!("revoked {} ago", ago.words())),
     }
@@ -198,7 +198,7 @@ pub fn last_used(now: Timestamp, at: Option<Timestamp>) -> UserMessage {
     let Some(at) = at else {
         return UserMessage::new("last-used-never", "never");
     };
-    match Duration::of(now.since(at)) {
+    match RelativeTime::of(now.since(at)) {
         None => UserMessage::new("last-used-just-now", "last used just now"),
         Some(ago) => ago.message(
             "last-used-ago",
@@ -208,10 +208,10 @@ pub fn last_used(now: Timestamp, at: Option<Timestamp>) -> UserMessage {
     .with("time", at.to_string().as_str())
 }
 
-/// A duration rounded to the nearest whole unit, so 30 days minus a second are "30 days". Less than
-/// two days are given in hours: "2 days" would be far off for a day and a half.
+/// How long ago or ahead a time is, rounded to the nearest whole unit, so 30 days minus a second are
+/// "30 days". Less than two days are given in hours: "2 days" would be far off for a day and a half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Duration {
+struct RelativeTime {
     count: u64,
     unit: Unit,
 }
@@ -234,7 +234,7 @@ impl Unit {
     }
 }
 
-impl Duration {
+impl RelativeTime {
     /// Returns `None` for less than a minute.
     fn of(seconds: u64) -> Option<Self> {
         const MINUTE: u64 = 60;
