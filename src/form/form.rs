@@ -1,22 +1,21 @@
 //! The form that creates a token, as a state machine.
 //!
-//! What the user does comes in as events; what a page must draw comes out as a [`View`], whole
-//! after every event. There is no rule in here: what was filled in is judged as a whole by
-//! [`NewToken::check`], the function that the origin calls, and what it says is what is shown.
-//! So the form lets a request pass exactly when the origin would. The origin has the last word
-//! all the same; its refusals are shown at their fields like the form's own.
+//! Each user action is a method, and [`Form::view`] returns everything a page must draw. The form
+//! has no rules of its own: [`NewToken::check`], which the origin calls too, validates the whole
+//! request, and its rejections are what the user sees. So the form allows a request exactly when
+//! the origin would accept it. The origin still decides, and the form shows its errors at their
+//! fields like its own.
 //!
-//! Two things are the form's own business: when an error is shown (not before the user has
-//! left the field or tried to submit), and what a change of organizations does to the
-//! selection. Scopes that the new choice does not offer are set aside and named; they return
-//! with the organization that offered them, unless the selection was changed meanwhile.
+//! The form itself decides two things. It shows an error only once the user has left the field or
+//! tried to submit. And when the user changes the organizations, it sets aside and names the
+//! selected scopes that are no longer offered; they come back with their organization unless the
+//! user changes the selection first.
 //!
-//! Left out: the words of labels and buttons, dates as the user's locale writes them, and the
-//! request itself. They are the page's.
+//! The page adds labels, localized dates and the HTTP request.
 
 use crate::{
-    message::{Message, Refusal, enumerate},
-    order::{finds, lower},
+    message::{ServerProblem, UserMessage, enumerate},
+    order::{contain_all, lowercase},
 };
 use patrol::{
     http::api::{CreateToken, Me, owned},
@@ -27,52 +26,52 @@ use patrol::{
 };
 use serde::Serialize;
 
-/// What the form is made from.
+/// Everything a form needs to start.
 #[derive(Debug, Clone)]
-pub struct Input {
-    /// The answer of `GET /api/v1/me`.
+pub struct FormInput {
+    /// The response of `GET /api/v1/me`.
     pub me: Me,
-    /// Active tokens, from `GET /api/v1/tokens`.
+    /// The number of active tokens, from `GET /api/v1/tokens`.
     pub active: usize,
-    /// How many may be active, from the same answer.
+    /// The maximum number of active tokens, from the same response.
     pub limit: usize,
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
-    /// Texts of the policy and the page's own words for them: a search finds what is to be seen.
+    /// The policy's texts with the page's translations, so that a search finds the translations.
     pub words: Vec<(String, String)>,
 }
 
-/// What the user has filled in. It is kept as given, right or wrong.
+/// The user's entries, valid or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Draft {
     name: String,
     days: u64,
     organizations: Vec<OrganizationId>,
-    /// Selected, whether offered at the moment or not.
-    wanted: ScopeSet,
+    /// All selected scopes, including those that the chosen organizations do not offer.
+    selected: ScopeSet,
 }
 
-/// What can be kept of a form, in names rather than numbers: the policy may be another one
-/// when it is read. There is never a secret in it.
+/// A form that can be stored and restored. It uses names, not indexes, because the policy may have
+/// changed by then. It never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct State {
-    /// As typed.
+pub struct FormState {
+    /// The name as typed.
     pub name: String,
-    /// As chosen.
+    /// The lifetime in days.
     pub days: u64,
-    /// Ids of the chosen organizations.
+    /// The ids of the chosen organizations.
     pub organizations: Vec<String>,
-    /// Names of the selected scopes, with those set aside.
+    /// The names of the selected scopes, including those set aside.
     pub scopes: Vec<String>,
-    /// As typed.
+    /// The search as typed.
     pub search: String,
-    /// Names of the fields that the user has left.
+    /// The names of the fields that the user has left.
     pub touched: Vec<String>,
-    /// Has the user tried to submit?
+    /// Whether the user has tried to submit.
     pub submitted: bool,
 }
 
-/// The form.
+/// The form that creates a token.
 #[derive(Debug)]
 pub struct Form {
     account: Account,
@@ -82,25 +81,24 @@ pub struct Form {
     now: Timestamp,
     words: Vec<(String, String)>,
     draft: Draft,
-    /// As typed.
     search: String,
     touched: Vec<Field>,
     submitted: bool,
-    /// What the origin said about fields that have not changed since.
-    refused: Vec<(Field, Message)>,
-    /// What the origin said about the request as a whole, until anything changes.
-    refusal: Option<Message>,
+    /// The origin's errors at fields that have not changed since.
+    field_errors: Vec<(Field, UserMessage)>,
+    /// The origin's error about the whole request, until anything changes.
+    request_error: Option<UserMessage>,
 }
 
 impl Form {
-    /// An empty form: the default lifetime, and the first organization, which for most users
-    /// is the only one.
-    pub fn new(input: Input) -> Self {
+    /// An empty form with the default lifetime and the user's first organization, which for most
+    /// users is the only one.
+    pub fn new(input: FormInput) -> Self {
         let account = input.me.account();
         Self {
             draft: Draft::new(&account),
             account,
-            // The running origin says whether RBAC is on; the tables are the same either way.
+            // The compiled policy may differ from the running origin's in this one setting.
             policy: POLICY.with_rbac(input.me.rbac),
             active: input.active,
             limit: input.limit,
@@ -109,30 +107,35 @@ impl Form {
             search: String::new(),
             touched: Vec::new(),
             submitted: false,
-            refused: Vec::new(),
-            refusal: None,
+            field_errors: Vec::new(),
+            request_error: None,
         }
     }
 
-    /// A form as [`Self::state`] told it, as far as it still fits: organizations that the
-    /// user has left and scopes that the policy has lost are gone.
-    pub fn from_state(input: Input, state: State) -> Self {
+    /// Restores a form from [`Self::state`], without organizations that the user has left and
+    /// scopes that the policy no longer has.
+    pub fn from_state(input: FormInput, state: FormState) -> Self {
         let mut form = Self::new(input);
         let organizations: Vec<_> = form
             .account
             .memberships
             .iter()
             .map(|membership| &membership.organization)
-            .filter(|id| state.organizations.iter().any(|kept| kept == id.as_str()))
+            .filter(|id| {
+                state
+                    .organizations
+                    .iter()
+                    .any(|chosen| chosen == id.as_str())
+            })
             .cloned()
             .collect();
-        let lost = organizations.is_empty() && !state.organizations.is_empty();
-        if !lost {
+        let left_all = organizations.is_empty() && !state.organizations.is_empty();
+        if !left_all {
             form.draft.organizations = organizations;
         }
         form.draft.name = state.name;
         form.draft.days = state.days;
-        form.draft.wanted = form.policy.parse_scopes(&state.scopes.join(" "));
+        form.draft.selected = form.policy.parse_scopes(&state.scopes.join(" "));
         form.search = state.search;
         form.touched = state
             .touched
@@ -143,20 +146,20 @@ impl Form {
         form
     }
 
-    /// What the user has filled in, to be kept while the user signs in again.
-    pub fn state(&self) -> State {
-        State {
+    /// The form's state, for [`Self::from_state`] after the user has signed in again.
+    pub fn state(&self) -> FormState {
+        FormState {
             name: self.draft.name.clone(),
             days: self.draft.days,
             organizations: self.chosen(),
-            scopes: owned(self.policy.scope_names(self.draft.wanted)),
+            scopes: owned(self.policy.scope_names(self.draft.selected)),
             search: self.search.clone(),
             touched: self.touched.iter().map(|f| f.name().to_owned()).collect(),
             submitted: self.submitted,
         }
     }
 
-    /// The user has typed a name.
+    /// Sets the name.
     pub fn set_name(&mut self, text: &str) {
         if self.draft.name != text {
             text.clone_into(&mut self.draft.name);
@@ -164,7 +167,7 @@ impl Form {
         }
     }
 
-    /// The user has chosen a lifetime, in days.
+    /// Sets the lifetime in days.
     pub fn set_expiry(&mut self, days: u64) {
         if self.draft.days != days {
             self.draft.days = days;
@@ -172,14 +175,15 @@ impl Form {
         }
     }
 
-    /// The user has chosen an organization, or taken it out. One that is not the user's
-    /// changes nothing.
+    /// Chooses or removes an organization. Ignores organizations that the user is not a member of.
     pub fn set_organization(&mut self, id: &str, chosen: bool) {
         let Some(membership) = self.account.membership(id) else {
             return;
         };
         let before = self.draft.organizations.len();
-        self.draft.organizations.retain(|kept| kept.as_str() != id);
+        self.draft
+            .organizations
+            .retain(|other| other.as_str() != id);
         let was_chosen = self.draft.organizations.len() != before;
         if chosen {
             self.draft
@@ -187,20 +191,20 @@ impl Form {
                 .push(membership.organization.clone());
         }
         if was_chosen != chosen {
-            // What may be granted depends on where.
+            // The organizations determine which scopes are offered.
             self.changed(&[Field::Organizations, Field::Scopes]);
         }
     }
 
-    /// The user has clicked a scope. One that is not offered changes nothing.
+    /// Selects or clears a scope. Ignores scopes that are not offered.
     pub fn toggle_scope(&mut self, name: &str) {
         if let Some(index) = self.policy.scope_index(name) {
             self.toggle(ScopeSet::of(index));
         }
     }
 
-    /// The user has clicked a group's name: all that it offers if not all were selected, else
-    /// none, also those that a search hides.
+    /// Selects all offered scopes of a group, or clears them if all are selected. A search does
+    /// not limit this.
     pub fn toggle_group(&mut self, name: &str) {
         let group = self
             .policy
@@ -212,105 +216,105 @@ impl Form {
         }
     }
 
-    /// All or none of a set, of what is offered.
+    /// Selects the offered scopes of a set, or clears them if all are selected.
     fn toggle(&mut self, set: ScopeSet) {
         let set = set.intersection(self.offered());
         if set.is_empty() {
             return;
         }
         let selected = self.selected();
-        self.select(if set.is_subset_of(selected) {
+        self.set_selected(if set.is_subset_of(selected) {
             selected.difference(set)
         } else {
             selected.union(set)
         });
     }
 
-    /// The user wants everything that is offered. While a search hides some of it, that is not
-    /// touched: nobody grants what is not to be seen.
+    /// Selects every visible scope. Scopes that a search hides stay as they are, so nobody grants a
+    /// scope without seeing it.
     pub fn select_all(&mut self) {
-        self.select(self.selected().union(self.found()));
+        self.set_selected(self.selected().union(self.found()));
     }
 
-    /// The user wants nothing of what is offered and not hidden by a search.
+    /// Clears every visible scope.
     pub fn select_none(&mut self) {
-        self.select(self.selected().difference(self.found()));
+        self.set_selected(self.selected().difference(self.found()));
     }
 
-    /// A new selection; what an earlier choice of organizations had set aside is forgotten.
-    fn select(&mut self, scopes: ScopeSet) {
-        if scopes != self.draft.wanted {
-            self.draft.wanted = scopes;
+    /// Replaces the selection and forgets the scopes that were set aside.
+    fn set_selected(&mut self, scopes: ScopeSet) {
+        if scopes != self.draft.selected {
+            self.draft.selected = scopes;
             self.changed(&[Field::Scopes]);
         }
     }
 
-    /// The user looks for scopes. It changes what is visible, never what is selected.
+    /// Searches the scopes. This changes which are visible, never which are selected.
     pub fn search(&mut self, text: &str) {
         text.clone_into(&mut self.search);
     }
 
-    /// The user has left a field: from now on its error is shown.
+    /// Notes that the user has left a field: from now on, its error is shown.
     pub fn touch(&mut self, field: Field) {
         if !self.touched.contains(&field) {
             self.touched.push(field);
         }
     }
 
-    /// The user has tried to submit: from now on every error is shown.
+    /// Notes that the user has tried to submit: from now on, every error is shown.
     pub fn submit(&mut self) {
         self.submitted = true;
-        self.refusal = None;
+        self.request_error = None;
     }
 
-    /// The origin has refused what [`Self::request`] gave.
-    pub fn reject(&mut self, refusal: &Refusal) {
+    /// Shows the origin's error for the last [`Self::request`].
+    pub fn reject(&mut self, problem: &ServerProblem) {
         self.submitted = true;
-        self.refused.clear();
-        for error in &refusal.errors {
+        self.field_errors.clear();
+        for error in &problem.errors {
             if let Some(field) = Field::from_name(&error.field) {
-                self.refused.push((field, error.into()));
+                self.field_errors.push((field, error.into()));
             }
         }
-        let field = refusal.field.as_deref().and_then(Field::from_name);
+        let field = problem.field.as_deref().and_then(Field::from_name);
         match field {
-            _ if !self.refused.is_empty() => {}
-            Some(field) => self.refused.push((field, refusal.into())),
-            None if refusal.code.as_deref() == Some(LIMIT_REACHED) => {
-                // Other tokens were made meanwhile; the count that we were told is too low.
+            _ if !self.field_errors.is_empty() => {}
+            Some(field) => self.field_errors.push((field, problem.into())),
+            None if problem.code.as_deref() == Some(LIMIT_REACHED) => {
+                // Tokens were created elsewhere since we got the count.
                 self.active = self.active.max(self.limit);
             }
-            None => self.refusal = Some(refusal.into()),
+            None => self.request_error = Some(problem.into()),
         }
     }
 
-    /// The user starts afresh.
+    /// Empties the form.
     pub fn reset(&mut self) {
         self.draft = Draft::new(&self.account);
         self.search.clear();
         self.touched.clear();
         self.submitted = false;
-        self.refused.clear();
-        self.refusal = None;
+        self.field_errors.clear();
+        self.request_error = None;
     }
 
-    /// Time has passed; the dates of expiry move along.
+    /// Sets the current time, from which the expiration dates are computed.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
     }
 
-    /// The body for `POST /api/v1/tokens`; None while it may not be sent.
+    /// The body for `POST /api/v1/tokens`, or `None` if the origin would reject it.
     pub fn request(&self) -> Option<CreateToken> {
-        (self.has_room() && self.check().is_ok()).then(|| self.filled_in())
+        (self.has_room() && self.check().is_ok()).then(|| self.unchecked_request())
     }
 
     fn changed(&mut self, fields: &[Field]) {
-        self.refused.retain(|(field, _)| !fields.contains(field));
-        self.refusal = None;
+        self.field_errors
+            .retain(|(field, _)| !fields.contains(field));
+        self.request_error = None;
     }
 
-    /// The request that was filled in, right or wrong.
-    fn filled_in(&self) -> CreateToken {
+    fn unchecked_request(&self) -> CreateToken {
         let scopes = if self.policy.rbac {
             owned(self.policy.scope_names(self.selected()))
         } else {
@@ -325,15 +329,14 @@ impl Form {
     }
 
     fn check(&self) -> Result<NewToken, Vec<Rejection>> {
-        NewToken::check(&self.filled_in(), &self.account, &self.policy)
+        NewToken::check(&self.unchecked_request(), &self.account, &self.policy)
     }
 
     fn has_room(&self) -> bool {
         rules::has_room(self.active, self.limit)
     }
 
-    /// The chosen organizations in the order of the account, so that the order of clicks
-    /// does not matter.
+    /// The chosen organizations in the account's order, so the order of clicks does not matter.
     fn chosen(&self) -> Vec<String> {
         self.account
             .memberships
@@ -344,7 +347,7 @@ impl Form {
             .collect()
     }
 
-    /// What can be granted: what the user holds in all of the chosen organizations.
+    /// The scopes that the user holds in all chosen organizations.
     fn offered(&self) -> ScopeSet {
         self.account
             .scopes_in_all(
@@ -355,22 +358,22 @@ impl Form {
     }
 
     fn selected(&self) -> ScopeSet {
-        self.draft.wanted.intersection(self.offered())
+        self.draft.selected.intersection(self.offered())
     }
 
-    /// What the search leaves of what is offered.
+    /// The offered scopes that match the search.
     fn found(&self) -> ScopeSet {
-        let words: Vec<String> = self.search.split_whitespace().map(lower).collect();
+        let words: Vec<String> = self.search.split_whitespace().map(lowercase).collect();
         let mut found = ScopeSet::EMPTY;
         for (group, scopes) in self.policy.offered(self.offered()) {
             for (index, scope) in scopes {
                 let mut texts = vec![group.name, scope.name, scope.label, scope.description];
-                for (text, own) in &self.words {
+                for (text, translation) in &self.words {
                     if texts.contains(&text.as_str()) {
-                        texts.push(own);
+                        texts.push(translation);
                     }
                 }
-                if finds(&words, &texts) {
+                if contain_all(&texts, &words) {
                     found = found.union(ScopeSet::of(index));
                 }
             }
@@ -378,15 +381,15 @@ impl Form {
         found
     }
 
-    /// What a page draws.
-    pub fn view(&self) -> View {
+    /// Everything a page draws.
+    pub fn view(&self) -> FormView {
         let rejections = self.check().err().unwrap_or_default();
         let limit = LimitView {
             active: self.active,
             limit: self.limit,
             reached: !self.has_room(),
         };
-        let mut blockers: Vec<Message> = limit
+        let mut blockers: Vec<UserMessage> = limit
             .reached
             .then(|| self.limit_reached())
             .into_iter()
@@ -394,7 +397,7 @@ impl Form {
         blockers.extend(rejections.iter().map(|rejection| self.explain(rejection)));
         let error = |field| self.error(field, &rejections);
         let length = TokenName::length(&self.draft.name);
-        View {
+        FormView {
             name: NameView {
                 error: error(Field::Name),
                 value: self.draft.name.clone(),
@@ -421,13 +424,13 @@ impl Form {
             summary: self.summary(),
             can_submit: blockers.is_empty(),
             blockers,
-            refusal: self.refusal.clone(),
+            error: self.request_error.clone(),
             limit,
             changed: self.draft != Draft::new(&self.account),
         }
     }
 
-    fn organizations_view(&self, error: Option<Message>) -> OrganizationsView {
+    fn organizations_view(&self, error: Option<UserMessage>) -> OrganizationsView {
         let role_label = |name: &String| {
             let role = self.policy.role(name);
             role.map_or(name.as_str(), |role| role.label).to_owned()
@@ -450,7 +453,7 @@ impl Form {
         }
     }
 
-    fn scopes_view(&self, error: Option<Message>) -> ScopesView {
+    fn scopes_view(&self, error: Option<UserMessage>) -> ScopesView {
         let offered = self.offered();
         let selected = self.selected();
         let found = self.found();
@@ -459,7 +462,7 @@ impl Form {
             .offered(offered)
             .map(|(group, scopes)| {
                 let all = set_of(scopes.iter().map(|(index, _)| *index));
-                let inside = all.intersection(selected);
+                let chosen = all.intersection(selected);
                 let scopes: Vec<_> = scopes
                     .into_iter()
                     .map(|(index, scope)| ScopeView {
@@ -473,14 +476,14 @@ impl Form {
                 GroupView {
                     name: group.name,
                     color: group.color,
-                    state: if inside.is_empty() {
-                        Ticked::None
-                    } else if inside == all {
-                        Ticked::All
+                    state: if chosen.is_empty() {
+                        GroupSelection::None
+                    } else if chosen == all {
+                        GroupSelection::All
                     } else {
-                        Ticked::Some
+                        GroupSelection::Some
                     },
-                    selected: inside.len(),
+                    selected: chosen.len(),
                     total: all.len(),
                     visible: scopes.iter().any(|scope| scope.visible),
                     scopes,
@@ -488,7 +491,7 @@ impl Form {
             })
             .collect();
         let mut dropped = Vec::new();
-        for (_, scopes) in self.policy.offered(self.draft.wanted.difference(offered)) {
+        for (_, scopes) in self.policy.offered(self.draft.selected.difference(offered)) {
             dropped.extend(scopes.iter().map(|(_, scope)| scope.label));
         }
         ScopesView {
@@ -501,35 +504,38 @@ impl Form {
         }
     }
 
-    /// The error to show at a field: the rule that is broken, else what the origin said.
-    fn error(&self, field: Field, rejections: &[Rejection]) -> Option<Message> {
-        let shown = self.submitted || self.touched.contains(&field);
-        let broken = rejections
+    /// The error to show at a field: the form's own, or else the origin's.
+    fn error(&self, field: Field, rejections: &[Rejection]) -> Option<UserMessage> {
+        let is_shown = self.submitted || self.touched.contains(&field);
+        let rejection = rejections
             .iter()
             .find(|rejection| rejection.field() == field);
-        match broken {
-            Some(rejection) if shown => Some(self.explain(rejection)),
+        match rejection {
+            Some(rejection) if is_shown => Some(self.explain(rejection)),
             _ => self
-                .refused
+                .field_errors
                 .iter()
-                .find(|(refused, _)| *refused == field)
+                .find(|(other, _)| *other == field)
                 .map(|(_, message)| message.clone()),
         }
     }
 
-    /// A broken rule in words. Where there is nothing to choose from, "choose" would be no help.
-    fn explain(&self, rejection: &Rejection) -> Message {
+    /// A rejection in words. If the user has nothing to choose from, the message says so instead of
+    /// asking for a choice.
+    fn explain(&self, rejection: &Rejection) -> UserMessage {
         match rejection {
-            Rejection::OrganizationMissing if self.account.memberships.is_empty() => Message::new(
-                "organization-none",
-                "You are not a member of any organization, so a token could do nothing. Ask an administrator to add you to one.",
-            ),
-            Rejection::ScopesMissing if self.offered().is_empty() => Message::new(
+            Rejection::OrganizationMissing if self.account.memberships.is_empty() => {
+                UserMessage::new(
+                    "organization-none",
+                    "You are not a member of any organization. Ask an administrator to add you to one.",
+                )
+            }
+            Rejection::ScopesMissing if self.offered().is_empty() => UserMessage::new(
                 "scopes-none-offered",
                 if self.draft.organizations.len() > 1 {
-                    "There is no permission that you have in all of the chosen organizations. Choose fewer organizations."
+                    "You have no permission that applies in all of these organizations. Choose fewer."
                 } else {
-                    "Your roles in this organization give you no permission that a token could have."
+                    "You have no permissions in this organization. Choose another one."
                 },
             )
             .with("organizations", self.draft.organizations.len()),
@@ -537,11 +543,11 @@ impl Form {
         }
     }
 
-    fn limit_reached(&self) -> Message {
-        Message::new(
+    fn limit_reached(&self) -> UserMessage {
+        UserMessage::new(
             "limit-reached",
             format!(
-                "Revoke one of your {} active tokens, or wait until one expires; {} may be active.",
+                "You have {} active tokens; the limit is {}. Revoke one or wait until one expires.",
                 self.active, self.limit
             ),
         )
@@ -549,8 +555,8 @@ impl Form {
         .with("limit", self.limit)
     }
 
-    /// What the token will be able to do, where, and until when, as far as it is known yet.
-    fn summary(&self) -> Vec<Message> {
+    /// What the token will allow, in which organizations and until when.
+    fn summary(&self) -> Vec<UserMessage> {
         let mut summary = Vec::new();
         let names: Vec<String> = self
             .account
@@ -561,9 +567,9 @@ impl Form {
             .collect();
         if !names.is_empty() {
             summary.push(
-                Message::new(
+                UserMessage::new(
                     "summary-organizations",
-                    format!("It acts in {}.", enumerate(&names)),
+                    format!("Works in {}.", enumerate(&names)),
                 )
                 .with("organizations", names),
             );
@@ -574,7 +580,7 @@ impl Form {
                     .iter()
                     .map(|(_, scope)| scope.label.to_owned())
                     .collect();
-                Message::new(
+                UserMessage::new(
                     "summary-scopes",
                     format!("{}: {}.", group.name, labels.join(", ")),
                 )
@@ -582,27 +588,23 @@ impl Form {
                 .with("scopes", labels)
             }));
             if self.selected().is_empty() {
-                summary.push(Message::new(
+                summary.push(UserMessage::new(
                     "summary-nothing",
-                    "It can do nothing yet: no permission is selected.",
+                    "No permissions selected yet.",
                 ));
             }
         } else {
-            summary.push(Message::new(
+            summary.push(UserMessage::new(
                 "summary-full-access",
-                "It can do everything that your account can.",
+                "Has the full access of your account.",
             ));
         }
         if let Ok(lifetime) = Lifetime::from_days(self.draft.days) {
             let time = lifetime.expiry(self.now).to_string();
             summary.push(
-                Message::new(
+                UserMessage::new(
                     "summary-until",
-                    format!(
-                        "It works for {} days, until {}.",
-                        self.draft.days,
-                        in_utc(&time)
-                    ),
+                    format!("Expires in {} days, on {}.", self.draft.days, in_utc(&time)),
                 )
                 .with("days", self.draft.days)
                 .with("time", time.as_str()),
@@ -622,12 +624,12 @@ impl Draft {
                 .map(|membership| membership.organization.clone())
                 .into_iter()
                 .collect(),
-            wanted: ScopeSet::EMPTY,
+            selected: ScopeSet::EMPTY,
         }
     }
 }
 
-/// The code of the origin's refusal when others than this form have used up the limit.
+/// The origin's error code when the user already has the maximum number of active tokens.
 const LIMIT_REACHED: &str = "token-limit-reached";
 
 fn set_of(scopes: impl Iterator<Item = usize>) -> ScopeSet {
@@ -638,60 +640,60 @@ fn signed(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// "2026-11-24 12:00 UTC" for a time in RFC 3339.
+/// Turns an RFC 3339 time into "2026-11-24 12:00 UTC".
 fn in_utc(time: &str) -> String {
     let minutes = time.get(..16).unwrap_or(time);
     format!("{} UTC", minutes.replace('T', " "))
 }
 
-/// What a page draws of the form.
+/// Everything a page draws of the form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct View {
-    /// The name.
+pub struct FormView {
+    /// The name field.
     pub name: NameView,
-    /// The lifetime.
+    /// The expiration field.
     pub expiry: ExpiryView,
-    /// Where.
+    /// The organizations field.
     pub organizations: OrganizationsView,
-    /// What; null when RBAC is off.
+    /// The permissions; `None` if RBAC is off.
     pub scopes: Option<ScopesView>,
-    /// Plain sentences: what the token will be able to do, where and until when.
-    pub summary: Vec<Message>,
-    /// May [`Form::request`] be sent?
+    /// What the token will allow, in which organizations and until when, in short sentences.
+    pub summary: Vec<UserMessage>,
+    /// Whether [`Form::request`] returns a request.
     pub can_submit: bool,
-    /// If not, why. Never empty then.
-    pub blockers: Vec<Message>,
-    /// A refusal by the origin that is about no field.
-    pub refusal: Option<Message>,
-    /// How many tokens there may be.
+    /// Why the form cannot be submitted; empty if and only if it can.
+    pub blockers: Vec<UserMessage>,
+    /// An error from the origin that concerns no single field.
+    pub error: Option<UserMessage>,
+    /// The number of active tokens and its limit.
     pub limit: LimitView,
-    /// Would something that was filled in be lost with the form?
+    /// Whether closing the form would lose the user's entries.
     pub changed: bool,
 }
 
-/// The name.
+/// The name field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NameView {
-    /// To be shown at the field.
-    pub error: Option<Message>,
-    /// As typed.
+    /// The error to show at the field.
+    pub error: Option<UserMessage>,
+    /// The name as typed.
     pub value: String,
-    /// Characters, as the rule counts them.
+    /// The length in characters, as [`TokenName::length`] counts them.
     pub length: usize,
-    /// Characters that may still be typed; negative: too many.
+    /// How many more characters fit; negative if the name is too long.
     pub left: i64,
 }
 
-/// The lifetime.
+/// The expiration field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExpiryView {
-    /// To be shown at the field.
-    pub error: Option<Message>,
-    /// As chosen.
+    /// The error to show at the field.
+    pub error: Option<UserMessage>,
+    /// The lifetime in days.
     pub days: u64,
-    /// If the token were made now; null when the choice is none of the lifetimes.
+    /// When a token created now would expire; `None` if `days` is not one of the choices.
     pub expires_at: Option<Timestamp>,
     /// All lifetimes.
     pub choices: [ExpiryChoice; Lifetime::ALL.len()],
@@ -701,20 +703,20 @@ pub struct ExpiryView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExpiryChoice {
-    /// Whole days.
+    /// The lifetime in days.
     pub days: u16,
-    /// If the token were made now.
+    /// When a token created now would expire.
     pub expires_at: Timestamp,
-    /// Is it the one of an empty form?
+    /// Whether an empty form starts with it.
     pub is_default: bool,
 }
 
-/// Where the token will act.
+/// The organizations field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrganizationsView {
-    /// To be shown at the field.
-    pub error: Option<Message>,
-    /// Is there a choice at all?
+    /// The error to show at the field.
+    pub error: Option<UserMessage>,
+    /// Whether there is more than one to choose from.
     pub several: bool,
     /// The user's organizations.
     pub choices: Vec<OrganizationChoice>,
@@ -723,86 +725,86 @@ pub struct OrganizationsView {
 /// One organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrganizationChoice {
-    /// For programs.
+    /// The key for [`Form::set_organization`].
     pub id: String,
-    /// For people.
+    /// The display name.
     pub name: String,
-    /// Labels of the user's roles there.
+    /// The labels of the user's roles there.
     pub roles: Vec<String>,
-    /// Is it chosen?
+    /// Whether the user has chosen it.
     pub chosen: bool,
 }
 
-/// What the token will be able to do.
+/// The permissions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScopesView {
-    /// To be shown at the field.
-    pub error: Option<Message>,
-    /// Selected scopes.
+    /// The error to show at the permissions.
+    pub error: Option<UserMessage>,
+    /// The number of selected scopes.
     pub selected: usize,
-    /// Scopes that the chosen organizations offer.
+    /// The number of scopes that the chosen organizations offer.
     pub total: usize,
-    /// In display order; a group that offers nothing is left out.
+    /// The groups with at least one offered scope, in display order.
     pub groups: Vec<GroupView>,
-    /// Labels of scopes that were selected and that the chosen organizations do not offer.
+    /// The labels of selected scopes that the chosen organizations do not offer.
     pub dropped: Vec<&'static str>,
-    /// As typed.
+    /// The search as typed.
     pub search: String,
 }
 
 /// A group of scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupView {
-    /// Heading, and key for [`Form::toggle_group`].
+    /// The heading, and the key for [`Form::toggle_group`].
     pub name: &'static str,
-    /// Key of the badge color.
+    /// The key of the badge color.
     pub color: &'static str,
-    /// For the box at the heading.
-    pub state: Ticked,
-    /// Selected scopes.
+    /// The state of the checkbox at the heading.
+    pub state: GroupSelection,
+    /// The number of selected scopes.
     pub selected: usize,
-    /// Offered scopes.
+    /// The number of offered scopes.
     pub total: usize,
-    /// Does the search find any of it?
+    /// Whether the search matches at least one scope.
     pub visible: bool,
-    /// In display order.
+    /// The offered scopes, in display order.
     pub scopes: Vec<ScopeView>,
 }
 
-/// How much of a group is selected.
+/// How many scopes of a group are selected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ticked {
-    /// Nothing.
+pub enum GroupSelection {
+    /// None of them.
     None,
-    /// Not all.
+    /// At least one, but not all.
     Some,
-    /// All that is offered.
+    /// All that are offered.
     All,
 }
 
 /// A scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScopeView {
-    /// `resource:action`, and key for [`Form::toggle_scope`].
+    /// `resource:action`, and the key for [`Form::toggle_scope`].
     pub name: &'static str,
     /// A few words.
     pub label: &'static str,
     /// One sentence.
     pub description: &'static str,
-    /// Is it selected?
+    /// Whether the user has selected it.
     pub selected: bool,
-    /// Does the search find it?
+    /// Whether it matches the search.
     pub visible: bool,
 }
 
-/// How many tokens there are and may be.
+/// The number of active tokens and its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct LimitView {
-    /// Active tokens.
+    /// The number of active tokens.
     pub active: usize,
-    /// How many may be active.
+    /// The maximum number of active tokens.
     pub limit: usize,
-    /// Is there no room for one more?
+    /// Whether another token would exceed the limit.
     pub reached: bool,
 }

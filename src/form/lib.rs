@@ -1,13 +1,12 @@
 //! The form that creates a token and the list of tokens, for browsers.
 //!
-//! This crate becomes `www/pkg/form.js` and `form_bg.wasm`: two state machines without a DOM,
-//! a clock or a network, so they can be tested to the last state and drawn by any page. [`form`]
-//! and [`table`] are plain Rust; this file is only how JavaScript reaches them. Values cross as
-//! plain objects by way of JSON text, which the browser parses faster than it could build the
-//! same objects call by call; `types.ts` says what they are.
+//! This crate becomes `www/pkg/form.js` and `form_bg.wasm`: two state machines without DOM, clock
+//! or network, so tests can reach every state and any page can draw them. [`form`] and [`table`]
+//! are plain Rust. This file exports them to JavaScript. Views cross as JSON text, which the
+//! browser parses faster than we could build the objects call by call; `types.ts` has their types.
 //!
-//! Nothing here trusts the page: a wrong argument throws an error or changes nothing. Nothing
-//! here may panic either, as that would end the module for the page.
+//! The page is not trusted: an invalid argument throws an error or is ignored. Nothing may panic,
+//! because a panic makes the module unusable until the page reloads.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -35,7 +34,7 @@ pub mod table;
 use form::Form;
 use js_sys::{Array, JSON, Object};
 use patrol::{issue::rules::Field, time::Timestamp};
-use read::{Json, Unfit};
+use read::{InvalidInput, Json};
 use serde::Serialize;
 use table::{Column, Filter, Table};
 use wasm_bindgen::prelude::*;
@@ -43,12 +42,12 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("types.ts");
 
-/// A small one: a form has few values, and they come and go with each event.
+/// A small allocator: a form holds few values, most of them for one call.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 
-/// The form that creates a token. Every event gives the new view.
+/// The form that creates a token. Every method returns the new view.
 #[wasm_bindgen]
 pub struct TokenForm {
     form: Form,
@@ -56,141 +55,141 @@ pub struct TokenForm {
 
 #[wasm_bindgen]
 impl TokenForm {
-    /// An empty form.
+    /// Creates an empty form.
     ///
     /// # Errors
-    /// The input does not fit `FormInput`.
+    /// Fails if the input is no `FormInput`.
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_param_type = "FormInput")] input: &JsValue,
     ) -> Result<Self, JsError> {
-        let input = read::form_input(&json(input)).map_err(unfit("FormInput"))?;
+        let input = read::form_input(&json(input)).map_err(invalid_argument("FormInput"))?;
         let form = Form::new(input);
         Ok(Self { form })
     }
 
-    /// A form as `toJSON()` left it. A state that cannot be read gives an empty form.
+    /// Restores a form from `toJSON()`. If the state is invalid, the form is empty.
     ///
     /// # Errors
-    /// The input does not fit `FormInput`.
+    /// Fails if the input is no `FormInput`.
     #[wasm_bindgen(js_name = fromState)]
     pub fn from_state(
         #[wasm_bindgen(unchecked_param_type = "FormInput")] input: &JsValue,
         state: &str,
     ) -> Result<Self, JsError> {
-        let input = read::form_input(&json(input)).map_err(unfit("FormInput"))?;
-        // Nothing that lies in a browser's storage may keep the user from making a token.
+        let input = read::form_input(&json(input)).map_err(invalid_argument("FormInput"))?;
+        // A broken state in the browser's storage must not keep the user from creating a token.
         let state = JSON::parse(state).map_or(Json::Null, |state| json(&state));
-        let form = match read::state(&state) {
+        let form = match read::form_state(&state) {
             Ok(state) => Form::from_state(input, state),
             Err(_) => Form::new(input),
         };
         Ok(Self { form })
     }
 
-    /// What the user has filled in, for `fromState`: survives an expired session.
+    /// The form's state for `fromState`, to survive an expired session.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = toJSON)]
     pub fn to_json(&self) -> Result<String, JsError> {
-        text(&self.form.state())
+        to_text(&self.form.state())
     }
 
-    /// What to draw.
+    /// Everything to draw.
     ///
     /// # Errors
-    /// None in practice, as for every view.
+    /// Never fails in practice.
     #[wasm_bindgen(unchecked_return_type = "FormView")]
     pub fn view(&self) -> Result<JsValue, JsError> {
-        show(&self.form.view())
+        to_js(&self.form.view())
     }
 
-    /// The user has typed a name.
+    /// Sets the name.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = setName, unchecked_return_type = "FormView")]
     pub fn set_name(&mut self, text: &str) -> Result<JsValue, JsError> {
         self.form.set_name(text);
         self.view()
     }
 
-    /// The user has chosen a lifetime.
+    /// Sets the lifetime in days.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = setExpiry, unchecked_return_type = "FormView")]
     pub fn set_expiry(&mut self, days: f64) -> Result<JsValue, JsError> {
-        // No rule accepts 0 days.
+        // 0 days is invalid too.
         self.form.set_expiry(read::whole(days).unwrap_or(0));
         self.view()
     }
 
-    /// The user has chosen an organization, or taken it out.
+    /// Chooses or removes an organization.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = setOrganization, unchecked_return_type = "FormView")]
     pub fn set_organization(&mut self, id: &str, chosen: bool) -> Result<JsValue, JsError> {
         self.form.set_organization(id, chosen);
         self.view()
     }
 
-    /// The user has clicked a scope.
+    /// Selects or clears a scope.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = toggleScope, unchecked_return_type = "FormView")]
     pub fn toggle_scope(&mut self, name: &str) -> Result<JsValue, JsError> {
         self.form.toggle_scope(name);
         self.view()
     }
 
-    /// The user has clicked the name of a group: all if not all were selected, else none.
+    /// Selects all offered scopes of a group, or clears them if all are selected.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = toggleGroup, unchecked_return_type = "FormView")]
     pub fn toggle_group(&mut self, name: &str) -> Result<JsValue, JsError> {
         self.form.toggle_group(name);
         self.view()
     }
 
-    /// The user wants every scope that is offered and that a search does not hide.
+    /// Selects every visible scope.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = selectAll, unchecked_return_type = "FormView")]
     pub fn select_all(&mut self) -> Result<JsValue, JsError> {
         self.form.select_all();
         self.view()
     }
 
-    /// The user wants no scope, or none of those that a search leaves.
+    /// Clears every visible scope.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = selectNone, unchecked_return_type = "FormView")]
     pub fn select_none(&mut self) -> Result<JsValue, JsError> {
         self.form.select_none();
         self.view()
     }
 
-    /// The user looks for scopes; it only hides.
+    /// Searches the scopes: hides those that do not match.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(unchecked_return_type = "FormView")]
     pub fn search(&mut self, text: &str) -> Result<JsValue, JsError> {
         self.form.search(text);
         self.view()
     }
 
-    /// The user has left a field: its error is shown from now on.
+    /// Notes that the user has left a field: from now on, its error is shown.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(unchecked_return_type = "FormView")]
     pub fn touch(
         &mut self,
@@ -202,63 +201,64 @@ impl TokenForm {
         self.view()
     }
 
-    /// The user has tried to submit: every error is shown from now on.
+    /// Notes that the user has tried to submit: from now on, every error is shown.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(unchecked_return_type = "FormView")]
     pub fn submit(&mut self) -> Result<JsValue, JsError> {
         self.form.submit();
         self.view()
     }
 
-    /// The server has refused the request: shown at its field until that field changes.
+    /// Shows the server's error at its field until that field changes. Anything that is no
+    /// `Problem` counts as an error without details.
     ///
     /// # Errors
-    /// None in practice; a problem that cannot be understood is a refusal all the same.
+    /// Never fails in practice.
     #[wasm_bindgen(unchecked_return_type = "FormView")]
     pub fn reject(
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Partial<Problem>")] problem: &JsValue,
     ) -> Result<JsValue, JsError> {
-        self.form.reject(&read::refusal(&json(problem)));
+        self.form.reject(&read::server_problem(&json(problem)));
         self.view()
     }
 
-    /// The user starts afresh.
+    /// Empties the form.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(unchecked_return_type = "FormView")]
     pub fn reset(&mut self) -> Result<JsValue, JsError> {
         self.form.reset();
         self.view()
     }
 
-    /// Time has passed: the dates of expiry move along.
+    /// Sets the current time, from which the expiration dates are computed.
     ///
     /// # Errors
-    /// `now` is no time.
+    /// Fails if `now` is no time.
     #[wasm_bindgen(js_name = setNow, unchecked_return_type = "FormView")]
     pub fn set_now(&mut self, now: f64) -> Result<JsValue, JsError> {
         self.form.set_now(time(now)?);
         self.view()
     }
 
-    /// The body for `POST /api/v1/tokens`; undefined while it may not be sent.
+    /// The body for `POST /api/v1/tokens`, or undefined while the form is invalid.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(unchecked_return_type = "CreateTokenRequest | undefined")]
     pub fn request(&self) -> Result<JsValue, JsError> {
         match self.form.request() {
-            Some(request) => show(&request),
+            Some(request) => to_js(&request),
             None => Ok(JsValue::UNDEFINED),
         }
     }
 }
 
-/// The list of tokens. Every event gives the new view.
+/// The list of tokens. Every method returns the new view.
 #[wasm_bindgen]
 pub struct TokenTable {
     table: Table,
@@ -266,96 +266,99 @@ pub struct TokenTable {
 
 #[wasm_bindgen]
 impl TokenTable {
-    /// All tokens, newest first.
+    /// Creates a list of all tokens, newest first.
     ///
     /// # Errors
-    /// The input does not fit `TableInput`.
+    /// Fails if the input is no `TableInput`.
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_param_type = "TableInput")] input: &JsValue,
     ) -> Result<Self, JsError> {
-        let table = Table::new(read::table_input(&json(input)).map_err(unfit("TableInput"))?);
+        let table =
+            Table::new(read::table_input(&json(input)).map_err(invalid_argument("TableInput"))?);
         Ok(Self { table })
     }
 
-    /// What to draw.
+    /// Everything to draw.
     ///
     /// # Errors
-    /// None in practice, as for every view.
+    /// Never fails in practice.
     #[wasm_bindgen(unchecked_return_type = "TableView")]
     pub fn view(&self) -> Result<JsValue, JsError> {
-        show(&self.table.view())
+        to_js(&self.table.view())
     }
 
-    /// The list was fetched again; filter, search and order stay.
+    /// Replaces the tokens; filter, search and sort order stay.
     ///
     /// # Errors
-    /// The input does not fit `TableInput`.
+    /// Fails if the input is no `TableInput`.
     #[wasm_bindgen(unchecked_return_type = "TableView")]
     pub fn update(
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "TableInput")] input: &JsValue,
     ) -> Result<JsValue, JsError> {
-        let input = read::table_input(&json(input)).map_err(unfit("TableInput"))?;
+        let input = read::table_input(&json(input)).map_err(invalid_argument("TableInput"))?;
         self.table.update(input);
         self.view()
     }
 
-    /// Time has passed: statuses and distances move along.
+    /// Sets the current time, from which statuses and relative times are computed.
     ///
     /// # Errors
-    /// `now` is no time.
+    /// Fails if `now` is no time.
     #[wasm_bindgen(js_name = setNow, unchecked_return_type = "TableView")]
     pub fn set_now(&mut self, now: f64) -> Result<JsValue, JsError> {
         self.table.set_now(time(now)?);
         self.view()
     }
 
-    /// The user wants to see tokens of one status.
+    /// Shows only tokens of one status, or all.
     ///
     /// # Errors
-    /// There is no such filter.
+    /// Fails if the filter is unknown.
     #[wasm_bindgen(js_name = setFilter, unchecked_return_type = "TableView")]
     pub fn set_filter(
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Filter")] filter: &str,
     ) -> Result<JsValue, JsError> {
-        let filter = Filter::from_name(filter).ok_or(Unfit("filter"));
-        self.table.set_filter(filter.map_err(unfit("Filter"))?);
+        let filter = Filter::from_name(filter).ok_or(InvalidInput("filter"));
+        self.table
+            .set_filter(filter.map_err(invalid_argument("Filter"))?);
         self.view()
     }
 
-    /// The user looks for tokens by name, scope, organization or how the id begins.
+    /// Searches names, scopes, organizations and the start of ids.
     ///
     /// # Errors
-    /// None in practice.
+    /// Never fails in practice.
     #[wasm_bindgen(js_name = setSearch, unchecked_return_type = "TableView")]
     pub fn set_search(&mut self, text: &str) -> Result<JsValue, JsError> {
         self.table.set_search(text);
         self.view()
     }
 
-    /// The user has clicked a column; the same again turns the order round.
+    /// Sorts by a column, or reverses the order if the list is sorted by it already.
     ///
     /// # Errors
-    /// There is no such column.
+    /// Fails if the column is unknown.
     #[wasm_bindgen(js_name = sortBy, unchecked_return_type = "TableView")]
     pub fn sort_by(
         &mut self,
         #[wasm_bindgen(unchecked_param_type = "Column")] column: &str,
     ) -> Result<JsValue, JsError> {
-        let column = Column::from_name(column).ok_or(Unfit("column"));
-        self.table.sort_by(column.map_err(unfit("Column"))?);
+        let column = Column::from_name(column).ok_or(InvalidInput("column"));
+        self.table
+            .sort_by(column.map_err(invalid_argument("Column"))?);
         self.view()
     }
 }
 
-/// A value of the page's, as far as JSON could express it.
+/// Converts a JavaScript value.
 fn json(value: &JsValue) -> Json {
     nested(value, MAX_DEPTH)
 }
 
-/// Deeper than this is nothing that this module reads; an object could contain itself.
+/// How deep we read nested values. No input is deeper, and an object may contain itself.
 const MAX_DEPTH: usize = 8;
 
 fn nested(value: &JsValue, depth: usize) -> Json {
@@ -388,21 +391,21 @@ fn nested(value: &JsValue, depth: usize) -> Json {
     }
 }
 
-/// The error for an argument that does not fit a type of `types.ts`.
-fn unfit(what: &str) -> impl Fn(Unfit) -> JsError {
-    move |error| JsError::new(&format!("{what}: {error}"))
+/// The error for an argument that does not match its type in `types.ts`.
+fn invalid_argument(type_name: &str) -> impl Fn(InvalidInput) -> JsError {
+    move |error| JsError::new(&format!("{type_name}: {error}"))
 }
 
-/// A value for the page.
-fn show(value: &impl Serialize) -> Result<JsValue, JsError> {
-    JSON::parse(&text(value)?).map_err(|_| unfit("JSON")(Unfit("the view")))
+/// Converts a value to a JavaScript object.
+fn to_js(value: &impl Serialize) -> Result<JsValue, JsError> {
+    JSON::parse(&to_text(value)?).map_err(|_| invalid_argument("JSON")(InvalidInput("the view")))
 }
 
-/// The same as text. Strings and numbers only: this cannot fail.
-fn text(value: &impl Serialize) -> Result<String, JsError> {
-    serde_json::to_string(value).map_err(|_| unfit("JSON")(Unfit("the view")))
+/// Converts a value to JSON text. This cannot fail for strings and numbers.
+fn to_text(value: &impl Serialize) -> Result<String, JsError> {
+    serde_json::to_string(value).map_err(|_| invalid_argument("JSON")(InvalidInput("the view")))
 }
 
 fn time(now: f64) -> Result<Timestamp, JsError> {
-    read::time_from_millis(now).ok_or_else(|| unfit("milliseconds")(Unfit("now")))
+    read::time_from_millis(now).ok_or_else(|| invalid_argument("milliseconds")(InvalidInput("now")))
 }

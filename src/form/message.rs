@@ -1,10 +1,9 @@
-//! What the form and the list say to people.
+//! The messages that the form and the list show.
 //!
-//! A message is a stable code with its values, so that a page can say it in any language, and
-//! the same in English. The words of a broken rule are those of [`patrol::issue::rules`], so the
-//! browser says what the origin would say. Times are told by how far away they are, as a pure
-//! function of the two times; how a locale writes a number or a unit is the page's business
-//! (`Intl.RelativeTimeFormat` takes the unit and the count as they are here).
+//! A message has a stable code, its values and an English text, so a page can translate it.
+//! Rejections use the text of [`patrol::issue::rules`], so the browser and the origin say the
+//! same. Times are relative, a pure function of the time and now. The page formats numbers and
+//! units for its locale: `Intl.RelativeTimeFormat` takes `count` and `unit` unchanged.
 
 use patrol::{
     issue::rules::{Lifetime, MAX_NAME_LENGTH, MAX_ORGANIZATIONS, Rejection},
@@ -13,59 +12,62 @@ use patrol::{
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
-/// A sentence, or a part of one that can stand in a cell of a table.
+/// A sentence, or a phrase that fits into a table cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Message {
-    /// Stable. `types.ts` lists all with their values; a refusal by the origin brings its own.
+pub struct UserMessage {
+    /// A stable code: one of `types.ts`, or an error code of the origin.
     pub code: Cow<'static, str>,
-    /// What a translation puts into its text.
+    /// The values that a translation inserts.
     #[serde(serialize_with = "object")]
-    pub values: Vec<(&'static str, Value)>,
-    /// English.
+    pub values: Vec<(&'static str, MessageValue)>,
+    /// The English text.
     pub text: String,
 }
 
-fn object<S: Serializer>(values: &[(&str, Value)], serializer: S) -> Result<S::Ok, S::Error> {
+fn object<S: Serializer>(
+    values: &[(&str, MessageValue)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(values.iter().map(|(name, value)| (name, value)))
 }
 
-/// One value of a [`Message`].
+/// One value of a [`UserMessage`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Value {
+pub enum MessageValue {
     /// A word, a name or a time (RFC 3339 in UTC).
     Text(String),
-    /// A count.
+    /// A number.
     Number(u64),
-    /// Names, in the order in which they are to be told.
+    /// Names in display order.
     List(Vec<String>),
 }
 
-impl From<&str> for Value {
+impl From<&str> for MessageValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<usize> for Value {
+impl From<usize> for MessageValue {
     fn from(count: usize) -> Self {
         Self::Number(u64::try_from(count).unwrap_or(u64::MAX))
     }
 }
 
-impl From<u64> for Value {
+impl From<u64> for MessageValue {
     fn from(count: u64) -> Self {
         Self::Number(count)
     }
 }
 
-impl From<Vec<String>> for Value {
+impl From<Vec<String>> for MessageValue {
     fn from(names: Vec<String>) -> Self {
         Self::List(names)
     }
 }
 
-impl Message {
+impl UserMessage {
     /// A message without values.
     pub fn new(code: &'static str, text: impl Into<String>) -> Self {
         Self {
@@ -75,143 +77,141 @@ impl Message {
         }
     }
 
-    /// The same with one more value.
+    /// Adds a value.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<MessageValue>) -> Self {
         self.values.push((name, value.into()));
         self
     }
 }
 
-/// A broken rule, in the rule's own words. The codes are finer than [`Rejection::code`], as
-/// each of them needs a sentence of its own.
-impl From<&Rejection> for Message {
+/// The codes are finer than [`Rejection::code`] because each needs its own translation.
+impl From<&Rejection> for UserMessage {
     fn from(rejection: &Rejection) -> Self {
-        let say = |code| Self::new(code, rejection.to_string());
+        let message = |code| Self::new(code, rejection.to_string());
         match rejection {
-            Rejection::NameMissing => say("name-missing"),
-            Rejection::NameTooLong { length } => say("name-too-long")
+            Rejection::NameMissing => message("name-missing"),
+            Rejection::NameTooLong { length } => message("name-too-long")
                 .with("length", *length)
                 .with("limit", MAX_NAME_LENGTH),
-            Rejection::NameUnprintable => say("name-unprintable"),
-            Rejection::Expiry => say("expiry-invalid").with(
+            Rejection::NameUnprintable => message("name-unprintable"),
+            Rejection::Expiry => message("expiry-invalid").with(
                 "choices",
                 Lifetime::ALL
                     .map(|lifetime| lifetime.days().to_string())
                     .to_vec(),
             ),
-            Rejection::OrganizationMissing => say("organization-missing"),
+            Rejection::OrganizationMissing => message("organization-missing"),
             Rejection::TooManyOrganizations => {
-                say("organizations-too-many").with("limit", MAX_ORGANIZATIONS)
+                message("organizations-too-many").with("limit", MAX_ORGANIZATIONS)
             }
             Rejection::OrganizationUnknown(id) => {
-                say("organization-unknown").with("organization", id.as_str())
+                message("organization-unknown").with("organization", id.as_str())
             }
-            Rejection::ScopesMissing => say("scopes-missing"),
-            Rejection::ScopesUnused => say("scopes-unused"),
-            Rejection::ScopeUnknown(name) => say("scope-unknown").with("scope", name.as_str()),
-            Rejection::ScopesExceedOwner(names) => {
-                say("scopes-exceed-owner").with("scopes", patrol::http::api::owned(names.clone()))
-            }
+            Rejection::ScopesMissing => message("scopes-missing"),
+            Rejection::ScopesUnused => message("scopes-unused"),
+            Rejection::ScopeUnknown(name) => message("scope-unknown").with("scope", name.as_str()),
+            Rejection::ScopesExceedOwner(names) => message("scopes-exceed-owner")
+                .with("scopes", patrol::http::api::owned(names.clone())),
         }
     }
 }
 
-/// A refusal by the origin: as much of [`patrol::http::problem::Problem`] as a form can show.
-/// Everything is optional, since a proxy in between may refuse in its own way.
+/// An error response: the members of [`patrol::http::problem::Problem`] that a form can show. All
+/// are optional because a proxy may send an error of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Refusal {
-    /// Stable.
+pub struct ServerProblem {
+    /// A stable error code.
     pub code: Option<String>,
-    /// For people.
+    /// The kind of error, in words.
     pub title: Option<String>,
-    /// For people, this time.
+    /// What was wrong this time, in words.
     pub detail: Option<String>,
-    /// The member that is wrong.
+    /// The name of the request member that is wrong.
     pub field: Option<String>,
-    /// Every wrong member.
-    pub errors: Vec<RefusedField>,
+    /// All request members that are wrong.
+    pub errors: Vec<ServerFieldError>,
 }
 
-/// One wrong member.
+/// One request member that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedField {
+pub struct ServerFieldError {
     /// The member's name.
     pub field: String,
-    /// Stable.
+    /// A stable error code.
     pub code: String,
-    /// For people.
+    /// What is wrong, in words.
     pub detail: String,
 }
 
-impl From<&Refusal> for Message {
-    fn from(refusal: &Refusal) -> Self {
-        let text = refusal.detail.as_ref().or(refusal.title.as_ref());
-        refused(
-            refusal.code.as_deref().unwrap_or("refused"),
+impl From<&ServerProblem> for UserMessage {
+    fn from(problem: &ServerProblem) -> Self {
+        let text = problem.detail.as_ref().or(problem.title.as_ref());
+        from_server(
+            problem.code.as_deref().unwrap_or("refused"),
             text.map_or("The token was not created. Try again.", String::as_str),
         )
     }
 }
 
-impl From<&RefusedField> for Message {
-    fn from(refused_field: &RefusedField) -> Self {
-        refused(&refused_field.code, &refused_field.detail)
+impl From<&ServerFieldError> for UserMessage {
+    fn from(error: &ServerFieldError) -> Self {
+        from_server(&error.code, &error.detail)
     }
 }
 
-fn refused(code: &str, text: &str) -> Message {
-    Message {
+fn from_server(code: &str, text: &str) -> UserMessage {
+    UserMessage {
         code: Cow::Owned(code.to_owned()),
         values: Vec::new(),
         text: text.to_owned(),
     }
 }
 
-/// "expires in 12 days", "expired 3 days ago": the end of a token that nobody revoked.
-pub fn expires(now: Timestamp, at: Timestamp) -> Message {
+/// "expires in 12 days" or "expired 3 days ago", for a token that is not revoked.
+pub fn expires(now: Timestamp, at: Timestamp) -> UserMessage {
     if now < at {
-        match Distance::of(at.since(now)) {
-            None => Message::new("expires-soon", "expires in less than a minute"),
+        match RelativeTime::of(at.since(now)) {
+            None => UserMessage::new("expires-soon", "expires in less than a minute"),
             Some(left) => left.message("expires-in", format!("expires in {}", left.words())),
         }
     } else {
-        match Distance::of(now.since(at)) {
-            None => Message::new("expired-just-now", "expired just now"),
-            Some(gone) => gone.message("expired-ago", format!("expired {} ago", gone.words())),
+        match RelativeTime::of(now.since(at)) {
+            None => UserMessage::new("expired-just-now", "expired just now"),
+            Some(ago) => ago.message("expired-ago", format!("expired {} ago", ago.words())),
         }
     }
     .with("time", at.to_string().as_str())
 }
 
-/// "revoked 2 hours ago": the end of a token that its owner did not let expire.
-pub fn revoked(now: Timestamp, at: Timestamp) -> Message {
-    match Distance::of(now.since(at)) {
-        None => Message::new("revoked-just-now", "revoked just now"),
-        Some(gone) => gone.message("revoked-ago", format!("revoked {} ago", gone.words())),
+/// "revoked 2 hours ago"
+pub fn revoked(now: Timestamp, at: Timestamp) -> UserMessage {
+    match RelativeTime::of(now.since(at)) {
+        None => UserMessage::new("revoked-just-now", "revoked just now"),
+        Some(ago) => ago.message("revoked-ago", format!("revoked {} ago", ago.words())),
     }
     .with("time", at.to_string().as_str())
 }
 
-/// "last used 3 h ago", "never".
-pub fn last_used(now: Timestamp, at: Option<Timestamp>) -> Message {
+/// "last used 3 h ago" or "never"
+pub fn last_used(now: Timestamp, at: Option<Timestamp>) -> UserMessage {
     let Some(at) = at else {
-        return Message::new("last-used-never", "never");
+        return UserMessage::new("last-used-never", "never");
     };
-    match Distance::of(now.since(at)) {
-        None => Message::new("last-used-just-now", "last used just now"),
-        Some(gone) => gone.message(
+    match RelativeTime::of(now.since(at)) {
+        None => UserMessage::new("last-used-just-now", "last used just now"),
+        Some(ago) => ago.message(
             "last-used-ago",
-            format!("last used {} ago", gone.short_words()),
+            format!("last used {} ago", ago.short_words()),
         ),
     }
     .with("time", at.to_string().as_str())
 }
 
-/// A length of time as people tell it: to the nearest whole unit, so that 30 days less a
-/// second are "30 days". A day and a half is told in hours, as "2 days" would be half wrong.
+/// How long ago or ahead a time is, rounded to the nearest whole unit, so 30 days minus a second are
+/// "30 days". Less than two days are given in hours: "2 days" would be far off for a day and a half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Distance {
+struct RelativeTime {
     count: u64,
     unit: Unit,
 }
@@ -224,7 +224,7 @@ enum Unit {
 }
 
 impl Unit {
-    /// The name that `Intl.RelativeTimeFormat` knows.
+    /// The unit's name for `Intl.RelativeTimeFormat`.
     const fn name(self) -> &'static str {
         match self {
             Self::Minute => "minute",
@@ -234,8 +234,8 @@ impl Unit {
     }
 }
 
-impl Distance {
-    /// None: less than a minute.
+impl RelativeTime {
+    /// Returns `None` for less than a minute.
     fn of(seconds: u64) -> Option<Self> {
         const MINUTE: u64 = 60;
         const HOUR: u64 = 60 * MINUTE;
@@ -262,8 +262,8 @@ impl Distance {
         }
     }
 
-    fn message(self, code: &'static str, text: String) -> Message {
-        Message::new(code, text)
+    fn message(self, code: &'static str, text: String) -> UserMessage {
+        UserMessage::new(code, text)
             .with("count", self.count)
             .with("unit", self.unit.name())
     }
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expiry_is_told_by_its_distance() {
+    fn expires_rounds_to_the_nearest_unit() {
         for (left, text) in [
             (1, "expires in less than a minute"),
             (59, "expires in less than a minute"),
@@ -314,36 +314,36 @@ mod tests {
         ] {
             assert_eq!(expires(NOW, NOW.plus(left)).text, text, "{left}");
         }
-        for (gone, text) in [
+        for (ago, text) in [
             (0, "expired just now"),
             (59, "expired just now"),
             (60, "expired 1 minute ago"),
             (3600, "expired 1 hour ago"),
             (3 * DAY, "expired 3 days ago"),
         ] {
-            assert_eq!(expires(NOW, before(gone)).text, text, "{gone}");
+            assert_eq!(expires(NOW, before(ago)).text, text, "{ago}");
         }
     }
 
     #[test]
-    fn last_use_and_revocation_are_told_by_their_distance() {
+    fn last_used_and_revoked_round_to_the_nearest_unit() {
         assert_eq!(last_used(NOW, None).text, "never");
-        for (gone, used, ended) in [
+        for (ago, last_used_text, revoked_text) in [
             (0, "last used just now", "revoked just now"),
             (59, "last used just now", "revoked just now"),
             (60, "last used 1 min ago", "revoked 1 minute ago"),
             (3 * 3600, "last used 3 h ago", "revoked 3 hours ago"),
             (2 * DAY, "last used 2 days ago", "revoked 2 days ago"),
         ] {
-            assert_eq!(last_used(NOW, Some(before(gone))).text, used);
-            assert_eq!(revoked(NOW, before(gone)).text, ended);
+            assert_eq!(last_used(NOW, Some(before(ago))).text, last_used_text);
+            assert_eq!(revoked(NOW, before(ago)).text, revoked_text);
         }
-        // Another clock may be a little ahead.
+        // The server's clock may be ahead.
         assert_eq!(last_used(NOW, Some(NOW.plus(5))).text, "last used just now");
     }
 
     #[test]
-    fn a_message_carries_what_a_translation_needs() {
+    fn message_carries_the_values_that_a_translation_needs() {
         let json = serde_json::to_value(expires(NOW, NOW.plus(12 * DAY))).unwrap();
         assert_eq!(
             json,
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_rule_has_a_code_of_its_own_and_the_words_of_the_rule() {
+    fn message_of_a_rejection_has_its_own_code_and_the_text_of_the_rule() {
         let rejections = [
             Rejection::NameMissing,
             Rejection::NameTooLong { length: 300 },
@@ -373,7 +373,7 @@ mod tests {
         let mut codes: Vec<_> = rejections
             .iter()
             .map(|rejection| {
-                let message = Message::from(rejection);
+                let message = UserMessage::from(rejection);
                 assert_eq!(message.text, rejection.to_string());
                 message.code
             })
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_as_people_do() {
+    fn enumerate_joins_names_with_commas_and_and() {
         let names = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
         for (list, text) in [
             (&[][..], ""),

@@ -1,12 +1,12 @@
-//! Order and search as people expect them: "Sensor 2" before "sensor 10", and "uns" finds "UNS".
+//! Natural sort order and search: "Sensor 2" comes before "sensor 10", and "uns" finds "UNS".
 //!
-//! Case does not count, and in the order of names a run of digits counts as a number. Letters go by their code
-//! points; how a language sorts its accents would need tables that are larger than all of
-//! this module.
+//! Both ignore case, and the sort order compares runs of digits as numbers. Letters compare by code
+//! point: sorting accented letters as each language does would take tables larger than the whole
+//! module.
 
 use std::{cmp::Ordering, iter::Peekable};
 
-/// Compares two names.
+/// Compares two names in natural order.
 pub fn natural(a: &str, b: &str) -> Ordering {
     let lower = |text: &str| {
         text.chars()
@@ -20,7 +20,7 @@ pub fn natural(a: &str, b: &str) -> Ordering {
         let order = match (a.peek(), b.peek()) {
             (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
                 let (x, y) = (number(&mut a), number(&mut b));
-                // Without leading zeros the longer one is the greater.
+                // Without leading zeros, the longer number is greater.
                 x.len().cmp(&y.len()).then_with(|| x.cmp(&y))
             }
             (None, None) => return Ordering::Equal,
@@ -32,26 +32,27 @@ pub fn natural(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Is every word in one of the texts? The words are in lower case. No words: yes.
-pub fn finds(words: &[String], texts: &[&str]) -> bool {
-    let texts: Vec<String> = texts.iter().map(|text| lower(text)).collect();
+/// Whether each of the words, which must be lowercase, occurs in one of the texts.
+pub fn contain_all(texts: &[&str], words: &[String]) -> bool {
+    let texts: Vec<String> = texts.iter().map(|text| lowercase(text)).collect();
     words
         .iter()
         .all(|word| texts.iter().any(|text| contains(text, word)))
 }
 
-/// The search of the standard library is quick in long texts, and large.
+/// `str::contains` is optimized for long texts and takes much more code.
 fn contains(text: &str, word: &str) -> bool {
     let (text, word) = (text.as_bytes(), word.as_bytes());
     word.is_empty() || text.windows(word.len()).any(|part| part == word)
 }
 
-/// In lower case, letter by letter.
-pub fn lower(text: &str) -> String {
+/// Lowercases each character by itself: `str::to_lowercase` also handles the Greek final sigma and
+/// takes more code.
+pub fn lowercase(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// Takes a run of digits, without leading zeros. It may be longer than any integer.
+/// Takes a run of digits and drops leading zeros. It may exceed any integer type.
 fn number(text: &mut Peekable<impl Iterator<Item = char>>) -> String {
     let mut digits = String::new();
     while let Some(digit) = text.next_if(char::is_ascii_digit) {
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_sort_as_people_expect() {
+    fn natural_ignores_case_and_compares_digits_as_numbers() {
         for pair in [
             ("", "a"),
             ("a", "B"),
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_one() {
+    fn natural_is_a_total_order() {
         // Transitive and antisymmetric over all short texts of a few letters.
         let letters = ["", "a", "B", "0", "1", "9", " "];
         let mut texts = Vec::new();
@@ -107,8 +108,8 @@ mod tests {
             }
         }
         texts.sort_by(|a, b| natural(a, b));
-        for (at, a) in texts.iter().enumerate() {
-            for b in texts.iter().skip(at) {
+        for (index, a) in texts.iter().enumerate() {
+            for b in texts.iter().skip(index) {
                 assert_ne!(natural(a, b), Ordering::Greater, "{a:?} {b:?}");
             }
         }

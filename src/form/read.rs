@@ -1,13 +1,12 @@
-//! Reads what a page gives, by hand.
+//! Converts the page's values to Rust types by hand.
 //!
-//! The types of core can be read by serde, but code that reads any type from any text is half
-//! of a module of this size. The browser has a JSON parser of its own; what is left to do is
-//! to look up members by name.
+//! Core's types implement serde's `Deserialize`, but a serde deserializer would take half of this
+//! module's size. The browser has a JSON parser, so we only look up members by name.
 
 use crate::{
-    form,
-    message::{Refusal, RefusedField},
-    table,
+    form::{FormInput, FormState},
+    message::{ServerFieldError, ServerProblem},
+    table::TableInput,
 };
 use patrol::{
     http::api::{Me, OrganizationView, TokenRecord, TokenStatus},
@@ -15,12 +14,12 @@ use patrol::{
 };
 use std::{fmt, str::FromStr};
 
-/// A value of JavaScript that JSON could express. Undefined counts as null.
+/// A JavaScript value, as far as JSON can express it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json {
-    /// Nothing.
+    /// `null`, `undefined`, or a value that JSON cannot express.
     Null,
-    /// A truth value.
+    /// `true` or `false`.
     Bool(bool),
     /// A number.
     Number(f64),
@@ -32,18 +31,18 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// A value that does not fit, by the name of the member that is missing or wrong.
+/// The name of a member that is missing or has the wrong type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfit(pub &'static str);
+pub struct InvalidInput(pub &'static str);
 
-impl fmt::Display for Unfit {
+impl fmt::Display for InvalidInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is missing or wrong", self.0)
+        write!(f, "{} is missing or invalid", self.0)
     }
 }
 
 impl Json {
-    /// A member; null when there is none.
+    /// Returns a member, or null if it is missing.
     fn get(&self, name: &str) -> &Self {
         match self {
             Self::Object(members) => members.iter().find(|(key, _)| key == name),
@@ -59,38 +58,39 @@ impl Json {
         }
     }
 
-    fn text(&self, name: &'static str) -> Result<String, Unfit> {
-        self.optional_text(name).ok_or(Unfit(name))
+    fn text(&self, name: &'static str) -> Result<String, InvalidInput> {
+        self.optional_text(name).ok_or(InvalidInput(name))
     }
 
     fn optional_text(&self, name: &str) -> Option<String> {
         self.get(name).as_text().map(str::to_owned)
     }
 
-    fn flag(&self, name: &'static str) -> Result<bool, Unfit> {
+    fn flag(&self, name: &'static str) -> Result<bool, InvalidInput> {
         match self.get(name) {
             Self::Bool(flag) => Ok(*flag),
-            _ => Err(Unfit(name)),
+            _ => Err(InvalidInput(name)),
         }
     }
 
-    fn count(&self, name: &'static str) -> Result<u64, Unfit> {
+    fn count(&self, name: &'static str) -> Result<u64, InvalidInput> {
         match self.get(name) {
-            Self::Number(number) => whole(*number).ok_or(Unfit(name)),
-            _ => Err(Unfit(name)),
+            Self::Number(number) => whole(*number).ok_or(InvalidInput(name)),
+            _ => Err(InvalidInput(name)),
         }
     }
 
-    fn size(&self, name: &'static str) -> Result<usize, Unfit> {
-        usize::try_from(self.count(name)?).map_err(|_| Unfit(name))
+    fn size(&self, name: &'static str) -> Result<usize, InvalidInput> {
+        usize::try_from(self.count(name)?).map_err(|_| InvalidInput(name))
     }
 
-    fn parsed<T: FromStr>(&self, name: &'static str) -> Result<T, Unfit> {
+    fn parsed<T: FromStr>(&self, name: &'static str) -> Result<T, InvalidInput> {
         let text = self.get(name).as_text();
-        text.and_then(|text| text.parse().ok()).ok_or(Unfit(name))
+        text.and_then(|text| text.parse().ok())
+            .ok_or(InvalidInput(name))
     }
 
-    fn optional_time(&self, name: &'static str) -> Result<Option<Timestamp>, Unfit> {
+    fn optional_time(&self, name: &'static str) -> Result<Option<Timestamp>, InvalidInput> {
         match self.get(name) {
             Self::Null => Ok(None),
             _ => self.parsed(name).map(Some),
@@ -100,66 +100,66 @@ impl Json {
     fn list<T>(
         &self,
         name: &'static str,
-        read: impl Fn(&Self) -> Result<T, Unfit>,
-    ) -> Result<Vec<T>, Unfit> {
+        read: impl Fn(&Self) -> Result<T, InvalidInput>,
+    ) -> Result<Vec<T>, InvalidInput> {
         match self.get(name) {
             Self::List(values) => values.iter().map(read).collect(),
-            _ => Err(Unfit(name)),
+            _ => Err(InvalidInput(name)),
         }
     }
 
-    fn texts(&self, name: &'static str) -> Result<Vec<String>, Unfit> {
+    fn texts(&self, name: &'static str) -> Result<Vec<String>, InvalidInput> {
         self.list(name, |value| {
-            value.as_text().map(str::to_owned).ok_or(Unfit(name))
+            value.as_text().map(str::to_owned).ok_or(InvalidInput(name))
         })
     }
 
-    /// Texts by texts, which a page may leave out.
-    fn names(&self, name: &str) -> Vec<(String, String)> {
-        let mut names = Vec::new();
+    /// Returns the string members of an optional object.
+    fn text_members(&self, name: &str) -> Vec<(String, String)> {
+        let mut texts = Vec::new();
         if let Self::Object(members) = self.get(name) {
             for (key, value) in members {
                 if let Self::Text(value) = value {
-                    names.push((key.clone(), value.clone()));
+                    texts.push((key.clone(), value.clone()));
                 }
             }
         }
-        names
+        texts
     }
 
-    /// Milliseconds since the epoch.
-    fn clock(&self, name: &'static str) -> Result<Timestamp, Unfit> {
+    /// Reads a time in milliseconds since 1970.
+    fn clock(&self, name: &'static str) -> Result<Timestamp, InvalidInput> {
         match self.get(name) {
-            Self::Number(millis) => time_from_millis(*millis).ok_or(Unfit(name)),
-            _ => Err(Unfit(name)),
+            Self::Number(millis) => time_from_millis(*millis).ok_or(InvalidInput(name)),
+            _ => Err(InvalidInput(name)),
         }
     }
 }
 
-/// A number of JavaScript that is a whole one and not negative.
+/// Converts a JavaScript number if it is a non-negative integer.
 pub fn whole(number: f64) -> Option<u64> {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Saturates.
     (number >= 0.0 && number.fract() == 0.0).then_some(number as u64)
 }
 
-/// A time as `Date.now()` gives it; None: before 1970, or no time at all.
+/// Converts a time of `Date.now()`; returns `None` for times before 1970 and for NaN.
 pub fn time_from_millis(millis: f64) -> Option<Timestamp> {
     whole(millis.floor()).map(Timestamp::from_millis)
 }
 
 /// # Errors
-/// A member is missing or wrong.
-pub fn form_input(json: &Json) -> Result<form::Input, Unfit> {
-    Ok(form::Input {
+/// Fails if a member is missing or invalid.
+pub fn form_input(json: &Json) -> Result<FormInput, InvalidInput> {
+    Ok(FormInput {
         me: me(json.get("me"))?,
         active: json.size("active")?,
         limit: json.size("limit")?,
         now: json.clock("now")?,
-        words: json.names("words"),
+        words: json.text_members("words"),
     })
 }
 
-fn me(json: &Json) -> Result<Me, Unfit> {
+fn me(json: &Json) -> Result<Me, InvalidInput> {
     Ok(Me {
         id: json.parsed("id")?,
         name: json.text("name")?,
@@ -178,24 +178,24 @@ fn me(json: &Json) -> Result<Me, Unfit> {
 }
 
 /// # Errors
-/// A member is missing or wrong.
-pub fn table_input(json: &Json) -> Result<table::Input, Unfit> {
-    Ok(table::Input {
+/// Fails if a member is missing or invalid.
+pub fn table_input(json: &Json) -> Result<TableInput, InvalidInput> {
+    Ok(TableInput {
         tokens: json.list("tokens", record)?,
-        organizations: json.names("organizations"),
+        organizations: json.text_members("organizations"),
         active: json.size("active")?,
         limit: json.size("limit")?,
         now: json.clock("now")?,
     })
 }
 
-fn record(json: &Json) -> Result<TokenRecord, Unfit> {
+fn record(json: &Json) -> Result<TokenRecord, InvalidInput> {
     Ok(TokenRecord {
         id: json.parsed("id")?,
         name: json.text("name")?,
         organizations: json.list("organizations", |id| {
             let id = id.as_text().and_then(|id| id.parse().ok());
-            id.ok_or(Unfit("organizations"))
+            id.ok_or(InvalidInput("organizations"))
         })?,
         scopes: match json.get("scopes") {
             Json::Null => None,
@@ -210,17 +210,15 @@ fn record(json: &Json) -> Result<TokenRecord, Unfit> {
             Some("active") => TokenStatus::Active,
             Some("expired") => TokenStatus::Expired,
             Some("revoked") => TokenStatus::Revoked,
-            _ => return Err(Unfit("status")),
+            _ => return Err(InvalidInput("status")),
         },
     })
 }
 
-/// A state that [`form::Form::state`] gave.
-///
 /// # Errors
-/// A member is missing or wrong.
-pub fn state(json: &Json) -> Result<form::State, Unfit> {
-    Ok(form::State {
+/// Fails if a member is missing or invalid.
+pub fn form_state(json: &Json) -> Result<FormState, InvalidInput> {
+    Ok(FormState {
         name: json.text("name")?,
         days: json.count("days")?,
         organizations: json.texts("organizations")?,
@@ -231,20 +229,20 @@ pub fn state(json: &Json) -> Result<form::State, Unfit> {
     })
 }
 
-/// A refusal, as much of it as can be understood.
-pub fn refusal(json: &Json) -> Refusal {
-    let field = |json: &Json| {
-        Ok(RefusedField {
+/// Reads an error response. Ignores whatever is not as expected.
+pub fn server_problem(json: &Json) -> ServerProblem {
+    let field_error = |json: &Json| {
+        Ok(ServerFieldError {
             field: json.text("field")?,
             code: json.text("code")?,
             detail: json.text("detail")?,
         })
     };
-    Refusal {
+    ServerProblem {
         code: json.optional_text("code"),
         title: json.optional_text("title"),
         detail: json.optional_text("detail"),
         field: json.optional_text("field"),
-        errors: json.list("errors", field).unwrap_or_default(),
+        errors: json.list("errors", field_error).unwrap_or_default(),
     }
 }

@@ -1,16 +1,16 @@
 //! The list of tokens, as a state machine.
 //!
-//! The records of the origin come in, with what the user does: filter, search, sort. Out comes
-//! a [`View`] of rows that are ready to be drawn. What a token's status is and what its scopes
-//! are called is decided by core; a status is told as of the time given here, so that a list
-//! that stays open shows a token as expired in the second in which the edge refuses it.
+//! It takes the origin's records and the user's filter, search and sort order, and returns a
+//! [`TableView`] of rows that are ready to draw. Core defines statuses and scope labels. The status
+//! is computed for the current time, so an open list shows a token as expired in the second in
+//! which the edge starts to reject it.
 //!
-//! Left out: paging, as a list that is searched in one place must be there whole; and dates as
-//! the user's locale writes them, which are the page's.
+//! There is no paging, because the search needs the whole list. The page formats dates for the
+//! user's locale.
 
 use crate::{
-    message::{self, Message},
-    order::{finds, lower, natural},
+    message::{self, UserMessage},
+    order::{contain_all, lowercase, natural},
 };
 use patrol::{
     http::api::{TokenRecord, TokenStatus},
@@ -20,48 +20,48 @@ use patrol::{
 use serde::Serialize;
 use std::cmp::Ordering;
 
-/// An active token with less time left than this is marked, in seconds: a week is enough to
-/// replace a token in a working system without haste.
-pub const WARNING: u64 = 7 * DAY;
+/// An active token with fewer seconds left than this gets a warning. A week is enough time to
+/// replace a token in a running system.
+pub const EXPIRY_WARNING: u64 = 7 * DAY;
 
-/// The color of a badge whose scope the policy does not have any more.
-const NO_COLOR: &str = "neutral";
+/// The badge color of a scope that the policy no longer has.
+const UNKNOWN_SCOPE_COLOR: &str = "neutral";
 
-/// What the list is made from: the answer of `GET /api/v1/tokens` and the time.
+/// The response of `GET /api/v1/tokens`, with what else the list needs.
 #[derive(Debug, Clone)]
-pub struct Input {
-    /// Newest first.
+pub struct TableInput {
+    /// All tokens, newest first.
     pub tokens: Vec<TokenRecord>,
-    /// Id and name of the user's organizations.
+    /// The ids and names of the user's organizations.
     pub organizations: Vec<(String, String)>,
-    /// How many of them are active, as of the answer.
+    /// The number of active tokens when the origin responded.
     pub active: usize,
-    /// How many may be.
+    /// The maximum number of active tokens.
     pub limit: usize,
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// The columns.
+/// A column to sort by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
-    /// Natural, without regard to case.
+    /// Natural order, ignoring case.
     Name,
-    /// By their number; no restriction is more than any.
+    /// By the number of scopes; an unrestricted token counts as the most.
     Scopes,
-    /// By time.
+    /// By creation time.
     Created,
-    /// By time; never is before all.
+    /// By the time of last use; unused tokens come first.
     LastUsed,
-    /// By time.
+    /// By expiration time.
     Expires,
     /// Active, expired, revoked.
     Status,
 }
 
 impl Column {
-    /// The column of that name.
+    /// Parses a column's name in JavaScript.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "name" => Self::Name,
@@ -74,29 +74,29 @@ impl Column {
         })
     }
 
-    /// Does the first click show the greatest first? What was just made or used is what
-    /// people look for.
+    /// Whether the first click sorts in descending order: people look for what was created or used
+    /// last.
     const fn starts_descending(self) -> bool {
         matches!(self, Self::Created | Self::LastUsed)
     }
 }
 
-/// By status.
+/// Which tokens the list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
-    /// Every token.
+    /// All tokens.
     All,
-    /// Those that work.
+    /// Only active tokens.
     Active,
-    /// Those whose time is over.
+    /// Only expired tokens.
     Expired,
-    /// Those that their owner ended.
+    /// Only revoked tokens.
     Revoked,
 }
 
 impl Filter {
-    /// The filter of that name.
+    /// Parses a filter's name in JavaScript.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "all" => Self::All,
@@ -117,27 +117,27 @@ impl Filter {
     }
 }
 
-/// The order of the rows. Equal ones stay as the origin gave them, newest first.
+/// The sort order. Equal rows stay in the origin's order, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Sort {
-    /// By what.
+    /// The column to sort by.
     pub column: Column,
-    /// Greatest first?
+    /// Whether the greatest value comes first.
     pub descending: bool,
 }
 
-/// The list.
+/// The list of tokens.
 #[derive(Debug)]
 pub struct Table {
-    input: Input,
+    input: TableInput,
     sort: Sort,
     filter: Filter,
     search: String,
 }
 
 impl Table {
-    /// All tokens, newest first.
-    pub fn new(input: Input) -> Self {
+    /// A list of all tokens, newest first.
+    pub fn new(input: TableInput) -> Self {
         Self {
             input,
             sort: Sort {
@@ -149,28 +149,28 @@ impl Table {
         }
     }
 
-    /// The list was fetched again; what the user has set stays.
-    pub fn update(&mut self, input: Input) {
+    /// Replaces the tokens; filter, search and sort order stay.
+    pub fn update(&mut self, input: TableInput) {
         self.input = input;
     }
 
-    /// Time has passed.
+    /// Sets the current time, from which statuses and relative times are computed.
     pub fn set_now(&mut self, now: Timestamp) {
         self.input.now = now;
     }
 
-    /// The user wants to see tokens of one status.
+    /// Shows only tokens that match the filter.
     pub fn set_filter(&mut self, filter: Filter) {
         self.filter = filter;
     }
 
-    /// The user looks for tokens: every word must be in the name, a scope or an organization's
-    /// id or name, or be how the id begins.
+    /// Shows only tokens that match every word: in the name, a scope, or an organization's id or
+    /// name, or at the start of the token's id.
     pub fn set_search(&mut self, text: &str) {
         text.clone_into(&mut self.search);
     }
 
-    /// The user has clicked a column; the same again turns the order round.
+    /// Sorts by a column, or reverses the order if the list is sorted by it already.
     pub fn sort_by(&mut self, column: Column) {
         let descending = if self.sort.column == column {
             !self.sort.descending
@@ -180,7 +180,7 @@ impl Table {
         self.sort = Sort { column, descending };
     }
 
-    fn order(&self, a: &Judged, b: &Judged) -> Ordering {
+    fn order(&self, a: &TokenWithStatus, b: &TokenWithStatus) -> Ordering {
         let order = compare(self.sort.column, a, b);
         if self.sort.descending {
             order.reverse()
@@ -195,20 +195,20 @@ impl Table {
         for organization in &token.organizations {
             let id = organization.as_str();
             texts.push(id);
-            for (own, name) in &self.input.organizations {
-                if own == id {
+            for (other, name) in &self.input.organizations {
+                if other == id {
                     texts.push(name);
                 }
             }
         }
-        let id = lower(token.id.as_str());
-        words
-            .iter()
-            .all(|word| id.starts_with(word.as_str()) || finds(std::slice::from_ref(word), &texts))
+        let id = lowercase(token.id.as_str());
+        words.iter().all(|word| {
+            id.starts_with(word.as_str()) || contain_all(&texts, std::slice::from_ref(word))
+        })
     }
 
-    /// What a page draws.
-    pub fn view(&self) -> View {
+    /// Everything a page draws.
+    pub fn view(&self) -> TableView {
         let now = self.input.now;
         let with_status: Vec<_> = self
             .input
@@ -225,34 +225,34 @@ impl Table {
                 .filter(|(_, status)| filter.admits(*status))
                 .count()
         };
-        let ended_since = with_status
+        let expired_since = with_status
             .iter()
             .filter(|(token, status)| {
                 token.status == TokenStatus::Active && *status != TokenStatus::Active
             })
             .count();
-        let words: Vec<String> = self.search.split_whitespace().map(lower).collect();
-        let mut found: Vec<Judged> = Vec::new();
-        for row in &with_status {
-            if self.filter.admits(row.1) && self.matches(row.0, &words) {
-                // Behind its equals, so the order is stable. The sort of the standard library
-                // is for longer lists, and larger than all of this.
-                let place = found.partition_point(|other| self.order(other, row).is_le());
-                found.insert(place, *row);
+        let words: Vec<String> = self.search.split_whitespace().map(lowercase).collect();
+        let mut found: Vec<TokenWithStatus> = Vec::new();
+        for token in &with_status {
+            if self.filter.admits(token.1) && self.matches(token.0, &words) {
+                // Inserting after equal tokens keeps the sort stable. The standard library's sort
+                // is optimized for longer lists and takes more code than this whole file.
+                let index = found.partition_point(|other| self.order(other, token).is_le());
+                found.insert(index, *token);
             }
         }
         let rows: Vec<_> = found
             .into_iter()
-            .map(|(token, status)| Row::new(token, status, now))
+            .map(|(token, status)| TokenRow::new(token, status, now))
             .collect();
-        View {
+        TableView {
             counts: Counts {
                 all: count(Filter::All),
                 active: count(Filter::Active),
                 expired: count(Filter::Expired),
                 revoked: count(Filter::Revoked),
             },
-            active: self.input.active.saturating_sub(ended_since),
+            active: self.input.active.saturating_sub(expired_since),
             limit: self.input.limit,
             shown: rows.len(),
             sort: self.sort,
@@ -268,14 +268,18 @@ impl Table {
     }
 }
 
-type Judged<'a> = (&'a TokenRecord, TokenStatus);
+/// A token and its status now, which may differ from the one in the record.
+type TokenWithStatus<'a> = (&'a TokenRecord, TokenStatus);
 
-fn compare(column: Column, (a, a_status): &Judged, (b, b_status): &Judged) -> Ordering {
-    // No restriction is more than any number of scopes.
-    let breadth = |token: &TokenRecord| token.scopes.as_ref().map_or(usize::MAX, Vec::len);
+fn compare(
+    column: Column,
+    (a, a_status): &TokenWithStatus,
+    (b, b_status): &TokenWithStatus,
+) -> Ordering {
+    let scopes = |token: &TokenRecord| token.scopes.as_ref().map_or(usize::MAX, Vec::len);
     match column {
         Column::Name => natural(&a.name, &b.name),
-        Column::Scopes => breadth(a).cmp(&breadth(b)),
+        Column::Scopes => scopes(a).cmp(&scopes(b)),
         Column::Created => a.created_at.cmp(&b.created_at),
         Column::LastUsed => a.last_used_at.cmp(&b.last_used_at),
         Column::Expires => a.expires_at.cmp(&b.expires_at),
@@ -291,26 +295,26 @@ const fn rank(status: TokenStatus) -> u8 {
     }
 }
 
-/// What a page draws of the list.
+/// Everything a page draws of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct View {
-    /// Found by filter and search, in order.
-    pub rows: Vec<Row>,
-    /// Of all tokens, whatever filter and search.
+pub struct TableView {
+    /// The tokens that match filter and search, in order.
+    pub rows: Vec<TokenRow>,
+    /// The number of tokens by status, regardless of filter and search.
     pub counts: Counts,
-    /// "12 of 50 active"
+    /// The number of active tokens.
     pub active: usize,
-    /// How many may be active.
+    /// The maximum number of active tokens.
     pub limit: usize,
-    /// Rows.
+    /// The number of rows.
     pub shown: usize,
-    /// The order.
+    /// The sort order.
     pub sort: Sort,
-    /// By status.
+    /// The filter by status.
     pub filter: Filter,
-    /// As typed.
+    /// The search as typed.
     pub search: String,
-    /// Why there are no rows; null when there are.
+    /// Why there are no rows; `None` if there are some.
     pub empty: Option<Empty>,
 }
 
@@ -318,54 +322,54 @@ pub struct View {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Empty {
-    /// The user has never made a token.
+    /// The user has no tokens.
     NoTokens,
-    /// Filter and search leave none.
+    /// No token matches filter and search.
     NoMatch,
 }
 
-/// Tokens by status.
+/// The number of tokens by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Every token.
+    /// All tokens.
     pub all: usize,
-    /// Those that work.
+    /// Active tokens.
     pub active: usize,
-    /// Those whose time is over.
+    /// Expired tokens.
     pub expired: usize,
-    /// Those that their owner ended.
+    /// Revoked tokens.
     pub revoked: usize,
 }
 
 /// One token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
-    /// No secret.
+pub struct TokenRow {
+    /// The token's id, which is no secret.
     pub id: String,
-    /// As given at creation.
+    /// The token's name.
     pub name: String,
-    /// As of the time of the view.
+    /// The status at the time of the view.
     pub status: TokenStatus,
-    /// Ids.
+    /// The ids of the token's organizations.
     pub organizations: Vec<String>,
-    /// Was it made with RBAC off? Then there are no badges.
+    /// Whether the token was created with RBAC off; then it has no badges.
     pub unrestricted: bool,
-    /// In the order of the policy.
+    /// The token's scopes, in the policy's order.
     pub badges: Vec<Badge>,
-    /// RFC 3339 in UTC, as all times here.
+    /// When the token was created.
     pub created_at: Timestamp,
-    /// Null: never.
+    /// When the token was last used; `None` if never.
     pub last_used_at: Option<Timestamp>,
-    /// First second in which it does not work any more.
+    /// The first second in which the token is expired.
     pub expires_at: Timestamp,
-    /// Null: not revoked.
+    /// When the token was revoked; `None` if it was not.
     pub revoked_at: Option<Timestamp>,
-    /// "expires in 12 days", "expired 3 days ago", "revoked 2 hours ago"
-    pub expires: Message,
-    /// "last used 3 h ago", "never"
-    pub last_used: Message,
-    /// Active with less than [`WARNING`] left.
+    /// "expires in 12 days", "expired 3 days ago" or "revoked 2 hours ago"
+    pub expires: UserMessage,
+    /// "last used 3 h ago" or "never"
+    pub last_used: UserMessage,
+    /// Whether the token is active with less than [`EXPIRY_WARNING`] left.
     pub warning: bool,
 }
 
@@ -374,15 +378,15 @@ pub struct Row {
 pub struct Badge {
     /// `resource:action`
     pub name: String,
-    /// A few words; the name when the policy does not have the scope any more.
+    /// A few words; the name if the policy no longer has the scope.
     pub label: String,
-    /// Its group's name; empty when the policy does not have the scope any more.
+    /// The group's name; empty if the policy no longer has the scope.
     pub group: &'static str,
-    /// Key of the color.
+    /// The key of the badge color.
     pub color: &'static str,
 }
 
-impl Row {
+impl TokenRow {
     fn new(token: &TokenRecord, status: TokenStatus, now: Timestamp) -> Self {
         Self {
             id: token.id.to_string(),
@@ -400,12 +404,12 @@ impl Row {
             expires_at: token.expires_at,
             revoked_at: token.revoked_at,
             expires: match token.revoked_at {
-                // When it would have expired is of no interest any more.
+                // Once a token is revoked, its expiration no longer matters.
                 Some(at) => message::revoked(now, at),
                 None => message::expires(now, token.expires_at),
             },
             last_used: message::last_used(now, token.last_used_at),
-            warning: status == TokenStatus::Active && token.expires_at.since(now) < WARNING,
+            warning: status == TokenStatus::Active && token.expires_at.since(now) < EXPIRY_WARNING,
         }
     }
 }
@@ -419,7 +423,7 @@ fn badges(scopes: &[String]) -> Vec<Badge> {
             name: name.clone(),
             label: name.clone(),
             group: "",
-            color: NO_COLOR,
+            color: UNKNOWN_SCOPE_COLOR,
         });
     POLICY
         .offered(known)

@@ -14,7 +14,10 @@ for (const file of files) {
   const database = new DatabaseSync(join(folder, file), { readOnly: true });
   if (database.prepare(has_tokens).get().found === 0) continue;
   const plans = JSON.parse(statements).map((statement) =>
-    database.prepare(`EXPLAIN QUERY PLAN ${statement}`).all().map((step) => step.detail),
+    database
+      .prepare(`EXPLAIN QUERY PLAN ${statement}`)
+      .all()
+      .map((step) => step.detail),
   );
   console.log(JSON.stringify(plans));
   break;

@@ -1,5 +1,5 @@
 /**
- * The start page: what tokens are for, and the way to them.
+ * The start page: what tokens are for, and a link to them.
  */
 
 import { h } from "../shared/dom.js";

@@ -1,37 +1,35 @@
 /**
- * Our own page: which view an address shows, who is signed in, in which language.
+ * Our own page: the view for each address, the signed-in user and the language.
  *
- * Signed out, every address leads to the sign-in page and back. When a session ends while
- * somebody works, the sign-in comes to them as a dialog instead, and nothing is lost.
+ * If the user is signed out, every address leads to the sign-in page and back. If the session
+ * expires while the user works, a dialog asks to sign in, and nothing is lost.
  */
 
-import { Api, Refused } from "../shared/api.js";
+import { Api, ServerError } from "../shared/api.js";
 import { h } from "../shared/dom.js";
-import { choose, Language, preferred } from "../i18n/language.js";
+import { Language, preferredLanguage, rememberLanguage } from "../i18n/language.js";
 import { PatrolTokens } from "../tokens/element.js";
 import { homeView } from "./home.js";
 import { messageView } from "./message.js";
 import { generalView, securityView } from "./profile.js";
 import { Router } from "./router.js";
 import { Shell } from "./shell.js";
-import { askToSignIn, signInView } from "./sign-in.js";
+import { showSignInDialog, signInView } from "./sign-in.js";
 
 /** @typedef {import("../shared/api.js").Me} Me */
 
 /**
- * What every view gets.
- *
  * @typedef {object} Context
  * @property {Language} language
  * @property {Api} api
  * @property {Me} me
- * @property {() => void} signedOut
+ * @property {() => void} onsignout
  */
 
 /**
- * `greet`: somebody else has signed in, without leaving what is open.
+ * `setUser` is called if another user signs in without leaving the view.
  *
- * @typedef {{ title: string, element: HTMLElement, greet?: (me: Me) => void }} View
+ * @typedef {{ title: string, element: HTMLElement, setUser?: (me: Me) => void }} View
  */
 
 /** @type {Record<string, (context: Context) => View>} */
@@ -45,12 +43,12 @@ const SIGN_IN = "/sign-in";
 
 const api = new Api();
 const app = document.querySelector("#app") ?? document.body;
-let language = new Language(preferred());
+let language = new Language(preferredLanguage());
 /** @type {Me | null} */
 let me = null;
 /** @type {Shell | null} */
 let shell = null;
-/** What the shell shows. @type {View | null} */
+/** The view in the shell. @type {View | null} */
 let view = null;
 
 const router = new Router({
@@ -62,8 +60,9 @@ const router = new Router({
 });
 
 addEventListener("patrol-session-required", (event) => {
-  const { waitFor } = /** @type {CustomEvent} */ (event).detail;
-  waitFor(signInAgain());
+  /** @type {CustomEvent<{ waitFor: (signedIn: Promise<boolean>) => void }>} */ (
+    event
+  ).detail.waitFor(signInAgain());
 });
 
 document.documentElement.lang = language.code;
@@ -73,7 +72,7 @@ async function start() {
   try {
     me = await api.me();
   } catch (error) {
-    if (!(error instanceof Refused && error.needsSession)) {
+    if (!(error instanceof ServerError && error.needsSession)) {
       showFailure(error);
       return;
     }
@@ -81,30 +80,29 @@ async function start() {
   show();
 }
 
-/** Shows what the address says. */
+/** Shows the view for the address. */
 function show() {
   const { path } = router;
   if (path === SIGN_IN) {
-    if (me) router.replace(wanted());
-    else showAlone(signInView({ language, api, onsignin: signedIn, onlanguage: speak }));
+    if (me) router.replace(nextPath());
+    else showAlone(signInView({ language, api, onsignin: signedIn, onlanguage: setLanguage }));
     return;
   }
   if (!me) {
     router.replace(`${SIGN_IN}?next=${encodeURIComponent(path)}`);
     return;
   }
-  const context = { language, api, me, signedOut };
-  const make = VIEWS[path] ?? notFound;
-  view = make(context);
+  const createView = VIEWS[path] ?? notFoundView;
+  view = createView({ language, api, me, onsignout: signedOut });
   const isNew = shell === null;
-  shell ??= new Shell({ language, me, onlanguage: speak });
+  shell ??= new Shell({ language, me, onlanguage: setLanguage });
   if (isNew) app.replaceChildren(shell.element);
   shell.show(view, path);
   document.title = `${view.title} · Patrol`;
   if (!isNew) shell.focus();
 }
 
-/** @param {View} alone */
+/** Shows a view without the shell. @param {View} alone */
 function showAlone(alone) {
   shell = null;
   view = null;
@@ -113,7 +111,7 @@ function showAlone(alone) {
 }
 
 /** @param {Context} context */
-function notFound({ language: { texts } }) {
+function notFoundView({ language: { texts } }) {
   return messageView(
     texts.shell.notFound,
     texts.shell.notFoundDetail,
@@ -124,35 +122,35 @@ function notFound({ language: { texts } }) {
 /** @param {unknown} error */
 function showFailure(error) {
   const { problems, tokens } = language.texts;
-  const why = error instanceof Refused ? problems.unknown : problems.unreachable;
-  const retry = () => location.reload();
-  const again = h("button", { type: "button", class: "button", onclick: retry }, tokens.retry);
-  showAlone(messageView(language.texts.shell.failed, why, again, true));
+  const why = error instanceof ServerError ? problems.unknown : problems.unreachable;
+  const reload = () => location.reload();
+  const retry = h("button", { type: "button", class: "button", onclick: reload }, tokens.retry);
+  showAlone(messageView(language.texts.shell.failed, why, retry, true));
 }
 
-/** Where to after signing in: an address of this page, and nothing else. */
-function wanted() {
+/** Where to go after signing in. Only our own views, or `next` would be an open redirect. */
+function nextPath() {
   const next = router.query("next") ?? "/";
-  return next in VIEWS ? next : "/";
+  return Object.hasOwn(VIEWS, next) ? next : "/";
 }
 
 /** @param {Me} account */
 function signedIn(account) {
   me = account;
-  router.replace(wanted());
+  router.replace(nextPath());
 }
 
 /** @returns {Promise<boolean>} */
 async function signInAgain() {
-  // Nobody was: the page itself is on the way to the sign-in.
+  // Already signed out: the page is about to show the sign-in page.
   if (!me) return false;
-  const account = await askToSignIn({ language, api });
+  const account = await showSignInDialog({ language, api });
   if (!account) return false;
-  const other = account.id !== me.id;
+  const isOther = account.id !== me.id;
   me = account;
-  if (other) {
-    shell?.greet(account);
-    view?.greet?.(account);
+  if (isOther) {
+    shell?.setUser(account);
+    view?.setUser?.(account);
   }
   return true;
 }
@@ -163,13 +161,13 @@ function signedOut() {
 }
 
 /** @param {string} code */
-function speak(code) {
-  choose(code);
+function setLanguage(code) {
+  rememberLanguage(code);
   language = new Language(code);
   document.documentElement.lang = language.code;
   shell = null;
   show();
-  // The switch that was pressed has been built anew.
-  const pressed = document.querySelector(`[data-language="${language.code}"]`);
-  if (pressed instanceof HTMLElement) pressed.focus();
+  // The button that had the focus has been replaced.
+  const button = document.querySelector(`[data-language="${language.code}"]`);
+  if (button instanceof HTMLElement) button.focus();
 }

@@ -1,5 +1,5 @@
 /**
- * A view that has only something to say, and one way on.
+ * A view with a message and one action.
  */
 
 import { h } from "../shared/dom.js";
@@ -8,7 +8,7 @@ import { h } from "../shared/dom.js";
  * @param {string} title
  * @param {string} text
  * @param {Node} action
- * @param {boolean} [alone] Is there no shell around it?
+ * @param {boolean} [alone] Whether it is shown without the shell.
  * @returns {import("./main.js").View}
  */
 export function messageView(title, text, action, alone = false) {

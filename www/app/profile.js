@@ -1,6 +1,6 @@
 /**
- * Profile Settings: one view for each tab, with an address of its own. The tabs are links, so
- * they are a navigation, and not what ARIA calls tabs.
+ * Profile Settings: one view for each tab, each with its own address. The tabs are links, so they
+ * are a navigation and not ARIA tabs.
  */
 
 import { button } from "../shared/button.js";
@@ -10,7 +10,7 @@ import { h, setText } from "../shared/dom.js";
 /** @typedef {import("./main.js").View} View */
 
 /**
- * The tab General: the account as the platform knows it.
+ * The tab General: the user's account and organizations.
  *
  * @param {Context} context
  * @returns {View}
@@ -63,39 +63,39 @@ export function generalView(context) {
 }
 
 /**
- * The tab Security: the session, and at the bottom the tokens.
+ * The tab Security: the session, and the tokens at the bottom.
  *
  * @param {Context} context
  * @returns {View}
  */
 export function securityView(context) {
-  const { language, api, me, signedOut } = context;
+  const { language, api, me, onsignout } = context;
   const texts = language.texts.profile;
   const failed = h("p", { class: "error", role: "alert" });
   const signOut = button(texts.signOut, {
     id: "sign-out",
     class: "button",
     onclick: async () => {
-      signOut.busy(texts.signOut);
+      signOut.setBusy(texts.signOut);
       failed.textContent = "";
       try {
         await api.signOut();
-        signedOut();
+        onsignout();
       } catch {
-        signOut.busy(null);
+        signOut.setBusy(null);
         failed.textContent = texts.signOutFailed;
       }
     },
   });
-  const who = h("span", {}, texts.signedInAs(me.email));
+  const user = h("span", {}, texts.signedInAs(me.email));
   const view = tab(
     context,
     "/profile/security",
     texts.security,
-    card("session", texts.session, who, signOut.element, failed),
+    card("session", texts.session, user, signOut.element, failed),
     h("patrol-tokens", { lang: language.code }),
   );
-  return { ...view, greet: ({ email }) => setText(who, texts.signedInAs(email)) };
+  return { ...view, setUser: ({ email }) => setText(user, texts.signedInAs(email)) };
 }
 
 /**
@@ -146,7 +146,8 @@ function card(id, title, lead, ...content) {
 }
 
 /**
- * The account has names of roles; their labels are in the policy, which the page does not see.
+ * A role's label. The API only returns its name; in the default policy, the label is the capitalized
+ * name.
  *
  * @param {string} role
  * @param {import("../i18n/language.js").Language} language

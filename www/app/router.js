@@ -1,29 +1,29 @@
 /**
- * Addresses: links within the page change the view and the history, without loading it anew.
+ * The router: links within the page change the view and the history without a page load.
  *
- * Links stay real: opened in another tab, or with the module not loaded, they lead to the same
- * view. A view that must not be lost can hold the user back.
+ * They are normal links, so they also work in another tab or before the module has loaded. A view
+ * can keep the user from leaving it.
  */
 
 /**
  * @typedef {object} Options
- * @property {() => void} show Shows the view of the address.
- * @property {() => boolean} mayLeave Asked before the address changes.
+ * @property {() => void} show Shows the view for the address.
+ * @property {() => boolean} mayLeave Called before the address changes.
  */
 
-/** The address of the page. */
+/** The page's address and history. */
 export class Router {
   #options;
-  #shown = location.href;
+  #address = location.href;
 
   /** @param {Options} options */
   constructor(options) {
     this.#options = options;
-    addEventListener("click", (event) => this.#follow(event));
-    addEventListener("popstate", () => this.#goBack());
+    addEventListener("click", (event) => this.#onClick(event));
+    addEventListener("popstate", () => this.#onPopState());
   }
 
-  /** The path, without a slash at its end. */
+  /** The path without a trailing slash. */
   get path() {
     return location.pathname.replace(/(?<=.)\/+$/, "");
   }
@@ -33,40 +33,39 @@ export class Router {
     return new URLSearchParams(location.search).get(name);
   }
 
-  /** As a link would. @param {string} path */
+  /** Adds an entry to the history, as a link does. @param {string} path */
   go(path) {
     if (!this.#options.mayLeave()) return;
     history.pushState(null, "", path);
-    this.#arrive();
+    this.#navigated();
   }
 
-  /** In place of the present address. @param {string} path */
+  /** Replaces the current entry of the history. @param {string} path */
   replace(path) {
     history.replaceState(null, "", path);
-    this.#arrive();
+    this.#navigated();
   }
 
   /** @param {MouseEvent} event */
-  #follow(event) {
-    const changed = event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
-    if (event.defaultPrevented || event.button !== 0 || changed) return;
+  #onClick(event) {
+    const hasModifier = event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+    if (event.defaultPrevented || event.button !== 0 || hasModifier) return;
     const link = event.composedPath().find((target) => target instanceof HTMLAnchorElement);
-    if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download"))
-      return;
+    if (!link || link.target || link.hasAttribute("download")) return;
     if (link.origin !== location.origin || link.hash) return;
     event.preventDefault();
     this.go(link.pathname + link.search);
   }
 
-  #goBack() {
-    // Within a page, as the skip link goes: the view is the same.
-    if (location.href.split("#", 1)[0] === this.#shown.split("#", 1)[0]) return;
-    if (this.#options.mayLeave()) this.#arrive();
-    else history.pushState(null, "", this.#shown);
+  #onPopState() {
+    // Only the fragment has changed, as for the skip link: the view stays.
+    if (location.href.split("#", 1)[0] === this.#address.split("#", 1)[0]) return;
+    if (this.#options.mayLeave()) this.#navigated();
+    else history.pushState(null, "", this.#address);
   }
 
-  #arrive() {
-    this.#shown = location.href;
+  #navigated() {
+    this.#address = location.href;
     this.#options.show();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What stands around every view: the sidebar with the logo, the way around, the language, and
- * at its bottom the user's name, which leads to the profile.
+ * The shell around every view: a sidebar with the logo, the navigation, the language and, at the
+ * bottom, the user's name, which links to the profile.
  */
 
 import { LANGUAGES } from "../i18n/language.js";
@@ -16,7 +16,7 @@ import { icon, logo } from "../shared/icons.js";
  * @property {(code: string) => void} onlanguage
  */
 
-/** The shell. */
+/** The sidebar and the space for a view. */
 export class Shell {
   #texts;
   #links;
@@ -30,7 +30,7 @@ export class Shell {
     this.#links = [
       h("a", { class: "nav-link", href: "/" }, icon("home"), h("span", {}, texts.home)),
     ];
-    this.greet(me);
+    this.setUser(me);
     this.element = h(
       "div",
       { class: "shell" },
@@ -52,7 +52,7 @@ export class Shell {
   }
 
   /** @param {Me} me */
-  greet(me) {
+  setUser(me) {
     const initials = me.name
       .split(/\s+/)
       .map((word) => word[0])
@@ -83,7 +83,7 @@ export class Shell {
     scrollTo(0, 0);
   }
 
-  /** Puts the focus on the heading of the view, as loading a page would. */
+  /** Focuses the view's heading, so that screen readers announce the view like a new page. */
   focus() {
     const heading = this.#main.querySelector("h1");
     heading?.setAttribute("tabindex", "-1");

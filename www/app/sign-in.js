@@ -1,11 +1,11 @@
 /**
- * Sign-in of the development users, as a page and as a dialog.
+ * Sign-in as a development user, on a page or in a dialog.
  *
- * A real installation has a sign-in of its own and needs neither. The users are those of
- * src/origin/directory.rs; one that is not there any more is refused by the origin.
+ * A production platform has its own sign-in and needs neither. The users are those of
+ * src/origin/directory.rs.
  */
 
-import { Refused } from "../shared/api.js";
+import { ServerError } from "../shared/api.js";
 import { h } from "../shared/dom.js";
 import { logo } from "../shared/icons.js";
 import { Modal } from "../shared/modal.js";
@@ -15,7 +15,7 @@ import { languageSwitch } from "./shell.js";
 /** @typedef {import("../shared/api.js").Api} Api */
 /** @typedef {import("../i18n/language.js").Language} Language */
 
-/** Id and name. */
+/** @type {[id: string, name: string][]} */
 const USERS = [
   ["ada", "Ada Lovelace"],
   ["vic", "Vic Viewer"],
@@ -49,14 +49,14 @@ export function signInView({ language, api, onsignin, onlanguage }) {
 }
 
 /**
- * Signs in without leaving what is open.
+ * Asks the user to sign in without leaving the view.
  *
  * @param {object} options
  * @param {Language} options.language
  * @param {Api} options.api
- * @returns {Promise<Me | null>} null: the user did not want to.
+ * @returns {Promise<Me | null>} null if the user closed the dialog.
  */
-export function askToSignIn({ language, api }) {
+export function showSignInDialog({ language, api }) {
   const texts = language.texts.signIn;
   return new Promise((resolve) => {
     /** @type {Me | null} */
@@ -66,7 +66,7 @@ export function askToSignIn({ language, api }) {
       id: "sign-in-dialog",
       title: "sign-in-title",
       description: "sign-in-text",
-      closed: () => resolve(signedIn),
+      onclosed: () => resolve(signedIn),
     });
     const onsignin = (/** @type {Me} */ me) => {
       signedIn = me;
@@ -101,18 +101,18 @@ export function askToSignIn({ language, api }) {
 function users(language, api, onsignin) {
   const texts = language.texts.signIn;
   const problem = h("p", { class: "error", role: "alert" });
-  let busy = false;
-  const choose = async (/** @type {string} */ id) => {
-    if (busy) return;
-    busy = true;
+  let isBusy = false;
+  const signIn = async (/** @type {string} */ id) => {
+    if (isBusy) return;
+    isBusy = true;
     problem.textContent = "";
     try {
       onsignin(await api.signIn(id));
     } catch (error) {
-      const off = error instanceof Refused && error.problem.status === 404;
-      problem.textContent = off ? texts.switchedOff : texts.failed;
+      const isOff = error instanceof ServerError && error.problem.status === 404;
+      problem.textContent = isOff ? texts.switchedOff : texts.failed;
     }
-    busy = false;
+    isBusy = false;
   };
   const choices = USERS.map(([id, name]) =>
     h(
@@ -120,7 +120,7 @@ function users(language, api, onsignin) {
       {},
       h(
         "button",
-        { type: "button", class: "user-choice", "data-user": id, onclick: () => choose(id) },
+        { type: "button", class: "user-choice", "data-user": id, onclick: () => signIn(id) },
         h("span", { class: "user-name" }, name),
         h("span", { class: "muted" }, texts.users[id]),
       ),

@@ -1,7 +1,5 @@
 /**
- * German: every text of the page, and of the default policy.
- *
- * The messages of a broken rule know that a refusal of the server comes without values.
+ * German: all texts of the page and of the default policy.
  */
 
 /** @type {import("./language.js").Texts} */
@@ -16,27 +14,27 @@ export default {
     profile: "Profileinstellungen",
     account: "Konto",
     failed: "Die Seite konnte nicht geladen werden",
-    notFound: "Diese Seite gibt es nicht",
-    notFoundDetail: "Prüfen Sie die Adresse oder beginnen Sie von vorn.",
+    notFound: "Seite nicht gefunden",
+    notFoundDetail: "Prüfen Sie die Adresse oder kehren Sie zur Startseite zurück.",
     toHome: "Zur Startseite",
   },
 
   home: {
     title: "Start",
     welcome: (name) => `Willkommen, ${name}`,
-    lead: "Mit persönlichen Zugriffstokens nutzen Ihre Programme die API in Ihrem Namen, ohne Ihr Passwort.",
+    lead: "Mit persönlichen Zugriffstokens greifen Ihre Anwendungen in Ihrem Namen auf die API zu, ganz ohne Ihr Passwort.",
     steps: [
       [
         "Token erstellen",
-        "Mit einem Namen, einer Laufzeit und nur den Berechtigungen, die das Programm braucht.",
+        "Geben Sie ihm einen Namen, eine Laufzeit und nur die Berechtigungen, die die Anwendung braucht.",
       ],
-      ["Token mitsenden", "Im Authorization-Header jeder Anfrage."],
+      ["Token mitsenden", "Übergeben Sie es bei jeder Anfrage im Authorization-Header."],
       [
         "Token widerrufen",
-        "Wenn es nicht mehr gebraucht wird oder bekannt geworden ist: Es wird überall abgelehnt, endgültig.",
+        "Wenn Sie es nicht mehr brauchen oder es in falsche Hände geraten ist. Ein widerrufenes Token wird überall und endgültig abgelehnt.",
       ],
     ],
-    sample: "Beispiel einer Anfrage",
+    sample: "Beispielanfrage",
     yourToken: "Ihr-Token",
     yourOrganization: "ID-Ihrer-Organisation",
     toTokens: "Tokens verwalten",
@@ -52,49 +50,50 @@ export default {
     email: "E-Mail",
     id: "Benutzer-ID",
     organizations: "Organisationen",
-    organizationsLead: "Anfragen nennen eine davon im Header X-Organization-ID.",
+    organizationsLead: "Jede Anfrage nennt eine davon im Header X-Organization-ID.",
     session: "Sitzung",
-    signedInAs: (email) => `Sie sind als ${email} angemeldet. Eine Sitzung endet nach 12 Stunden.`,
+    signedInAs: (email) =>
+      `Sie sind als ${email} angemeldet. Eine Sitzung läuft nach 12 Stunden ab.`,
     signOut: "Abmelden",
     signOutFailed:
-      "Die Abmeldung ist fehlgeschlagen. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
+      "Die Abmeldung ist fehlgeschlagen. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
   },
 
   signIn: {
     title: "Anmelden",
     again: "Erneut anmelden",
     lead: "Wählen Sie einen Entwicklungsbenutzer.",
-    againLead: "Ihre Sitzung ist abgelaufen. Ihre Eingaben sind noch da.",
+    againLead: "Ihre Sitzung ist abgelaufen. Ihre Eingaben bleiben erhalten.",
     users: {
-      ada: "Admin in Acme Manufacturing, Betrachter in Globex Chemicals",
-      vic: "Betrachter in Acme Manufacturing",
-      otto: "Operator in Acme Manufacturing",
+      ada: "Admin bei Acme Manufacturing, Betrachter bei Globex Chemicals",
+      vic: "Betrachter bei Acme Manufacturing",
+      otto: "Operator bei Acme Manufacturing",
     },
     cancel: "Nicht jetzt",
     switchedOff:
-      "Die Anmeldung für die Entwicklung ist hier ausgeschaltet. Melden Sie sich über Ihre Plattform an.",
+      "Die Entwicklungsanmeldung ist hier deaktiviert. Melden Sie sich über Ihre Plattform an.",
     failed:
-      "Die Anmeldung ist fehlgeschlagen. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
+      "Die Anmeldung ist fehlgeschlagen. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
   },
 
   problems: {
-    unreachable: "Es kam keine Antwort. Prüfen Sie die Verbindung und versuchen Sie es erneut.",
-    session:
-      "Ihre Sitzung ist abgelaufen. Melden Sie sich erneut an und versuchen Sie es noch einmal.",
+    unreachable:
+      "Der Server antwortet nicht. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
+    session: "Ihre Sitzung ist abgelaufen. Melden Sie sich an und versuchen Sie es erneut.",
     unknown:
-      "Auf dem Server ist etwas schiefgegangen. Versuchen Sie es erneut und melden Sie es dem Betreiber, wenn es bleibt.",
+      "Auf dem Server ist ein Fehler aufgetreten. Versuchen Sie es erneut und wenden Sie sich an den Support, falls der Fehler bestehen bleibt.",
   },
 
   tokens: {
     title: "Persönliche Zugriffstokens",
-    lead: "Für Programme, die die API in Ihrem Namen nutzen, ohne Ihr Passwort.",
+    lead: "Damit greifen Anwendungen in Ihrem Namen auf die API zu, ganz ohne Ihr Passwort.",
     create: "Token erstellen",
     active: (active, limit) => `${active} von ${limit} aktiv`,
     limitReached: (limit) =>
-      `Sie haben ${limit} aktive Tokens, mehr sind nicht möglich. Widerrufen Sie eines, das Sie nicht mehr brauchen.`,
+      `Sie haben die Höchstzahl von ${limit} aktiven Tokens erreicht. Widerrufen Sie ein Token, das Sie nicht mehr brauchen, um ein neues zu erstellen.`,
     filter: "Anzeigen",
     filters: { all: "Alle", active: "Aktiv", expired: "Abgelaufen", revoked: "Widerrufen" },
-    search: "Tokens suchen",
+    search: "Tokens durchsuchen",
     sortBy: "Sortieren nach",
     direction: { ascending: "Aufsteigend", descending: "Absteigend" },
     columns: {
@@ -110,10 +109,10 @@ export default {
     never: "Nie",
     usedFrom: (address) => `Von ${address}`,
     fullAccess: "Voller Zugriff",
-    fullAccessDetail: "Ohne Einschränkung erstellt: Es hat den vollen Zugriff Ihres Kontos.",
+    fullAccessDetail: "Ohne Einschränkung erstellt: Das Token hat den vollen Zugriff Ihres Kontos.",
     moreScopes: (count) =>
-      count === 1 ? "1 weitere Berechtigung zeigen" : `${count} weitere Berechtigungen zeigen`,
-    fewerScopes: "Weniger zeigen",
+      count === 1 ? "1 weitere Berechtigung anzeigen" : `${count} weitere Berechtigungen anzeigen`,
+    fewerScopes: "Weniger anzeigen",
     revoke: "Widerrufen",
     revokeNamed: (name) => `${name} widerrufen`,
     shown: (shown, all) => {
@@ -123,14 +122,14 @@ export default {
     loading: "Ihre Tokens werden geladen",
     emptyTitle: "Noch keine Tokens",
     empty:
-      "Erstellen Sie eines für jedes Programm, das die API nutzt. So können Sie jedes einzeln beenden.",
-    noMatchTitle: "Kein Token passt",
-    noMatch: "Kein Token passt zu Filter und Suche.",
-    clear: "Alle Tokens zeigen",
+      "Erstellen Sie für jede Anwendung ein eigenes Token. Dann können Sie jedes einzeln widerrufen.",
+    noMatchTitle: "Keine passenden Tokens",
+    noMatch: "Versuchen Sie es mit einem anderen Filter oder Suchbegriff.",
+    clear: "Alle Tokens anzeigen",
     errorTitle: "Ihre Tokens konnten nicht geladen werden",
     retry: "Erneut versuchen",
     unsupported:
-      "Dieser Browser kann kein WebAssembly ausführen, das die Liste braucht. Aktualisieren Sie ihn oder nehmen Sie einen anderen.",
+      "Diese Seite benötigt WebAssembly, das Ihr Browser nicht unterstützt. Aktualisieren Sie ihn oder verwenden Sie einen anderen.",
   },
 
   create: {
@@ -138,67 +137,68 @@ export default {
     close: "Schließen",
     name: "Name des Tokens",
     namePlaceholder: "ERP-Datenabgleich",
-    nameHint: "Wofür ist es?",
+    nameHint: "Beschreiben Sie, wofür das Token ist.",
     count: (length, limit) => `${length} / ${limit}`,
     left: (left) => (left < 0 ? `${-left} Zeichen zu viel` : `noch ${left} Zeichen`),
     expiry: "Laufzeit",
     choice: (days, date) => `${days === 365 ? "1 Jahr" : `${days} Tage`} (${date})`,
-    expiresAt: (local, utc) => (local === utc ? `Bis ${utc} UTC.` : `Bis ${local} (${utc} UTC).`),
+    expiresAt: (local, utc) =>
+      local === utc ? `Läuft ab: ${utc} UTC.` : `Läuft ab: ${local} (${utc} UTC).`,
     organizations: "Organisationen",
     organizationsHint:
-      "Wo das Token gilt. Zur Wahl stehen die Berechtigungen, die Sie in allen haben.",
+      "Wo das Token gilt. Sie können die Berechtigungen vergeben, die Sie in allen davon haben.",
     permissions: "Berechtigungen",
-    selected: (selected, total) => `${selected} von ${total} gewählt`,
-    all: "Alle wählen",
-    none: "Keine wählen",
-    allShown: "Gezeigte wählen",
-    noneShown: "Gezeigte abwählen",
-    search: "Berechtigungen suchen",
-    noMatch: "Keine Berechtigung passt zur Suche.",
-    noneOffered: "Sie haben keine Berechtigung in allen diesen Organisationen. Wählen Sie andere.",
+    selected: (selected, total) => `${selected} von ${total} ausgewählt`,
+    all: "Alle auswählen",
+    none: "Alle abwählen",
+    allShown: "Angezeigte auswählen",
+    noneShown: "Angezeigte abwählen",
+    search: "Berechtigungen durchsuchen",
+    noMatch: "Keine passenden Berechtigungen.",
+    noneOffered: "Sie haben keine Berechtigung, die in allen diesen Organisationen gilt.",
     dropped: (names) =>
-      `Nicht in allen gewählten Organisationen vorhanden und darum entfernt: ${names}.`,
+      `Entfernt, weil Sie sie nicht in allen ausgewählten Organisationen haben: ${names}.`,
     rbacOff:
-      "RBAC ist hier nicht eingeschaltet. Das Token wird ohne Einschränkung erstellt und hat den vollen Zugriff Ihres Kontos.",
+      "RBAC ist nicht aktiviert. Das Token wird ohne Einschränkung erstellt und hat den vollen Zugriff Ihres Kontos.",
     summary: "Was dieses Token darf",
     cancel: "Abbrechen",
     submit: "Token erstellen",
     busy: "Wird erstellt …",
     signedInAgain:
-      "Sie sind wieder angemeldet, und nichts ging verloren. Erstellen Sie das Token jetzt.",
+      "Sie sind wieder angemeldet, und nichts ging verloren. Sie können das Token jetzt erstellen.",
     unknownOutcome:
-      "Der Server hat es nicht bestätigt; das Token kann erstellt worden sein oder nicht. Schließen Sie dieses Fenster, sehen Sie in die Liste und widerrufen Sie, was Sie nicht nutzen können, bevor Sie es erneut versuchen.",
-    invalid: "Das Token kann noch nicht erstellt werden. Korrigieren Sie, was markiert ist.",
+      "Der Server hat nicht bestätigt, ob das Token erstellt wurde. Schließen Sie diesen Dialog und sehen Sie in der Liste nach. Falls das Token dort steht, widerrufen Sie es, bevor Sie es erneut versuchen, denn Sie können seinen Wert nicht mehr sehen.",
+    invalid: "Das Token kann noch nicht erstellt werden. Korrigieren Sie die markierten Felder.",
   },
 
   created: {
     title: "Token erstellt",
-    lead: (name) => `„${name}“ ist bereit.`,
-    once: "Kopieren Sie es jetzt: Es wird nur dieses eine Mal gezeigt.",
+    lead: (name) => `„${name}“ ist einsatzbereit.`,
+    once: "Kopieren Sie es jetzt. Es wird nur dieses eine Mal angezeigt.",
     onceDetail:
-      "Bewahren Sie es sicher auf. Nach dem Schließen kann das Token nicht mehr gezeigt werden; Sie müssten ein neues erstellen.",
+      "Bewahren Sie es an einem sicheren Ort auf. Sobald Sie diesen Dialog schließen, kann das Token nicht mehr abgerufen werden, und Sie müssten ein neues erstellen.",
     token: "Zugriffstoken",
     copy: "Kopieren",
     copied: "Kopiert",
     copyToken: "Token kopieren",
-    tokenCopied: "Das Token ist kopiert.",
+    tokenCopied: "Token kopiert.",
     copyFailed:
-      "Der Browser hat das Kopieren abgelehnt. Das Token ist markiert: Drücken Sie Strg+C oder ⌘C.",
+      "Ihr Browser hat das Kopieren nicht erlaubt. Das Token ist markiert: Kopieren Sie es mit Strg+C oder ⌘C.",
     example: "Ausprobieren",
     copyExample: "Befehl kopieren",
-    exampleCopied: "Der Befehl ist kopiert.",
+    exampleCopied: "Befehl kopiert.",
     done: "Fertig",
     leaveTitle: "Ohne Kopieren schließen?",
     leave:
-      "Sie haben das Token nicht kopiert. Es kann nicht mehr gezeigt werden, und Sie müssten ein neues erstellen.",
+      "Sie haben das Token nicht kopiert. Es kann nicht noch einmal angezeigt werden, und Sie müssten ein neues erstellen.",
     back: "Zurück zum Token",
     leaveAnyway: "Ohne Kopieren schließen",
   },
 
   discard: {
-    leaveTitle: "Ohne Erstellen schließen?",
+    leaveTitle: "Token verwerfen?",
     leave: "Ihre Eingaben gehen verloren.",
-    back: "Zurück zum Formular",
+    back: "Weiter bearbeiten",
     leaveAnyway: "Verwerfen",
   },
 
@@ -206,83 +206,85 @@ export default {
     title: (name) => `„${name}“ widerrufen?`,
     immediate: [
       "Sofort.",
-      "Jedes Programm, das dieses Token nutzt, verliert augenblicklich den Zugriff.",
+      "Jede Anwendung, die dieses Token nutzt, verliert augenblicklich den Zugriff.",
     ],
     delayed: (time) => [
       `Innerhalb von ${time}.`,
-      "Bis dahin können Programme, die dieses Token nutzen, noch Zugriff haben.",
+      "Bis dahin können Anwendungen, die dieses Token nutzen, noch Zugriff haben.",
     ],
     consequences: [
       [
         "Endgültig.",
-        "Ein widerrufenes Token kann nicht wieder aktiviert werden. Erstellen Sie bei Bedarf ein neues.",
+        "Ein widerrufenes Token kann nicht reaktiviert werden. Erstellen Sie bei Bedarf ein neues.",
       ],
-      ["Bleibt in der Liste.", "Sie finden es dort mit dem Status „Widerrufen“."],
+      ["Bleibt sichtbar.", "Das Token bleibt als „Widerrufen“ in Ihrer Liste."],
     ],
     lastUsed: (time) => `Zuletzt genutzt: ${time}.`,
-    neverUsed: "Es wurde nie genutzt.",
+    neverUsed: "Noch nie genutzt.",
     keep: "Token behalten",
     confirm: "Token widerrufen",
     busyTitle: "Wird widerrufen …",
-    busy: "Es wird gewartet, bis jeder Edge-Server das Token ablehnt.",
-    busyRecording: "Es wird gewartet, bis der Widerruf festgehalten ist.",
+    busy: "Warten, bis jeder Edge-Server das Token ablehnt.",
+    busyRecording: "Warten, bis der Widerruf gespeichert ist.",
     doneTitle: (name) => `„${name}“ ist widerrufen`,
     done: (time) => `Überall abgelehnt seit ${time}`,
-    pending: (time) => `Wird möglicherweise noch bis ${time} angenommen`,
+    pending: (time) => `Wird möglicherweise noch bis ${time} akzeptiert`,
     pendingTitle: (name) => `„${name}“ wird widerrufen`,
-    took: (seconds) => `Das dauerte ${seconds}.`,
+    took: (seconds) => `Dauer: ${seconds}.`,
     close: "Fertig",
-    failed: "Das Token ist, soweit bekannt, nicht widerrufen.",
-    unconfirmed: "Der Server hat es nicht bestätigt; es kann schon widerrufen sein.",
-    again: "Versuchen Sie es erneut, das schadet nicht.",
-    gone: "Dieses Token gibt es in Ihrem Konto nicht.",
+    failed: "Das Token wurde nicht widerrufen.",
+    unconfirmed:
+      "Der Server hat den Widerruf nicht bestätigt. Möglicherweise ist er schon erfolgt.",
+    again: "Sie können es gefahrlos erneut versuchen.",
+    gone: "Ihr Konto hat kein solches Token.",
   },
 
   messages: {
-    "name-missing": () => "Geben Sie einen Namen ein, der sagt, wofür das Token ist.",
+    "name-missing": () => "Geben Sie einen Namen ein, der beschreibt, wofür das Token ist.",
     "name-too-long": ({ length, limit }) =>
-      `Der Name hat ${length} Zeichen; kürzen Sie ihn auf höchstens ${limit}.`,
+      `Der Name hat ${length} Zeichen. Kürzen Sie ihn auf höchstens ${limit}.`,
     "name-unprintable": () =>
       "Entfernen Sie Zeilenumbrüche und andere Steuerzeichen aus dem Namen.",
-    "name-invalid": () => "Dieser Name ist nicht möglich: 1 bis 255 Zeichen, keine Steuerzeichen.",
+    "name-invalid": () => "Geben Sie einen Namen mit 1 bis 255 Zeichen ohne Steuerzeichen ein.",
     "expiry-invalid": () => "Wählen Sie 30, 90, 180 oder 365 Tage.",
     "organization-missing": () => "Wählen Sie mindestens eine Organisation.",
     "organization-none": () =>
-      "Sie gehören zu keiner Organisation. Bitten Sie einen Administrator, Sie aufzunehmen.",
+      "Sie gehören keiner Organisation an. Bitten Sie einen Administrator, Sie hinzuzufügen.",
     "organization-unknown": ({ organization }) =>
       organization
-        ? `Sie gehören nicht zur Organisation „${organization}“; entfernen Sie sie.`
-        : "Sie gehören nicht zu einer der Organisationen; wählen Sie andere.",
+        ? `Sie gehören der Organisation „${organization}“ nicht an. Entfernen Sie sie.`
+        : "Einer der Organisationen gehören Sie nicht an. Wählen Sie andere.",
     "organizations-too-many": ({ limit }) => `Wählen Sie höchstens ${limit} Organisationen.`,
     "scopes-missing": () => "Wählen Sie mindestens eine Berechtigung.",
     "scopes-none-offered": ({ organizations }) =>
       organizations === 1
-        ? "Sie haben keine Berechtigung in dieser Organisation. Wählen Sie eine andere."
-        : "Sie haben keine Berechtigung in allen diesen Organisationen. Wählen Sie andere.",
+        ? "Sie haben in dieser Organisation keine Berechtigungen. Wählen Sie eine andere."
+        : "Sie haben keine Berechtigung, die in allen diesen Organisationen gilt. Wählen Sie weniger.",
     "scopes-exceed-owner": ({ scopes }, language) =>
       scopes
-        ? `Sie haben ${language.list(scopes)} nicht in jeder gewählten Organisation; entfernen Sie dies oder wählen Sie andere Organisationen.`
-        : "Sie haben nicht jede Berechtigung in jeder gewählten Organisation; wählen Sie weniger.",
+        ? `Sie haben ${language.list(scopes)} nicht in allen ausgewählten Organisationen. Entfernen Sie die Berechtigung oder wählen Sie andere Organisationen.`
+        : "Sie haben nicht alle diese Berechtigungen in allen ausgewählten Organisationen. Wählen Sie weniger.",
     "scopes-unused": () =>
-      "RBAC ist ausgeschaltet: Das Token hat Ihren vollen Zugriff, es gibt nichts zu wählen.",
+      "Wählen Sie keine Berechtigungen: RBAC ist deaktiviert, und das Token hat Ihren vollen Zugriff.",
     "scopes-invalid": () => "Diese Auswahl von Berechtigungen ist nicht möglich.",
-    "scope-unknown": ({ scope }) => `Die Berechtigung „${scope}“ gibt es nicht; entfernen Sie sie.`,
+    "scope-unknown": ({ scope }) => `Die Berechtigung „${scope}“ gibt es nicht. Entfernen Sie sie.`,
     "limit-reached": ({ limit }) =>
-      `Sie haben ${limit} aktive Tokens, mehr sind nicht möglich. Widerrufen Sie zuerst eines.`,
+      `Sie haben die Höchstzahl von ${limit} aktiven Tokens erreicht. Widerrufen Sie zuerst eines.`,
     "body-invalid": () => "Der Server konnte die Anfrage nicht lesen. Laden Sie die Seite neu.",
-    "rate-limited": () => "Das war zu oft. Versuchen Sie es in einigen Minuten erneut.",
+    "rate-limited": () => "Zu viele Anfragen. Versuchen Sie es in einigen Minuten erneut.",
     "body-too-large": () => "Die Anfrage ist zu groß. Kürzen Sie den Namen.",
-    "origin-forbidden": () => "Der Server nimmt Änderungen nur von seiner eigenen Adresse an.",
-    internal: () => "Auf dem Server ist etwas schiefgegangen. Versuchen Sie es erneut.",
+    "origin-forbidden": () => "Der Server erlaubt Änderungen nur von seiner eigenen Adresse aus.",
+    internal: () => "Auf dem Server ist ein Fehler aufgetreten. Versuchen Sie es erneut.",
     refused: () => "Das Token wurde nicht erstellt. Versuchen Sie es erneut.",
     "summary-organizations": ({ organizations }, language) =>
-      `Es gilt in ${language.list(organizations)}.`,
+      `Gilt in ${language.list(organizations)}.`,
     "summary-scopes": ({ group, scopes }, language) =>
-      `${language.policy(group)}: ${language.list(scopes.map((/** @type {string} */ scope) => language.policy(scope)))}.`,
-    "summary-nothing": () => "Es darf noch nichts: Es ist keine Berechtigung gewählt.",
-    "summary-full-access": () => "Es hat den vollen Zugriff Ihres Kontos.",
+      `${language.policy(group)}: ${language.list(scopes.map((scope) => language.policy(scope)))}.`,
+    "summary-nothing": () => "Noch keine Berechtigungen ausgewählt.",
+    "summary-full-access": () => "Hat den vollen Zugriff Ihres Kontos.",
     "summary-until": ({ days, time }, language) =>
-      `Es endet nach ${days} Tagen, am ${language.dateTime(time)}.`,
+      `Läuft nach ${days} Tagen ab, am ${language.dateTime(time)}.`,
+    // These follow a heading such as „Läuft ab“.
     "expires-in": ({ count, unit }, language) => language.relative(count, unit),
     "expires-soon": () => "in weniger als einer Minute",
     "expired-ago": ({ count, unit }, language) => language.relative(-count, unit),
@@ -305,7 +307,7 @@ export default {
     "Change pipelines": "Pipelines ändern",
     "Delete pipelines": "Pipelines löschen",
     "Run pipelines": "Pipelines starten",
-    "Read run results": "Ergebnisse lesen",
+    "Read run results": "Laufergebnisse lesen",
     "Read models": "Modelle lesen",
     "Change models": "Modelle ändern",
     "Delete models": "Modelle löschen",
@@ -329,7 +331,7 @@ export default {
       "Pipelines auflisten und ihre Definitionen lesen.",
     "Create pipelines and change existing ones.": "Pipelines anlegen und bestehende ändern.",
     "Delete pipelines for good.": "Pipelines endgültig löschen.",
-    "Start a pipeline run.": "Einen Lauf einer Pipeline starten.",
+    "Start a pipeline run.": "Einen Pipeline-Lauf starten.",
     "Read the results of pipeline runs.": "Die Ergebnisse von Pipeline-Läufen lesen.",
     "List, read and export data models.": "Datenmodelle auflisten, lesen und exportieren.",
     "Create, change and import data models.": "Datenmodelle anlegen, ändern und importieren.",

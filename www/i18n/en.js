@@ -1,12 +1,11 @@
 /**
- * English: every text of the page.
+ * English: all texts of the page.
  *
- * A translation is a file with the same keys. `messages` and `policy` may be incomplete, as
- * here: what the form module and the policy say is English already.
+ * A translation is a file with the same keys. `messages` and `policy` may be incomplete, as they
+ * are here: the form module and the policy are in English already.
  */
 
-/** @typedef {import("./language.js").Language} Language */
-/** @typedef {Record<string, any>} Values */
+/** @typedef {import("./language.js").Messages} Messages */
 
 /** @param {number} count @param {string} one @param {string} many */
 const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
@@ -22,8 +21,8 @@ export default {
     profile: "Profile settings",
     account: "Account",
     failed: "The page could not be loaded",
-    notFound: "There is no such page",
-    notFoundDetail: "Check the address, or start again from the beginning.",
+    notFound: "Page not found",
+    notFoundDetail: "Check the address, or go back to the start page.",
     toHome: "Go to the start page",
   },
 
@@ -31,19 +30,19 @@ export default {
     title: "Home",
     /** @param {string} name */
     welcome: (name) => `Welcome, ${name}`,
-    lead: "Personal access tokens let your programs use the API in your name, without your password.",
+    lead: "Personal access tokens let your applications use the API on your behalf, without your password.",
     steps: [
       [
         "Create a token",
-        "Give it a name, a lifetime and only the permissions that the program needs.",
+        "Give it a name, an expiration and only the permissions that the application needs.",
       ],
-      ["Send it along", "Put it into the Authorization header of every request."],
+      ["Send it with each request", "Put it in the Authorization header."],
       [
         "Revoke it",
-        "When it is no longer needed, or has leaked: it is refused everywhere, for good.",
+        "When you no longer need it, or if it has leaked. A revoked token stops working everywhere, for good.",
       ],
     ],
-    sample: "Example of a request",
+    sample: "Sample request",
     yourToken: "your-token",
     yourOrganization: "your-organization-id",
     toTokens: "Manage your tokens",
@@ -56,22 +55,22 @@ export default {
     security: "Security",
     account: "Account",
     name: "Name",
-    email: "E-mail",
+    email: "Email",
     id: "User ID",
     organizations: "Organizations",
-    organizationsLead: "Requests name one of them in the X-Organization-ID header.",
+    organizationsLead: "Each request names one of them in the X-Organization-ID header.",
     session: "Session",
     /** @param {string} email */
-    signedInAs: (email) => `You are signed in as ${email}. A session ends after 12 hours.`,
+    signedInAs: (email) => `You are signed in as ${email}. Sessions expire after 12 hours.`,
     signOut: "Sign out",
-    signOutFailed: "You could not be signed out. Check your connection and try again.",
+    signOutFailed: "Could not sign you out. Check your connection and try again.",
   },
 
   signIn: {
     title: "Sign in",
     again: "Sign in again",
     lead: "Choose a development user.",
-    againLead: "Your session has ended. What you have entered is still there.",
+    againLead: "Your session has expired. Your entries are still there.",
     /** @type {Record<string, string>} */
     users: {
       ada: "Admin in Acme Manufacturing, viewer in Globex Chemicals",
@@ -79,25 +78,25 @@ export default {
       otto: "Operator in Acme Manufacturing",
     },
     cancel: "Not now",
-    switchedOff: "Development sign-in is switched off here. Use the sign-in of your platform.",
-    failed: "Signing in did not work. Check your connection and try again.",
+    switchedOff: "Development sign-in is turned off here. Sign in through your platform.",
+    failed: "Could not sign you in. Check your connection and try again.",
   },
 
   problems: {
-    unreachable: "There was no answer. Check your connection and try again.",
-    session: "Your session has ended. Sign in again and retry.",
-    unknown: "Something went wrong on the server. Try again, and tell the operator if it stays.",
+    unreachable: "The server did not respond. Check your connection and try again.",
+    session: "Your session has expired. Sign in and try again.",
+    unknown: "Something went wrong on the server. Try again, and contact support if this persists.",
   },
 
   tokens: {
     title: "Personal Access Tokens",
-    lead: "For programs that use the API in your name, without your password.",
+    lead: "Let applications use the API on your behalf, without your password.",
     create: "Create Token",
     /** @param {number} active @param {number} limit */
     active: (active, limit) => `${active} of ${limit} active`,
     /** @param {number} limit */
     limitReached: (limit) =>
-      `You have ${limit} active tokens, and there cannot be more. Revoke one that you no longer need to make room.`,
+      `You have reached the limit of ${limit} active tokens. Revoke one that you no longer need to create another.`,
     filter: "Show",
     filters: { all: "All", active: "Active", expired: "Expired", revoked: "Revoked" },
     search: "Search tokens",
@@ -118,7 +117,7 @@ export default {
     usedFrom: (address) => `From ${address}`,
     fullAccess: "Full access",
     fullAccessDetail:
-      "Made without scope restrictions: it inherits the full access of your account.",
+      "Created without scope restrictions: it inherits the full access level of your account.",
     /** @param {number} count */
     moreScopes: (count) => `Show ${plural(count, "more scope", "more scopes")}`,
     fewerScopes: "Show fewer",
@@ -130,17 +129,17 @@ export default {
       shown === all
         ? plural(all, "token", "tokens")
         : `${shown} of ${plural(all, "token", "tokens")}`,
-    loading: "Your tokens are being loaded",
+    loading: "Loading your tokens",
     emptyTitle: "No tokens yet",
     empty:
-      "Create one for each program that uses the API, so that you can end each of them by itself.",
-    noMatchTitle: "No token matches",
-    noMatch: "No token fits the filter and the search.",
+      "Create a separate token for each application, so that you can revoke them one at a time.",
+    noMatchTitle: "No matching tokens",
+    noMatch: "Try a different filter or search.",
     clear: "Show all tokens",
     errorTitle: "Your tokens could not be loaded",
     retry: "Try again",
     unsupported:
-      "This browser cannot run WebAssembly, which the list needs. Update it, or use another.",
+      "This page needs WebAssembly, which your browser does not support. Update it or use another browser.",
   },
 
   create: {
@@ -148,7 +147,7 @@ export default {
     close: "Close",
     name: "Token Name",
     namePlaceholder: "ERP Data Sync",
-    nameHint: "Say what it is for.",
+    nameHint: "Describe what the token is for.",
     /** @param {number} length @param {number} limit */
     count: (length, limit) => `${length} / ${limit}`,
     /** @param {number} left */
@@ -161,113 +160,111 @@ export default {
     choice: (days, date) => `${days === 365 ? "1 year" : `${days} days`} (${date})`,
     /** @param {string} local @param {string} utc */
     expiresAt: (local, utc) =>
-      local === utc ? `Until ${utc} UTC.` : `Until ${local} (${utc} UTC).`,
+      local === utc ? `Expires ${utc} UTC.` : `Expires ${local} (${utc} UTC).`,
     organizations: "Organizations",
     organizationsHint:
-      "Where the token may act. Permissions are those that you hold in all of them.",
+      "Where the token works. You can grant the permissions that you have in all of them.",
     permissions: "Permissions",
     /** @param {number} selected @param {number} total */
     selected: (selected, total) => `${selected} of ${total} selected`,
     all: "Select all",
-    none: "Select none",
+    none: "Clear all",
     allShown: "Select shown",
     noneShown: "Clear shown",
     search: "Search permissions",
-    noMatch: "No permission matches the search.",
-    noneOffered: "You hold no permission in all of these organizations. Choose others.",
+    noMatch: "No matching permissions.",
+    noneOffered: "You have no permission that applies in all of these organizations.",
     /** @param {string} names */
-    dropped: (names) => `Not held in all chosen organizations, so taken out: ${names}.`,
+    dropped: (names) => `Removed because not every chosen organization grants it to you: ${names}.`,
     rbacOff:
-      "RBAC is not enabled here. The token is created without scope restrictions and inherits the full access of your account.",
-    summary: "What this token will be able to do",
+      "RBAC is not enabled. The token is created without scope restrictions and inherits the full access level of your account.",
+    summary: "What this token can do",
     cancel: "Cancel",
     submit: "Create Token",
     busy: "Creating…",
-    signedInAgain: "You are signed in again, and nothing was lost. Create the token now.",
-    /** No answer, or a bad one: the token may exist. */
+    signedInAgain: "You are signed in again and nothing was lost. You can create the token now.",
+    /** No response, or an error on the server: the token may exist. */
     unknownOutcome:
-      "The server did not confirm it, so the token may have been created or not. Close this, look at the list, and revoke what you cannot use before you try again.",
-    invalid: "The token cannot be created yet. Correct what is marked.",
+      "The server did not confirm whether the token was created. Close this dialog and check the list. If the token is there, revoke it before you try again, because you cannot see its value.",
+    invalid: "The token cannot be created yet. Correct the marked fields.",
   },
 
   created: {
     title: "Token created",
     /** @param {string} name */
-    lead: (name) => `“${name}” is ready.`,
-    once: "Copy it now: it is shown only once.",
+    lead: (name) => `“${name}” is ready to use.`,
+    once: "Copy it now. It is displayed only once.",
     onceDetail:
-      "Store it in a safe place. When this dialog is closed the token cannot be shown again; you would have to create a new one.",
+      "Store it in a secure location. Once you close this dialog, the token cannot be retrieved again and you would have to create a new one.",
     token: "Access token",
     copy: "Copy",
     copied: "Copied",
     copyToken: "Copy token",
-    tokenCopied: "The token is copied.",
-    copyFailed: "Copying was refused by the browser. The token is selected: press Ctrl+C or ⌘C.",
+    tokenCopied: "Token copied.",
+    copyFailed:
+      "Your browser did not allow copying. The token is selected: press Ctrl+C or ⌘C to copy it.",
     example: "Try it",
     copyExample: "Copy command",
-    exampleCopied: "The command is copied.",
+    exampleCopied: "Command copied.",
     done: "Done",
     leaveTitle: "Close without copying?",
     leave:
-      "You have not copied the token. It cannot be shown again, and you would have to create a new one.",
-    back: "Go back to the token",
+      "You have not copied the token. It cannot be displayed again, so you would have to create a new one.",
+    back: "Back to the token",
     leaveAnyway: "Close without copying",
   },
 
   discard: {
-    leaveTitle: "Close without creating?",
-    leave: "What you have filled in will be lost.",
-    back: "Go back to the form",
-    leaveAnyway: "Discard it",
+    leaveTitle: "Discard this token?",
+    leave: "Your entries will be lost.",
+    back: "Keep editing",
+    leaveAnyway: "Discard",
   },
 
   revoke: {
     /** @param {string} name */
     title: (name) => `Revoke “${name}”?`,
-    immediate: ["Immediate.", "Every program that uses this token loses access right away."],
+    immediate: ["Immediate.", "Any application that uses this token loses access right away."],
     /** @param {string} time */
     delayed: (time) => [
       `Within ${time}.`,
-      "Until then, programs that use this token may still have access.",
+      "Until then, applications that use this token may still have access.",
     ],
     consequences: [
-      [
-        "Permanent.",
-        "A revoked token cannot be made active again. Create a new one if you need it.",
-      ],
-      ["Stays listed.", "You find it in your list with the status Revoked."],
+      ["Permanent.", "A revoked token cannot be reactivated. Create a new token if needed."],
+      ["Stays listed.", "The token remains visible in your list as Revoked."],
     ],
     /** @param {string} time */
     lastUsed: (time) => `Last used ${time}.`,
-    neverUsed: "It has never been used.",
+    neverUsed: "Never used.",
     keep: "Keep Token",
     confirm: "Revoke Token",
     busyTitle: "Revoking…",
-    busy: "Waiting until every edge refuses the token.",
+    busy: "Waiting until every edge rejects the token.",
     busyRecording: "Waiting until the revocation is recorded.",
     /** @param {string} name */
     doneTitle: (name) => `“${name}” is revoked`,
     /** @param {string} time */
-    done: (time) => `Refused everywhere since ${time}`,
+    done: (time) => `Rejected everywhere since ${time}`,
     /** @param {string} time */
     pending: (time) => `May still be accepted until ${time}`,
     /** @param {string} name */
     pendingTitle: (name) => `“${name}” is being revoked`,
     /** @param {string} seconds */
-    took: (seconds) => `It took ${seconds}.`,
+    took: (seconds) => `Took ${seconds}.`,
     close: "Done",
-    failed: "The token is not revoked as far as is known.",
-    /** No answer, or a bad one: it may be revoked. */
-    unconfirmed: "The server did not confirm it; it may be revoked already.",
-    again: "Try again, that is safe.",
-    gone: "There is no such token in your account.",
+    failed: "The token was not revoked.",
+    /** No response, or an error on the server: the token may be revoked. */
+    unconfirmed: "The server did not confirm the revocation. It may have gone through.",
+    again: "It is safe to try again.",
+    gone: "Your account has no such token.",
   },
 
-  /** @type {Record<string, (values: Values, language: Language) => string>} */
+  /** @type {Messages} */
   messages: {
     "summary-until": ({ days, time }, language) =>
-      `It works for ${days} days, until ${language.dateTime(time)}.`,
-    // These stand below a word that has the verb.
+      `Expires in ${days} days, on ${language.dateTime(time)}.`,
+    // These follow a heading such as "Expires".
     "expires-in": ({ count, unit }, language) => language.relative(count, unit),
     "expired-ago": ({ count, unit }, language) => language.relative(-count, unit),
     "revoked-ago": ({ count, unit }, language) => language.relative(-count, unit),

@@ -1,95 +1,119 @@
 /**
- * One language: its texts, and how it writes dates, numbers and messages.
+ * A language: its texts, and how it formats dates, numbers and messages.
  *
- * Dates are in the user's own time zone and in the region that the browser names, where that
- * fits the language. Messages of the form module come with a code and values; a language that
- * has no text for a code shows the English text that came along. So English needs none, and
- * says what the rules themselves say.
+ * Dates are in the user's time zone, and in the browser's regional format if that is for the same
+ * language. Messages of the form module have a code and values. If a language has no text for a
+ * code, the English text of the message is shown, so English itself needs only a few.
  */
 
 import de from "./de.js";
 import en from "./en.js";
 
 /** @typedef {typeof en} Texts */
-/** @typedef {import("../pkg/form.js").Message} Message */
+/** @typedef {import("../pkg/form.js").UserMessage} UserMessage */
+/** @typedef {import("../pkg/form.js").MessageValues} MessageValues */
 
-/** @type {Record<string, Texts>} */
+/**
+ * Texts by message code: first the form module's codes, then codes that only the server uses, which
+ * come without values.
+ *
+ * @typedef {{
+ *   [Code in keyof MessageValues]?: (values: MessageValues[Code], language: Language) => string;
+ * } & {
+ *   [Code in
+ *     | "body-invalid"
+ *     | "body-too-large"
+ *     | "internal"
+ *     | "name-invalid"
+ *     | "origin-forbidden"
+ *     | "rate-limited"
+ *     | "scopes-invalid"]?: () => string;
+ * }} Messages
+ */
+
+/** @type {{ en: Texts, de: Texts }} */
 const TEXTS = { en, de };
 
-/** Where the user's choice is kept in this browser. */
-const CHOICE = "patrol-language";
+/** @typedef {keyof typeof TEXTS} LanguageCode */
 
-/** The languages that there are, each in its own words. */
+/** The key of the user's choice in this browser's storage. */
+const STORAGE_KEY = "patrol-language";
+
+/** All languages, each with its own name for itself. */
 export const LANGUAGES = Object.entries(TEXTS).map(([code, texts]) => ({
   code,
   name: texts.language,
 }));
 
 /**
- * The language that the user chose here before, or else one that the browser asks for.
+ * Returns the language that the user has chosen, or else the browser's first that we have.
  *
- * @returns {string}
+ * @returns {LanguageCode}
  */
-export function preferred() {
+export function preferredLanguage() {
   let chosen = null;
   try {
-    chosen = localStorage.getItem(CHOICE);
+    chosen = localStorage.getItem(STORAGE_KEY);
   } catch {
-    // Storage is switched off; then there was no choice.
+    // The user has turned off storage.
   }
-  return known([chosen ?? "", ...navigator.languages]) ?? "en";
+  return firstKnown([chosen ?? "", ...navigator.languages]) ?? "en";
 }
 
 /** @param {string} code */
-export function choose(code) {
+export function rememberLanguage(code) {
   try {
-    localStorage.setItem(CHOICE, code);
+    localStorage.setItem(STORAGE_KEY, code);
   } catch {
-    // It holds until the page is left.
+    // The choice lasts until the user leaves the page.
   }
 }
 
 /**
- * The first of these languages that there are texts for.
- *
- * @param {readonly string[]} tags As in BCP 47.
- * @returns {string | undefined}
+ * @param {readonly string[]} tags BCP 47 language tags.
+ * @returns {LanguageCode | undefined}
  */
-function known(tags) {
-  return tags.map(primary).find((code) => code in TEXTS);
+function firstKnown(tags) {
+  return tags.map(primarySubtag).find(isKnown);
+}
+
+/** @param {string} code @returns {code is LanguageCode} */
+function isKnown(code) {
+  return Object.hasOwn(TEXTS, code);
 }
 
 /** @param {string} tag */
-function primary(tag) {
-  return tag.split("-", 1)[0].toLowerCase();
+function primarySubtag(tag) {
+  return tag.replace(/-.*/s, "").toLowerCase();
 }
 
-/** What a view needs to speak. */
+/** The texts and formats of a language. */
 export class Language {
   #date;
   #dateTime;
-  #utc;
-  #utcTime;
+  #dateTimeUtc;
+  #timeUtc;
   #time;
   #exact;
   #list;
   #relative;
   #locale;
 
-  /** @param {string} tag Any tag of BCP 47; a language without texts becomes English. */
+  /** @param {string} tag A BCP 47 language tag; an unknown language becomes English. */
   constructor(tag) {
-    this.code = known([tag]) ?? "en";
-    this.texts = TEXTS[this.code];
-    const locale = navigator.languages.find((other) => primary(other) === this.code) ?? this.code;
+    const code = firstKnown([tag]) ?? "en";
+    this.code = code;
+    this.texts = TEXTS[code];
+    const locale = navigator.languages.find((other) => primarySubtag(other) === code) ?? code;
     this.#locale = locale;
     this.#date = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
     this.#dateTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-    this.#utc = new Intl.DateTimeFormat(locale, {
+    this.#dateTimeUtc = new Intl.DateTimeFormat(locale, {
       dateStyle: "medium",
       timeStyle: "short",
       timeZone: "UTC",
     });
-    this.#utcTime = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: "UTC" });
+    this.#timeUtc = new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: "UTC" });
     this.#time = new Intl.DateTimeFormat(locale, {
       hour: "2-digit",
       minute: "2-digit",
@@ -101,34 +125,34 @@ export class Language {
     this.#relative = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
   }
 
-  /** The day. @param {string} time */
+  /** "Nov 24, 2026" @param {string} time */
   date(time) {
     return this.#date.format(new Date(time));
   }
 
-  /** Day and minute. @param {string} time */
+  /** "Nov 24, 2026, 2:03 PM" @param {string} time */
   dateTime(time) {
     return this.#dateTime.format(new Date(time));
   }
 
-  /** The same in UTC; only the minute if the day is the user's own. @param {string} time */
+  /** The same in UTC, without the date if it is the user's own. @param {string} time */
   utc(time) {
     const date = new Date(time);
-    const differs = date.getTimezoneOffset() !== 0 && date.getDate() === date.getUTCDate();
-    return (differs ? this.#utcTime : this.#utc).format(date);
+    const isSameDay = date.getTimezoneOffset() !== 0 && date.getDate() === date.getUTCDate();
+    return (isSameDay ? this.#timeUtc : this.#dateTimeUtc).format(date);
   }
 
-  /** The second of a day, as "14:03:22". @param {string} time */
+  /** "14:03:22" @param {string} time */
   time(time) {
     return this.#time.format(new Date(time));
   }
 
-  /** Everything, with the time zone: for who wants to be sure. @param {string} time */
+  /** The full date and time with the time zone. @param {string} time */
   exact(time) {
     return this.#exact.format(new Date(time));
   }
 
-  /** A length of time, as "1.2 s". @param {number} ms */
+  /** "1.2 s" @param {number} ms */
   seconds(ms) {
     const seconds = Math.max(ms, 0) / 1000;
     const digits = seconds < 10 ? 1 : 0;
@@ -136,35 +160,34 @@ export class Language {
     return `${seconds.toLocaleString(this.code, options)} s`;
   }
 
-  /** A length of time in words, as "2 minutes". @param {number} seconds */
+  /** "2 minutes" @param {number} seconds */
   duration(seconds) {
     const [count, unit] = seconds % 60 === 0 ? [seconds / 60, "minute"] : [seconds, "second"];
     return count.toLocaleString(this.#locale, { style: "unit", unit, unitDisplay: "long" });
   }
 
-  /** "a, b and c". @param {readonly string[]} names */
+  /** "a, b, and c" @param {readonly string[]} names */
   list(names) {
     return this.#list.format(names);
   }
 
-  /** "3 days ago". @param {number} count Negative: ago. @param {Intl.RelativeTimeFormatUnit} unit */
+  /** "in 3 days", or "3 days ago" for -3. @param {number} count @param {Intl.RelativeTimeFormatUnit} unit */
   relative(count, unit) {
     return this.#relative.format(count, unit);
   }
 
-  /**
-   * A message of the form module.
-   *
-   * @param {Message} message
-   */
-  message(message) {
-    const say = this.texts.messages[message.code];
-    return say ? say(message.values, this) : message.text;
+  /** @param {UserMessage} message */
+  message({ code, values, text }) {
+    const messages =
+      /** @type {Record<string, ((values: object, language: Language) => string) | undefined>} */ (
+        this.texts.messages
+      );
+    return messages[code]?.(values, this) ?? text;
   }
 
   /**
-   * A name of the policy (of a group, a scope, a role) or a sentence that describes one. The
-   * policy is the operator's and has one language; what a translation knows of it, it says.
+   * Translates a text of the policy: a name or a description. The operator writes the policy, in
+   * one language; texts without a translation stay as they are.
    *
    * @param {string} text
    */

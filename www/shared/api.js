@@ -1,9 +1,9 @@
 /**
- * The HTTP surface of the origin, as the page uses it.
+ * The origin's HTTP API, as the page uses it.
  *
- * Every refusal becomes a `Refused` with the problem that the server told (RFC 9457); no
- * answer at all becomes an `Unreachable`. Left out: what either means to the user, which is
- * for the views to say, and any memory of answers.
+ * An error response becomes a `ServerError` with the server's problem details (RFC 9457); a missing
+ * or unreadable response becomes an `Unreachable`. The views decide what either means to the user.
+ * Responses are not cached.
  */
 
 /** @typedef {import("../pkg/form.js").Me} Me */
@@ -13,47 +13,46 @@
 /** @typedef {{ tokens: TokenRecord[], active: number, limit: number }} TokenList */
 /** @typedef {TokenRecord & { token: string }} CreatedToken */
 /**
- * Refused everywhere since `effective_at`, or, where the edges are told through KV, from
- * `effective_by` on at the latest.
+ * Rejected everywhere since `effective_at`, or in `kv` mode from `effective_by` at the latest.
  *
  * @typedef {TokenRecord & { effective_at?: string, effective_by?: string, waited_ms?: number }} RevokedToken
  */
 
-/** How long an answer may take, in ms. */
-const PATIENCE = 30_000;
+/** In ms. */
+const TIMEOUT = 30_000;
 
-/** The same of a revocation, which waits for leases of up to 30 seconds. */
-const PATIENCE_REVOKING = 90_000;
+/** A revocation waits for leases of up to 30 seconds. In ms. */
+const REVOKE_TIMEOUT = 90_000;
 
-/** The server said no, and why. */
-export class Refused extends Error {
-  /** @param {Problem} problem */
+/** An error response. */
+export class ServerError extends Error {
+  /** @param {Partial<Problem> & { status: number }} problem A proxy's error may lack all but the status. */
   constructor(problem) {
     super(problem.detail || problem.title);
     this.problem = problem;
   }
 
-  /** Does the user have to sign in? */
+  /** Whether the user has to sign in. */
   get needsSession() {
     return this.problem.status === 401;
   }
 }
 
-/** There was no answer; whether the request arrived is not known. */
+/** No readable response arrived; the server may have handled the request. */
 export class Unreachable extends Error {}
 
-/** The calls, for one address. */
+/** The API at one base address. */
 export class Api {
   #base;
-  /** Reads under way, so that two views that need the same ask once. @type {Map<string, Promise<any>>} */
+  /** Reads in flight, so that two views share one request. @type {Map<string, Promise<unknown>>} */
   #reads = new Map();
 
-  /** @param {string} [base] Before every path; empty: this page's own origin. */
+  /** @param {string} [base] A prefix for every path; empty for the page's own origin. */
   constructor(base = "") {
     this.#base = base.replace(/\/$/, "");
   }
 
-  /** Where programs find the API. */
+  /** The absolute base address, for programs. */
   get address() {
     return new URL(this.#base || "/", location.href).href.replace(/\/$/, "");
   }
@@ -82,7 +81,7 @@ export class Api {
    */
   revoke(id) {
     const path = `/api/v1/tokens/${encodeURIComponent(id)}`;
-    return this.#write("DELETE", path, undefined, PATIENCE_REVOKING);
+    return this.#write("DELETE", path, undefined, REVOKE_TIMEOUT);
   }
 
   /**
@@ -98,10 +97,15 @@ export class Api {
     return this.#write("POST", "/auth/sign-out");
   }
 
-  /** @param {string} path */
+  /**
+   * @template T
+   * @param {string} path
+   * @returns {Promise<T>}
+   */
   #read(path) {
-    const underWay = this.#reads.get(path);
-    if (underWay) return underWay;
+    const inFlight = this.#reads.get(path);
+    if (inFlight) return /** @type {Promise<T>} */ (inFlight);
+    /** @type {Promise<T>} */
     const read = this.#send("GET", path).finally(() => {
       if (this.#reads.get(path) === read) this.#reads.delete(path);
     });
@@ -110,24 +114,26 @@ export class Api {
   }
 
   /**
-   * Whoever reads after it must not get an answer that was under way before.
+   * A read that follows a write must not share a response from before it.
    *
+   * @template T
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
-   * @param {number} [patience]
+   * @param {number} [timeout]
+   * @returns {Promise<T>}
    */
-  #write(method, path, body, patience) {
-    return this.#send(method, path, body, patience).finally(() => this.#reads.clear());
+  #write(method, path, body, timeout) {
+    return this.#send(method, path, body, timeout).finally(() => this.#reads.clear());
   }
 
   /**
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
-   * @param {number} [patience]
+   * @param {number} [timeout]
    */
-  async #send(method, path, body, patience = PATIENCE) {
+  async #send(method, path, body, timeout = TIMEOUT) {
     try {
       const response = await fetch(this.#base + path, {
         method,
@@ -139,30 +145,27 @@ export class Api {
         cache: "no-store",
         credentials: "same-origin",
         redirect: "error",
-        signal: AbortSignal.timeout(patience),
+        signal: AbortSignal.timeout(timeout),
       });
       const text = await response.text();
-      if (!response.ok) throw new Refused(problem(response, text));
+      if (!response.ok) throw new ServerError(problemDetails(response.status, text));
       return text === "" ? undefined : JSON.parse(text);
     } catch (cause) {
-      // Half an answer, or one that is not JSON, tells no more than none.
-      throw cause instanceof Refused ? cause : new Unreachable("no answer", { cause });
+      throw cause instanceof ServerError ? cause : new Unreachable("no response", { cause });
     }
   }
 }
 
 /**
- * The problem in an answer. A proxy on the way may have refused in its own words; then only the
- * status is known.
- *
- * @param {Response} response
+ * @param {number} status
  * @param {string} text
- * @returns {Problem}
+ * @returns {Partial<Problem> & { status: number }}
  */
-function problem({ status }, text) {
+function problemDetails(status, text) {
   try {
     return { ...JSON.parse(text), status };
   } catch {
-    return /** @type {Problem} */ ({ status });
+    // A proxy's error page.
+    return { status };
   }
 }

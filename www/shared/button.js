@@ -1,8 +1,7 @@
 /**
- * A button that can be busy.
+ * A button with a busy state.
  *
- * While it is, it keeps its place, its width and the focus, shows that something is going on,
- * and does nothing when pressed.
+ * While busy, it keeps its position, width and focus, shows a spinner and ignores clicks.
  */
 
 import { h, setAttribute } from "./dom.js";
@@ -10,8 +9,8 @@ import { h, setAttribute } from "./dom.js";
 /**
  * @param {string} label
  * @param {Record<string, unknown>} attributes As for `h`; `onclick` is not called while busy.
- * @returns {{ element: HTMLElement, busy: (label: string | null) => void }} `busy` shows another
- *   label while something is going on, and null ends that.
+ * @returns {{ element: HTMLElement, setBusy: (label: string | null) => void }} `setBusy` makes the
+ *   button busy with another label; null ends that.
  */
 export function button(label, { onclick, ...attributes }) {
   const text = h("span", {}, label);
@@ -31,7 +30,7 @@ export function button(label, { onclick, ...attributes }) {
   );
   return {
     element,
-    busy(busyLabel) {
+    setBusy(busyLabel) {
       const busy = busyLabel !== null;
       setAttribute(element, "aria-disabled", busy && "true");
       spinner.hidden = !busy;

@@ -1,10 +1,11 @@
 /**
- * Copying to the clipboard.
+ * Copies text to the clipboard.
  */
 
 /**
  * @param {string} text
- * @returns {Promise<boolean>} Whether it worked: browsers may refuse, and plain http cannot.
+ * @returns {Promise<boolean>} Whether it worked: the browser may deny it, and over plain http there
+ *   is no clipboard.
  */
 export async function copy(text) {
   try {

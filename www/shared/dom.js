@@ -1,24 +1,26 @@
 /**
- * Building and changing the DOM.
+ * Builds and changes the DOM.
  *
- * Text goes in as text only: nothing here, and nothing that uses it, parses HTML, so a token's
- * name can never become markup. Left out: templates, diffing, components; a view keeps the
- * elements that change and changes them.
+ * Text is only ever inserted as text. Neither this file nor its users parse HTML, so a token's name
+ * can never become markup. There are no templates, diffing or components: a view keeps references
+ * to the elements that change and updates them.
  */
 
 /** @typedef {Node | string | false | null | undefined} Child */
+/** @typedef {HTMLElementTagNameMap & { "patrol-tokens": HTMLElement }} Elements */
 
 /**
- * An element. Attributes that are false, null or undefined are left out, true is an empty one;
- * a function under `onclick` and the like becomes a listener.
+ * Creates an element. Omits attributes that are false, null or undefined; true becomes an empty
+ * attribute, and a function under `onclick` and the like becomes a listener.
  *
- * @param {string} tag
+ * @template {keyof Elements} Tag
+ * @param {Tag} tag
  * @param {Record<string, unknown>} [attributes]
  * @param {...(Child | Child[])} children
- * @returns {HTMLElement}
+ * @returns {Elements[Tag]}
  */
 export function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
+  const element = /** @type {Elements[Tag]} */ (document.createElement(tag));
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") {
       element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
@@ -26,7 +28,7 @@ export function h(tag, attributes = {}, ...children) {
       setAttribute(element, name, value);
     }
   }
-  element.append(...real(children));
+  element.append(...nodes(children));
   return element;
 }
 
@@ -40,7 +42,7 @@ export function setAttribute(element, name, value) {
     element.removeAttribute(name);
   } else {
     const text = value === true ? "" : String(value);
-    // Written only when it changes: screen readers take a write for news.
+    // Only written if it changes: screen readers announce every write.
     if (element.getAttribute(name) !== text) element.setAttribute(name, text);
   }
 }
@@ -54,17 +56,17 @@ export function setText(node, text) {
 }
 
 /**
- * Makes the children of a parent these, in this order. Those that are in place are not touched
- * and keep focus and selection.
+ * Replaces the children of an element. Children that stay in place are not touched, so they keep
+ * focus and selection.
  *
  * @param {Element} parent
  * @param {...(Child | Child[])} children
  */
 export function setChildren(parent, ...children) {
-  const wanted = real(children);
-  const kept = new Set(wanted);
+  const wanted = nodes(children);
+  const staying = new Set(wanted);
   for (const child of [...parent.childNodes]) {
-    if (!kept.has(child)) child.remove();
+    if (!staying.has(child)) child.remove();
   }
   wanted.forEach((child, index) => {
     const present = parent.childNodes[index];
@@ -73,11 +75,11 @@ export function setChildren(parent, ...children) {
 }
 
 /**
- * The element that has the focus, in whichever shadow root it is.
+ * Returns the element that has the focus, looking into shadow roots.
  *
  * @returns {HTMLElement | null}
  */
-export function focused() {
+export function focusedElement() {
   let element = document.activeElement;
   while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
   return element instanceof HTMLElement ? element : null;
@@ -87,9 +89,9 @@ export function focused() {
  * @param {(Child | Child[])[]} children
  * @returns {Node[]}
  */
-function real(children) {
+function nodes(children) {
   return children
     .flat()
     .filter((child) => child !== false && child !== null && child !== undefined)
-    .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
+    .map((child) => (child instanceof Node ? child : document.createTextNode(child)));
 }

@@ -1,11 +1,10 @@
 /**
- * The icons and the logo, drawn on a grid of 16. They are decoration: what they stand beside
- * says the same in words, so screen readers pass over them.
+ * The icons, drawn on a 16 px grid, and the logo. They are decoration next to words that say the
+ * same, so they are hidden from screen readers.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @type {Record<string, string[]>} */
 const PATHS = {
   check: ["M3.5 8.5l3 3 6-7"],
   chevron: ["M4 6.2l4 4 4-4"],
@@ -24,18 +23,20 @@ const PATHS = {
   warning: ["M8 2.3 14.3 13.3H1.7z", "M8 6.6v3M8 11.4v.1"],
 };
 
+/** @typedef {keyof typeof PATHS} IconName */
+
 /**
- * @param {keyof typeof PATHS | string} name
+ * @param {IconName} name
  * @returns {SVGElement}
  */
 export function icon(name) {
   const svg = shape("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" });
-  for (const d of PATHS[name] ?? []) svg.append(shape("path", { d }));
+  for (const d of PATHS[name]) svg.append(shape("path", { d }));
   return svg;
 }
 
 /**
- * The shield with the key; the same drawing as favicon.svg.
+ * The shield with the key, as in favicon.svg.
  *
  * @returns {SVGElement}
  */

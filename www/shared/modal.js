@@ -1,30 +1,30 @@
 /**
- * A modal dialog: the <dialog> element with what it leaves to its user.
+ * A modal dialog: what the <dialog> element leaves to the page.
  *
- * It asks before it closes, whichever way the wish comes (Esc, a back gesture, a button). It
- * brings the focus back to where it was, has a live region of its own (all others are silent
- * while it is open), and is removed from the document when it closes, so that nothing it has
- * shown stays there. The trap for the focus is the browser's.
+ * It asks before it closes, whether the user pressed Esc, went back or clicked a button. It returns
+ * the focus to where it was. It has its own live region, because all others are silent while it is
+ * open. When it closes, it is removed from the document with all its content. The browser traps the
+ * focus.
  */
 
-import { focused, h } from "./dom.js";
+import { focusedElement, h } from "./dom.js";
 
 /**
  * @typedef {object} Options
- * @property {Node} root Where the dialog is put.
+ * @property {Node} root Where the dialog is inserted.
  * @property {string} id
  * @property {string} title The id of the heading that names it.
  * @property {string} [description] The id of the text that describes it.
  * @property {boolean} [wide]
- * @property {boolean} [alert] It interrupts, and wants an answer.
- * @property {() => boolean} [mayClose] Asked when the user wants to close it.
- * @property {() => void} [closed] It is gone.
+ * @property {boolean} [alert] Whether it interrupts and needs an answer.
+ * @property {() => boolean} [mayClose] Called when the user tries to close it.
+ * @property {() => void} [onclosed]
  */
 
-/** One dialog, from open to closed. */
+/** A dialog, from opening to closing. */
 export class Modal {
   #options;
-  #returnTo = focused();
+  #returnFocusTo = focusedElement();
   #status = h("p", { class: "unseen", role: "status" });
   /** @type {HTMLDialogElement} */
   #dialog;
@@ -32,27 +32,25 @@ export class Modal {
   /** @param {Options} options */
   constructor(options) {
     this.#options = options;
-    this.#dialog = /** @type {HTMLDialogElement} */ (
-      h("dialog", {
-        id: options.id,
-        class: options.wide && "wide",
-        role: options.alert && "alertdialog",
-        "aria-labelledby": options.title,
-        "aria-describedby": options.description,
-        oncancel: (/** @type {Event} */ event) => {
-          event.preventDefault();
-          this.requestClose();
-        },
-        // Browsers let a second Esc close without asking, unless they never see the first.
-        onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key !== "Escape" || event.defaultPrevented) return;
-          event.preventDefault();
-          event.stopPropagation();
-          this.requestClose();
-        },
-        onclose: (/** @type {Event} */ event) => event.target === this.#dialog && this.#leave(),
-      })
-    );
+    this.#dialog = h("dialog", {
+      id: options.id,
+      class: options.wide && "wide",
+      role: options.alert && "alertdialog",
+      "aria-labelledby": options.title,
+      "aria-describedby": options.description,
+      oncancel: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        this.requestClose();
+      },
+      // Browsers close on a second Esc without asking, unless they never see the first.
+      onkeydown: (/** @type {KeyboardEvent} */ event) => {
+        if (event.key !== "Escape" || event.defaultPrevented) return;
+        event.preventDefault();
+        event.stopPropagation();
+        this.requestClose();
+      },
+      onclose: (/** @type {Event} */ event) => event.target === this.#dialog && this.#remove(),
+    });
   }
 
   /** @param {...Node} content */
@@ -67,37 +65,37 @@ export class Modal {
     this.#dialog.dataset.state = state;
   }
 
-  get open() {
+  get isOpen() {
     return this.#dialog.open;
   }
 
-  /** Read out by screen readers. @param {string} text */
+  /** Has screen readers read a text. @param {string} text */
   announce(text) {
     this.#status.textContent = text;
   }
 
-  /** The user wants to close it. */
+  /** Closes the dialog unless `mayClose` objects. */
   requestClose() {
     if (this.#options.mayClose?.() ?? true) this.close();
   }
 
-  /** Closes without asking. */
+  /** Closes the dialog without asking. */
   close() {
     if (this.#dialog.open) this.#dialog.close();
-    // The event comes later; what is shown goes now.
-    this.#leave();
+    // The close event comes later, but the content must go now.
+    this.#remove();
   }
 
-  /** Where the focus goes when it closes, instead of where it came from. @param {HTMLElement} element */
-  set returnTo(element) {
-    this.#returnTo = element;
+  /** Where the focus goes on closing, instead of where it was. @param {HTMLElement} element */
+  set returnFocusTo(element) {
+    this.#returnFocusTo = element;
   }
 
-  #leave() {
+  #remove() {
     if (!this.#dialog.isConnected && this.#dialog.childElementCount === 0) return;
     this.#dialog.remove();
     this.#dialog.replaceChildren();
-    if (this.#returnTo?.isConnected) this.#returnTo.focus();
-    this.#options.closed?.();
+    if (this.#returnFocusTo?.isConnected) this.#returnFocusTo.focus();
+    this.#options.onclosed?.();
   }
 }

@@ -1,19 +1,19 @@
 /**
  * Style sheets for shadow roots.
  *
- * Fetched as text and constructed, and not linked from within the root: nothing is drawn
- * before its style is there, and one sheet serves every instance. No inline style is needed,
- * so the page's policy can forbid it.
+ * A sheet is fetched and constructed instead of linked inside the root. So nothing is drawn before
+ * its style has loaded, all instances share one sheet, and the security policy can forbid inline
+ * styles.
  */
 
 /**
  * @param {string | URL} url
  * @returns {Promise<CSSStyleSheet>}
  */
-export async function sheet(url) {
+export async function loadSheet(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  const constructed = new CSSStyleSheet();
-  constructed.replaceSync(await response.text());
-  return constructed;
+  if (!response.ok) throw new Error(`${url} returned status ${response.status}`);
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(await response.text());
+  return sheet;
 }

@@ -1,15 +1,15 @@
 /**
- * The scopes of one token as badges, colored by group. More than a few collapse to "+4", which
- * shows the rest when pressed.
+ * The scopes of a token as badges, colored by group. If there are many, a "+4" button shows the
+ * rest.
  */
 
 import { h } from "../shared/dom.js";
 
-/** How many stay when they collapse. */
-const SHOWN = 3;
+/** How many badges stay visible if the rest is collapsed. */
+const VISIBLE = 3;
 
 /**
- * @param {import("../pkg/form.js").Row} row
+ * @param {import("../pkg/form.js").TokenRow} row
  * @param {import("../i18n/language.js").Language} language
  * @returns {HTMLElement}
  */
@@ -40,23 +40,23 @@ export function scopeBadges(row, language) {
       ),
     );
   });
-  // A button takes the place of a badge, so it has to stand for two at least.
-  const rest = items.length > SHOWN + 1 ? items.slice(SHOWN) : [];
+  // The button takes up the space of a badge, so it must replace at least two.
+  const rest = items.length > VISIBLE + 1 ? items.slice(VISIBLE) : [];
   const list = h("ul", { class: "badges" }, items);
   if (rest.length === 0) return list;
 
   const toggle = h("button", { type: "button", class: "badge more" });
-  const open = (/** @type {boolean} */ all) => {
-    for (const item of rest) item.hidden = !all;
-    toggle.setAttribute("aria-expanded", String(all));
-    toggle.textContent = all ? texts.tokens.fewerScopes : `+${rest.length}`;
-    const label = all
+  const setOpen = (/** @type {boolean} */ open) => {
+    for (const item of rest) item.hidden = !open;
+    toggle.setAttribute("aria-expanded", String(open));
+    toggle.textContent = open ? texts.tokens.fewerScopes : `+${rest.length}`;
+    const label = open
       ? `${texts.tokens.fewerScopes}: ${row.name}`
       : `+${rest.length}. ${texts.tokens.moreScopes(rest.length)}: ${row.name}`;
     toggle.setAttribute("aria-label", label);
   };
-  toggle.addEventListener("click", () => open(toggle.getAttribute("aria-expanded") !== "true"));
-  open(false);
+  toggle.addEventListener("click", () => setOpen(toggle.getAttribute("aria-expanded") !== "true"));
+  setOpen(false);
   list.append(h("li", {}, toggle));
   return list;
 }

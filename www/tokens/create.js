@@ -1,14 +1,14 @@
 /**
- * The dialog that creates a token, from the empty form to the closed success view.
+ * The dialog that creates a token, from the empty form to the view that shows the token.
  *
- * What is right, wrong, offered and counted is decided by the form module: every event goes to
- * it, and the view that comes back is drawn. The server's refusals go the same way, so they
- * stand where the rule of the form would. What was typed survives a session that has ended.
+ * The form module has all rules: every event goes to it, and the dialog draws the view that it
+ * returns. Errors from the server go through it too, so they appear at the same fields. The user's
+ * entries survive an expired session.
  */
 
 import { banner } from "../shared/banner.js";
 import { button } from "../shared/button.js";
-import { Refused } from "../shared/api.js";
+import { ServerError } from "../shared/api.js";
 import { h, setAttribute, setChildren, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { CreatedView } from "./created.js";
@@ -27,15 +27,15 @@ import { Permissions } from "./permissions.js";
  * @property {import("../i18n/language.js").Language} language
  * @property {import("../shared/api.js").Api} api
  * @property {FormInput} input
- * @property {() => Promise<FormInput | null>} renew Signs in again; null: the user did not.
+ * @property {() => Promise<FormInput | null>} renewSession Signs in again; null if the user did not.
  * @property {(record: import("../shared/api.js").TokenRecord) => void} oncreated
  * @property {() => void} onclosed
  */
 
-/** How often the dates move along while the dialog stays open, in ms. */
-const TICK = 30_000;
+/** How often the expiration dates are updated, in ms. */
+const CLOCK_INTERVAL = 30_000;
 
-/** One creation. */
+/** The dialog for one new token. */
 export class CreateDialog {
   #options;
   #texts;
@@ -44,9 +44,9 @@ export class CreateDialog {
   #sending = false;
   /** @type {CreatedView | null} */
   #created = null;
-  #clock = setInterval(() => this.#draw(this.#form.setNow(Date.now())), TICK);
-  /** Asks before the tab is closed while the token is not copied. @param {Event} event */
-  #guard = (event) => {
+  #clock = setInterval(() => this.#draw(this.#form.setNow(Date.now())), CLOCK_INTERVAL);
+  /** Has the browser ask before it closes the tab. @param {Event} event */
+  #onBeforeUnload = (event) => {
     if (this.holdsUncopied) event.preventDefault();
   };
 
@@ -75,28 +75,26 @@ export class CreateDialog {
       title: "create-title created-title",
       wide: true,
       mayClose: () => this.#mayClose(),
-      closed: () => this.#end(),
+      onclosed: () => this.#end(),
     });
 
-    this.#nameInput = /** @type {HTMLInputElement} */ (
-      h("input", {
-        id: "token-name",
-        class: "input",
-        name: "name",
-        autocomplete: "off",
-        // Managers of passwords take the word "token" for an invitation.
-        "data-1p-ignore": true,
-        "data-lpignore": "true",
-        autofocus: true,
-        required: true,
-        placeholder: texts.namePlaceholder,
-        oninput: () => {
-          this.#nameEdited = true;
-          this.#draw(this.#form.setName(this.#nameInput.value));
-        },
-        onblur: () => this.#nameEdited && this.#draw(this.#form.touch("name")),
-      })
-    );
+    this.#nameInput = h("input", {
+      id: "token-name",
+      class: "input",
+      name: "name",
+      autocomplete: "off",
+      // Password managers offer to fill in anything called "token".
+      "data-1p-ignore": true,
+      "data-lpignore": "true",
+      autofocus: true,
+      required: true,
+      placeholder: texts.namePlaceholder,
+      oninput: () => {
+        this.#nameEdited = true;
+        this.#draw(this.#form.setName(this.#nameInput.value));
+      },
+      onblur: () => this.#nameEdited && this.#draw(this.#form.touch("name")),
+    });
     this.#name = new Field({
       label: texts.name,
       hint: texts.nameHint,
@@ -105,15 +103,13 @@ export class CreateDialog {
       aside: this.#nameCount,
     });
 
-    this.#expirySelect = /** @type {HTMLSelectElement} */ (
-      h("select", {
-        id: "token-expiry",
-        class: "input",
-        name: "expires_in_days",
-        autocomplete: "off",
-        onchange: () => this.#draw(this.#form.setExpiry(Number(this.#expirySelect.value))),
-      })
-    );
+    this.#expirySelect = h("select", {
+      id: "token-expiry",
+      class: "input",
+      name: "expires_in_days",
+      autocomplete: "off",
+      onchange: () => this.#draw(this.#form.setExpiry(Number(this.#expirySelect.value))),
+    });
     this.#expiry = new Field({
       label: texts.expiry,
       hint: "",
@@ -138,7 +134,7 @@ export class CreateDialog {
     });
   }
 
-  /** Is a token on the screen that nobody has copied? */
+  /** Whether the dialog shows a token that nobody has copied. */
   get holdsUncopied() {
     return this.#created !== null && !this.#created.copied;
   }
@@ -201,19 +197,19 @@ export class CreateDialog {
     this.#nameInput.focus();
   }
 
-  /** Closes it as the user would, so it may ask first. */
+  /** Closes the dialog as the user would, so it may ask first. */
   requestClose() {
     this.#modal.requestClose();
   }
 
-  /** Closes it without asking; the token, if there is one, is forgotten. */
+  /** Closes the dialog without asking and forgets the token. */
   close() {
     this.#modal.close();
   }
 
   /** @param {FormView} view */
   #draw(view) {
-    if (this.#created || !this.#modal.open) return;
+    if (this.#created || !this.#modal.isOpen) return;
     const { language } = this.#options;
     const texts = this.#texts;
 
@@ -225,8 +221,8 @@ export class CreateDialog {
 
     this.#drawExpiry(view.expiry);
 
-    const nowhere = view.blockers.find(({ code }) => code === "organization-none");
-    const organizationError = view.organizations.error ?? nowhere;
+    const noOrganization = view.blockers.find(({ code }) => code === "organization-none");
+    const organizationError = view.organizations.error ?? noOrganization;
     this.#organizations.draw(
       view.organizations,
       organizationError ? language.message(organizationError) : null,
@@ -237,17 +233,17 @@ export class CreateDialog {
       this.#summary,
       view.summary.map((message) => h("li", {}, language.message(message))),
     );
-    this.#drawRefusal(view);
+    this.#drawBanner(view);
   }
 
   /** @param {FormView["expiry"]} expiry */
   #drawExpiry(expiry) {
     const { language } = this.#options;
     const texts = this.#texts;
-    const options = this.#expirySelect.options;
     expiry.choices.forEach(({ days, expiresAt }, index) => {
-      if (!options[index]) this.#expirySelect.append(h("option", { value: days }));
-      setText(options[index], texts.choice(days, language.date(expiresAt)));
+      const option = this.#expirySelect.options[index] ?? h("option", { value: days });
+      setText(option, texts.choice(days, language.date(expiresAt)));
+      if (!option.parentNode) this.#expirySelect.append(option);
     });
     this.#expirySelect.value = String(expiry.days);
     const { expiresAt } = expiry;
@@ -258,14 +254,15 @@ export class CreateDialog {
     this.#expiry.draw(expiry.error && language.message(expiry.error));
   }
 
-  /** What stands at no field. @param {FormView} view */
-  #drawRefusal(view) {
+  /** Shows errors that concern no single field. @param {FormView} view */
+  #drawBanner(view) {
     const { language } = this.#options;
     if (view.limit.reached) {
-      this.#say("warning", "create-limit", language.texts.tokens.limitReached(view.limit.limit));
-    } else if (view.refusal) {
-      this.#say("danger", "create-refusal", language.message(view.refusal));
-    } else if (this.#banners.querySelector("#create-limit, #create-refusal")) {
+      const text = language.texts.tokens.limitReached(view.limit.limit);
+      this.#showBanner("warning", "create-limit", text);
+    } else if (view.error) {
+      this.#showBanner("danger", "create-error", language.message(view.error));
+    } else if (this.#banners.querySelector("#create-limit, #create-error")) {
       this.#banners.replaceChildren();
     }
   }
@@ -275,7 +272,7 @@ export class CreateDialog {
    * @param {string} id
    * @param {string} text
    */
-  #say(kind, id, text) {
+  #showBanner(kind, id, text) {
     const present = this.#banners.querySelector(`#${id}`);
     if (present?.textContent === text) return;
     this.#banners.replaceChildren(banner(kind, { id, role: "alert", tabindex: "-1" }, text));
@@ -293,21 +290,21 @@ export class CreateDialog {
     this.#setSending(true);
     try {
       const { token, ...record } = await this.#options.api.create(request);
-      // Closed from outside meanwhile: the token was never seen, and never will be.
-      if (!this.#modal.open) return;
+      // The page has closed the dialog meanwhile, so nobody will ever see the token.
+      if (!this.#modal.isOpen) return;
       this.#setSending(false);
-      this.#show(record, token);
+      this.#showCreated(record, token);
     } catch (error) {
-      if (!this.#modal.open) return;
+      if (!this.#modal.isOpen) return;
       this.#setSending(false);
-      await this.#refused(error);
+      await this.#fail(error);
     }
   }
 
   /** @param {boolean} sending */
   #setSending(sending) {
     this.#sending = sending;
-    this.#submit.busy(sending ? this.#texts.busy : null);
+    this.#submit.setBusy(sending ? this.#texts.busy : null);
     this.#modal.state = sending ? "sending" : "editing";
     if (sending) {
       this.#banners.replaceChildren();
@@ -316,37 +313,37 @@ export class CreateDialog {
   }
 
   /** @param {unknown} error */
-  async #refused(error) {
+  async #fail(error) {
     const { language } = this.#options;
-    // A server that fails may have done it before.
-    if (!(error instanceof Refused) || error.problem.status >= 500) {
-      this.#say("danger", "create-problem", this.#texts.unknownOutcome);
+    // The server may have created the token before it failed.
+    if (!(error instanceof ServerError) || error.problem.status >= 500) {
+      this.#showBanner("danger", "create-problem", this.#texts.unknownOutcome);
       this.#focusBanner();
     } else if (error.needsSession) {
       await this.#signInAgain();
     } else {
       const view = this.#form.reject(error.problem);
       this.#draw(view);
-      if (view.refusal?.code === "refused") {
-        this.#say("danger", "create-refusal", language.texts.problems.unknown);
+      if (view.error?.code === "refused") {
+        this.#showBanner("danger", "create-error", language.texts.problems.unknown);
       }
       this.#focusError(view);
     }
   }
 
-  /** Roles may have changed, or the user: the form is made anew around what was filled in. */
+  /** Rebuilds the form with the user's entries, because roles or the user may have changed. */
   async #signInAgain() {
     const { problems } = this.#options.language.texts;
     let input = null;
     let why = problems.session;
     try {
-      input = await this.#options.renew();
+      input = await this.#options.renewSession();
     } catch (error) {
-      why = error instanceof Refused ? problems.unknown : problems.unreachable;
+      why = error instanceof ServerError ? problems.unknown : problems.unreachable;
     }
-    if (!this.#modal.open) return;
+    if (!this.#modal.isOpen) return;
     if (input === null) {
-      this.#say("warning", "create-session", why);
+      this.#showBanner("warning", "create-session", why);
       this.#focusBanner();
       return;
     }
@@ -354,7 +351,7 @@ export class CreateDialog {
     this.#form.free();
     this.#form = TokenForm.fromState(input, state);
     this.#draw(this.#form.view());
-    this.#say("info", "create-session", this.#texts.signedInAgain);
+    this.#showBanner("info", "create-session", this.#texts.signedInAgain);
     this.#banners.firstElementChild?.scrollIntoView({ block: "nearest" });
     this.#submit.element.focus({ preventScroll: true });
   }
@@ -363,7 +360,7 @@ export class CreateDialog {
   #focusError(view) {
     const { name, expiry, organizations, scopes } = view;
     this.#modal.announce(this.#texts.invalid);
-    if (view.limit.reached || view.refusal) this.#focusBanner();
+    if (view.limit.reached || view.error) this.#focusBanner();
     else if (name.error) this.#nameInput.focus();
     else if (expiry.error) this.#expirySelect.focus();
     else if (organizations.error) this.#organizations.focus();
@@ -379,7 +376,7 @@ export class CreateDialog {
    * @param {import("../shared/api.js").TokenRecord} record
    * @param {string} token
    */
-  #show(record, token) {
+  #showCreated(record, token) {
     this.#created = new CreatedView({
       language: this.#options.language,
       address: this.#options.api.address,
@@ -389,8 +386,8 @@ export class CreateDialog {
       onclose: () => this.#modal.requestClose(),
     });
     clearInterval(this.#clock);
-    addEventListener("beforeunload", this.#guard);
-    addEventListener("pagehide", this.#leave);
+    addEventListener("beforeunload", this.#onBeforeUnload);
+    addEventListener("pagehide", this.#onPageHide);
     this.#modal.show(...this.#created.elements);
     this.#modal.state = "created";
     this.#created.focus();
@@ -399,24 +396,24 @@ export class CreateDialog {
     this.#options.oncreated(record);
   }
 
-  /** The page is left for good or kept aside; in neither case may the token stay in it. */
-  #leave = () => this.close();
+  /** The browser may keep the page in its back/forward cache; the token must not stay in it. */
+  #onPageHide = () => this.close();
 
   #mayClose() {
     if (this.#sending) return false;
     const { created, discard } = this.#options.language.texts;
-    if (this.holdsUncopied) this.#confirmLeaving(created);
-    else if (!this.#created && this.#form.view().changed) this.#confirmLeaving(discard);
+    if (this.holdsUncopied) this.#confirmClose(created);
+    else if (!this.#created && this.#form.view().changed) this.#confirmClose(discard);
     else return true;
     return false;
   }
 
   /**
-   * Asks whether what would be lost may be.
+   * Asks the user to confirm that the token or the entries may be lost.
    *
    * @param {{ leaveTitle: string, leave: string, back: string, leaveAnyway: string }} texts
    */
-  #confirmLeaving(texts) {
+  #confirmClose(texts) {
     const confirm = new Modal({
       root: this.#options.root,
       id: "leave-dialog",
@@ -456,8 +453,8 @@ export class CreateDialog {
 
   #end() {
     clearInterval(this.#clock);
-    removeEventListener("beforeunload", this.#guard);
-    removeEventListener("pagehide", this.#leave);
+    removeEventListener("beforeunload", this.#onBeforeUnload);
+    removeEventListener("pagehide", this.#onPageHide);
     this.#created?.forget();
     this.#created = null;
     this.#form.free();

@@ -1,8 +1,8 @@
 /**
- * The one sight of a new token.
+ * The view that shows a new token once.
  *
- * The token lives in this view's two fields and in one variable, and `forget` empties all
- * three; whoever shows the view calls it when the dialog closes. Nothing is stored or logged.
+ * The token is in two elements of this view and in one variable. `forget` empties all three; the
+ * dialog calls it when it closes. The token is never stored or logged.
  */
 
 import { banner } from "../shared/banner.js";
@@ -11,20 +11,20 @@ import { h, setAttribute, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { exampleCommand } from "./example.js";
 
-/** How long a button says that it has copied, in ms. */
-const FEEDBACK = 2500;
+/** How long a button says "Copied", in ms. */
+const FEEDBACK_TIME = 2500;
 
 /**
  * @typedef {object} Options
  * @property {import("../i18n/language.js").Language} language
- * @property {string} address Where programs find the API.
+ * @property {string} address The API's base address.
  * @property {import("../shared/api.js").TokenRecord} record
  * @property {string} token
  * @property {(text: string) => void} announce
  * @property {() => void} onclose
  */
 
-/** The view. */
+/** The view that shows a new token. */
 export class CreatedView {
   #token;
   #copied = false;
@@ -32,6 +32,7 @@ export class CreatedView {
   #announce;
   #field;
   #example;
+  #copyTokenButton;
 
   /** @param {Options} options */
   constructor({ language, address, record, token, announce, onclose }) {
@@ -39,27 +40,27 @@ export class CreatedView {
     this.#texts = texts;
     this.#announce = announce;
     this.#token = token;
-    this.#field = /** @type {HTMLInputElement} */ (
-      h("input", {
-        id: "created-token",
-        class: "input mono",
-        readonly: true,
-        autocomplete: "off",
-        spellcheck: "false",
-        "aria-describedby": "created-once",
-        onfocus: () => this.#field.select(),
-        // Marked and copied by hand.
-        oncopy: () => {
-          const { selectionStart, selectionEnd, value } = this.#field;
-          this.#noteCopied(value.slice(selectionStart ?? 0, selectionEnd ?? 0));
-        },
-      })
-    );
+    this.#field = h("input", {
+      id: "created-token",
+      class: "input mono",
+      readonly: true,
+      autocomplete: "off",
+      spellcheck: "false",
+      "aria-describedby": "created-once",
+      onfocus: () => this.#field.select(),
+      // The user selected and copied text without the button.
+      oncopy: () => {
+        const { selectionStart, selectionEnd, value } = this.#field;
+        this.#noteCopied(value.slice(selectionStart ?? 0, selectionEnd ?? 0));
+      },
+    });
     this.#field.value = token;
     this.#example = h("code", {}, exampleCommand(address, record, token));
-    this.title = h("h2", { id: "created-title", tabindex: "-1" }, texts.title);
+    this.#copyTokenButton = this.#copyButton("copy-token", "primary", texts.copyToken, () =>
+      this.#copyToken(),
+    );
     this.elements = [
-      h("header", { class: "dialog-head" }, this.title),
+      h("header", { class: "dialog-head" }, h("h2", { id: "created-title" }, texts.title)),
       h(
         "div",
         { class: "dialog-body" },
@@ -74,12 +75,7 @@ export class CreatedView {
           "div",
           { class: "field" },
           h("label", { class: "label", for: "created-token" }, texts.token),
-          h(
-            "div",
-            { class: "copyable" },
-            this.#field,
-            this.#copyButton("copy-token", "primary", texts.copyToken, () => this.#copyToken()),
-          ),
+          h("div", { class: "copyable" }, this.#field, this.#copyTokenButton),
         ),
         h(
           "div",
@@ -94,14 +90,14 @@ export class CreatedView {
           ),
           h(
             "pre",
-            // It scrolls, so it has to be reached without a mouse.
+            // It scrolls, so it needs the focus for keyboard users.
             {
               id: "example",
               class: "command",
               tabindex: "0",
               role: "region",
               "aria-labelledby": "example-title",
-              oncopy: () => this.#noteCopied(this.#marked()),
+              oncopy: () => this.#noteCopied(this.#selectedText()),
             },
             this.#example,
           ),
@@ -119,17 +115,17 @@ export class CreatedView {
     ];
   }
 
-  /** Has the token been copied, one way or another? */
+  /** Whether the user has copied the token in any way. */
   get copied() {
     return this.#copied;
   }
 
-  /** Puts the focus where copying is one key away. */
+  /** Focuses the button that copies the token. */
   focus() {
-    this.elements[1].querySelector("button")?.focus();
+    this.#copyTokenButton.focus();
   }
 
-  /** Drops the token. */
+  /** Removes the token from the document and from memory. */
   forget() {
     this.#token = "";
     this.#field.value = "";
@@ -146,7 +142,7 @@ export class CreatedView {
   #copyButton(id, kind, name, onclick) {
     const label = h("span", {}, this.#texts.copy);
     const sign = h("span", { class: "sign" }, icon("copy"));
-    let feedback = 0;
+    let timer = 0;
     const element = h(
       "button",
       {
@@ -160,13 +156,13 @@ export class CreatedView {
           setAttribute(element, "aria-label", `${this.#texts.copied}. ${name}`);
           sign.replaceChildren(icon("check"));
           element.dataset.state = "copied";
-          clearTimeout(feedback);
-          feedback = setTimeout(() => {
+          clearTimeout(timer);
+          timer = setTimeout(() => {
             setText(label, this.#texts.copy);
             setAttribute(element, "aria-label", name);
             sign.replaceChildren(icon("copy"));
             delete element.dataset.state;
-          }, FEEDBACK);
+          }, FEEDBACK_TIME);
         },
       },
       sign,
@@ -197,13 +193,13 @@ export class CreatedView {
     return done;
   }
 
-  /** What is marked in the command; nothing where a browser does not tell of a shadow root. */
-  #marked() {
+  /** Only some browsers have `getSelection` on shadow roots; others do not see into them. */
+  #selectedText() {
     const root = /** @type {Document} */ (this.#example.getRootNode());
     return String(root.getSelection?.() ?? getSelection());
   }
 
-  /** A part of the token is of no use. @param {string} text */
+  /** Notes a copy of the whole token; a part of it is of no use. @param {string} text */
   #noteCopied(text) {
     this.#copied ||= this.#token !== "" && text.includes(this.#token);
   }

@@ -1,27 +1,27 @@
 /**
- * <patrol-tokens>: the section Personal Access Tokens, whole.
+ * <patrol-tokens>: the whole section Personal Access Tokens.
  *
  *   <script type="module" src="/assets/patrol-tokens.js"></script>
  *   <patrol-tokens></patrol-tokens>
  *
- * It loads what it shows, and creates and revokes tokens, with the session that the browser
- * has. It lives in a shadow root, so that no rule of the page that it stands in reaches it,
- * nor the other way round; custom properties (style/base.css) set on it change its looks.
+ * It loads the list, and creates and revokes tokens with the browser's session. It lives in a
+ * shadow root, so the page's styles do not apply inside, nor its own outside. Set custom properties
+ * (style/base.css) on it to change its looks.
  *
- * Attributes: `lang`, a language; without it the page's own. `base`, what stands before
- * /api/v1 in every address; without it the page's own origin is asked.
+ * Attributes: `lang` is the language; by default, the page's. `base` is a prefix for the API's
+ * addresses; by default, the page's own origin. A change of `base` closes an open dialog and loads
+ * the list from the new address.
  *
- * When the session has ended it fires `patrol-session-required`. A page that can sign the user
- * in without leaving calls `event.detail.waitFor(promise)`, and resolves the promise with
- * whether somebody is signed in; the element then goes on where it was. If nobody does, it says
- * that one has to sign in.
+ * When the session has expired, it fires `patrol-session-required`. A page that can sign the user in
+ * without leaving calls `event.detail.waitFor(promise)`. If the promise resolves to true, the
+ * element continues where it was. Otherwise it asks the user to sign in.
  *
- * Left out: sign-in itself, and everything of a profile that is not a token.
+ * Sign-in itself and the rest of a profile page are not part of it.
  */
 
-import { Api, Refused, Unreachable } from "../shared/api.js";
-import { sheet } from "../shared/sheet.js";
-import { Language, preferred } from "../i18n/language.js";
+import { Api, ServerError, Unreachable } from "../shared/api.js";
+import { loadSheet } from "../shared/sheet.js";
+import { Language, preferredLanguage } from "../i18n/language.js";
 import { CreateDialog } from "./create.js";
 import { ready, TokenTable } from "./form-module.js";
 import { RevokeDialog } from "./revoke.js";
@@ -31,31 +31,32 @@ import { Section } from "./section.js";
 /** @typedef {import("../shared/api.js").TokenList} TokenList */
 /** @typedef {import("../shared/api.js").TokenRecord} TokenRecord */
 /** @typedef {import("../pkg/form.js").TableView} TableView */
-/** @typedef {import("../pkg/form.js").Row} Row */
+/** @typedef {import("../pkg/form.js").TokenRow} TokenRow */
 
-/** How often "3 h ago" is told anew, in ms. */
-const TICK = 30_000;
+/** How often relative times such as "3 h ago" are updated, in ms. */
+const CLOCK_INTERVAL = 30_000;
 
-/** A list older than this is loaded again when the user comes back to it, in ms. */
-const STALE = 15_000;
+/** A list older than this is reloaded when the user returns to the page, in ms. */
+const STALE_AFTER = 15_000;
 
 const sheets = await Promise.all(
-  ["base", "tokens"].map((name) => sheet(new URL(`../style/${name}.css`, import.meta.url))),
+  ["base", "tokens"].map((name) => loadSheet(new URL(`../style/${name}.css`, import.meta.url))),
 );
 
-/** The element. */
+/** The custom element. */
 export class PatrolTokens extends HTMLElement {
   static observedAttributes = ["lang", "base"];
 
   #root = this.attachShadow({ mode: "open" });
+  #base = "";
   #api = new Api();
-  #language = new Language(preferred());
+  #language = new Language(preferredLanguage());
   /** @type {Me | null} */
   #me = null;
   /** @type {TokenList | null} */
   #list = null;
-  /** Counts what was begun to be shown; only the newest is. */
-  #turn = 0;
+  /** Increases with every list that is requested or shown; older responses are dropped. */
+  #version = 0;
   #loadedAt = 0;
   /** @type {TokenTable | null} */
   #table = null;
@@ -73,27 +74,30 @@ export class PatrolTokens extends HTMLElement {
   }
 
   connectedCallback() {
-    this.#api = new Api(this.getAttribute("base") ?? "");
+    this.#useBase();
     this.#build();
-    this.#clock = setInterval(() => this.#tick(), TICK);
-    document.addEventListener("visibilitychange", this.#comeBack);
+    this.#clock = setInterval(() => this.#updateTimes(), CLOCK_INTERVAL);
+    document.addEventListener("visibilitychange", this.#onVisibilityChange);
     this.#load();
   }
 
   disconnectedCallback() {
     clearInterval(this.#clock);
-    document.removeEventListener("visibilitychange", this.#comeBack);
-    // It may hold a token.
+    document.removeEventListener("visibilitychange", this.#onVisibilityChange);
+    // It may show a token.
     this.#dialog?.close();
   }
 
   attributeChangedCallback() {
-    if (this.isConnected && this.#section) this.#build();
+    if (!this.isConnected || !this.#section) return;
+    this.#useBase();
+    this.#build();
+    if (!this.#table) this.#load();
   }
 
   /**
-   * May the page take the element away? If a token is shown that nobody has copied, the user
-   * is asked, and the answer is no for now.
+   * Whether the page may remove the element. If it shows a token that nobody has copied, it asks
+   * the user and returns false.
    *
    * @returns {boolean}
    */
@@ -103,22 +107,37 @@ export class PatrolTokens extends HTMLElement {
     return false;
   }
 
+  /** Forgets everything that was loaded from another base. */
+  #useBase() {
+    const base = this.getAttribute("base") ?? "";
+    if (base === this.#base) return;
+    this.#dialog?.close();
+    this.#base = base;
+    this.#api = new Api(base);
+    this.#version += 1;
+    this.#me = null;
+    this.#list = null;
+    this.#table?.free();
+    this.#table = null;
+  }
+
   #build() {
-    const tag = this.lang || this.closest("[lang]")?.getAttribute("lang") || preferred();
+    const tag = this.lang || this.closest("[lang]")?.getAttribute("lang") || preferredLanguage();
     this.#language = new Language(tag);
     this.#section = new Section(this.#language, {
-      create: () => this.#create(),
-      filter: (filter) => this.#draw(this.#table?.setFilter(filter)),
-      search: (text) => this.#draw(this.#table?.setSearch(text)),
-      sort: (column) => this.#draw(this.#table?.sortBy(column)),
-      clear: () => {
+      oncreate: () => this.#create(),
+      onfilter: (filter) => this.#draw(this.#table?.setFilter(filter)),
+      onsearch: (text) => this.#draw(this.#table?.setSearch(text)),
+      onsort: (column) => this.#draw(this.#table?.sortBy(column)),
+      onclear: () => {
         this.#table?.setFilter("all");
         this.#draw(this.#table?.setSearch(""));
       },
-      retry: () => this.#load(),
-      revoke: (row) => this.#revoke(row),
-      organization: (id) => this.#me?.organizations.find((one) => one.id === id)?.name ?? id,
-      usedFrom: (id) => this.#list?.tokens.find((one) => one.id === id)?.last_used_address ?? null,
+      onretry: () => this.#load(),
+      onrevoke: (row) => this.#revoke(row),
+      organizationName: (id) => this.#me?.organizations.find((one) => one.id === id)?.name ?? id,
+      lastUsedAddress: (id) =>
+        this.#list?.tokens.find((one) => one.id === id)?.last_used_address ?? null,
     });
     this.#root.replaceChildren(this.#section.element);
     this.#draw(this.#table?.view());
@@ -129,23 +148,23 @@ export class PatrolTokens extends HTMLElement {
     if (view) this.#section?.draw(view);
   }
 
-  /** Loads everything, and shows that if there is nothing to be seen yet. */
+  /** Loads the list. Shows progress and errors only if there is no list on the screen yet. */
   async #load() {
+    const api = this.#api;
     if (!this.#table) this.#section?.showLoading();
     try {
       await ready;
-      await this.#signedIn(() => this.#fetch());
+      await this.#withSession(() => this.#fetch());
     } catch (error) {
-      // What is on the screen is better than nothing.
-      if (!this.#table) this.#section?.showError(this.#explain(error));
+      if (api === this.#api && !this.#table) this.#section?.showError(this.#explain(error));
     }
   }
 
   async #fetch() {
-    const turn = (this.#turn += 1);
+    const version = (this.#version += 1);
     const [me, list] = await Promise.all([this.#api.me(), this.#api.tokens()]);
-    // A change that was shown meanwhile is newer.
-    if (turn !== this.#turn) return;
+    // The user may have changed a token since, which this list may not show.
+    if (version !== this.#version) return;
     this.#me = me;
     this.#show(list);
   }
@@ -154,61 +173,64 @@ export class PatrolTokens extends HTMLElement {
   #show(list) {
     this.#list = list;
     this.#loadedAt = Date.now();
-    const named = this.#me?.organizations.map(({ id, name }) => [id, name]) ?? [];
-    const input = { ...list, now: Date.now(), organizations: Object.fromEntries(named) };
+    const names = this.#me?.organizations.map(({ id, name }) => [id, name]) ?? [];
+    const input = { ...list, now: Date.now(), organizations: Object.fromEntries(names) };
     if (this.#table) this.#draw(this.#table.update(input));
     else this.#draw((this.#table = new TokenTable(input)).view());
   }
 
   /**
-   * Shows what has just been answered; the list itself follows.
+   * Shows a token that was just created or revoked, then reloads the list.
    *
    * @param {TokenRecord} record
+   * @param {Api} api Where the record is from.
    */
-  #showChange(record) {
-    if (!this.#list) return;
+  #showChange(record, api) {
+    if (!this.#list || api !== this.#api) return;
     const others = this.#list.tokens.filter(({ id }) => id !== record.id);
     const isNew = others.length === this.#list.tokens.length;
     const tokens = isNew
       ? [record, ...others]
       : this.#list.tokens.map((token) => (token.id === record.id ? record : token));
     const active = tokens.filter(({ status }) => status === "active").length;
-    this.#turn += 1;
+    this.#version += 1;
     this.#show({ ...this.#list, tokens, active });
     this.#load();
   }
 
-  #tick() {
+  #updateTimes() {
     if (document.visibilityState === "visible") this.#draw(this.#table?.setNow(Date.now()));
   }
 
-  #comeBack = () => {
+  #onVisibilityChange = () => {
     if (document.visibilityState !== "visible") return;
-    this.#tick();
-    if (this.#table && !this.#dialog && Date.now() - this.#loadedAt > STALE) this.#load();
+    this.#updateTimes();
+    const isStale = Date.now() - this.#loadedAt > STALE_AFTER;
+    if (this.#table && !this.#dialog && isStale) this.#load();
   };
 
   #create() {
     const input = this.#formInput();
     if (!input) return;
+    const api = this.#api;
     const dialog = new CreateDialog({
       root: this.#root,
       language: this.#language,
-      api: this.#api,
+      api,
       input,
-      renew: async () => {
+      renewSession: async () => {
         if (!(await this.#signIn())) return null;
         await this.#fetch();
         return this.#formInput();
       },
-      oncreated: (record) => this.#showChange(record),
-      onclosed: this.#closed,
+      oncreated: (record) => this.#showChange(record, api),
+      onclosed: this.#onDialogClosed,
     });
     this.#dialog = dialog;
     dialog.open();
   }
 
-  #closed = () => {
+  #onDialogClosed = () => {
     this.#dialog = null;
   };
 
@@ -219,72 +241,75 @@ export class PatrolTokens extends HTMLElement {
     return { me: this.#me, active, limit, now: Date.now(), words };
   }
 
-  /** @param {Row} row */
+  /** @param {TokenRow} row */
   #revoke(row) {
+    const api = this.#api;
     const dialog = new RevokeDialog({
       root: this.#root,
       language: this.#language,
       row,
       delay: this.#me?.revocation_delay_seconds ?? 0,
-      // A second time gives the same answer, so this one can simply be repeated.
-      revoke: () => this.#signedIn(() => this.#api.revoke(row.id)),
-      onrevoked: (record) => this.#showChange(record),
+      // Revoking is idempotent, so it can be repeated after signing in.
+      revoke: () => this.#withSession(() => api.revoke(row.id)),
+      onrevoked: (record) => this.#showChange(record, api),
       onfailed: () => this.#load(),
-      onclosed: this.#closed,
-      returnTo: () => this.#section?.heading(row.id),
+      onclosed: this.#onDialogClosed,
+      focusAfterwards: () => this.#section?.heading(row.id),
     });
     this.#dialog = dialog;
     dialog.open();
   }
 
   /**
-   * Does something for which a session is needed; if there is none, signs in and does it again.
+   * Makes a call. If it needs a session and there is none, signs in and makes it again.
    *
    * @template T
    * @param {() => Promise<T>} call
    * @returns {Promise<T>}
    */
-  async #signedIn(call) {
+  async #withSession(call) {
     try {
       return await call();
     } catch (error) {
-      const needed = error instanceof Refused && error.needsSession;
-      if (!needed || !(await this.#signIn())) throw error;
+      const needsSession = error instanceof ServerError && error.needsSession;
+      if (!needsSession || !(await this.#signIn())) throw error;
       return call();
     }
   }
 
   /**
-   * Asks the page around to sign the user in.
+   * Asks the page to sign the user in.
    *
-   * @returns {Promise<boolean>} Whether somebody is signed in now.
+   * @returns {Promise<boolean>} Whether the user is signed in now.
    */
   #signIn() {
-    this.#signingIn ??= this.#askForSession().finally(() => {
+    this.#signingIn ??= this.#requestSession().finally(() => {
       this.#signingIn = null;
     });
     return this.#signingIn;
   }
 
-  async #askForSession() {
+  async #requestSession() {
     /** @type {unknown} */
-    let answer = false;
+    let signedIn = false;
     const detail = {
       waitFor(/** @type {Promise<boolean>} */ promise) {
-        answer = promise;
+        signedIn = promise;
       },
     };
     const options = { bubbles: true, composed: true, detail };
     this.dispatchEvent(new CustomEvent("patrol-session-required", options));
-    return (await answer) === true;
+    return (await signedIn) === true;
   }
 
   /** @param {unknown} error */
   #explain(error) {
     const { problems, tokens } = this.#language.texts;
     if (error instanceof Unreachable) return problems.unreachable;
-    if (error instanceof Refused) return error.needsSession ? problems.session : problems.unknown;
-    // A mistake of ours, or a module that does not load: for who looks into the console.
+    if (error instanceof ServerError) {
+      return error.needsSession ? problems.session : problems.unknown;
+    }
+    // A bug, or the form module could not be loaded: it belongs in the console.
     reportError(error);
     return typeof WebAssembly === "object" ? problems.unreachable : tokens.unsupported;
   }

@@ -1,12 +1,12 @@
 /**
- * A command to try a new token with.
+ * A curl command to try a new token with.
  *
- * It asks for something that the token may read in the API of the sample policy, so that Last
- * Used in the list changes too. Where the token may read none of these, it asks about itself,
- * which every token may.
+ * It reads something from the sample policy's API that the token allows, so Last Used in the list
+ * changes too. If the token allows none of these, it reads the token's own record, which every
+ * token may.
  */
 
-/** What a scope lets one read without further parameters. */
+/** What a scope allows to read without parameters. @type {[scope: string, path: string][]} */
 const READABLE = [
   ["pipelines:read", "/api/v1/engine/pipelines"],
   ["models:read", "/api/v1/models"],
@@ -16,18 +16,18 @@ const READABLE = [
   ["organizations:read", "/api/v1/organizations"],
 ];
 
-const ITSELF = "/api/v1/tokens/current";
+const CURRENT_TOKEN = "/api/v1/tokens/current";
 
 /**
- * @param {string} address Where programs find the API.
+ * @param {string} address The API's base address.
  * @param {import("../shared/api.js").TokenRecord} record
  * @param {string} token
- * @returns {string} For a shell of POSIX.
+ * @returns {string} A command for a POSIX shell.
  */
 export function exampleCommand(address, record, token) {
   const { scopes } = record;
   const readable = READABLE.find(([scope]) => scopes === null || scopes.includes(scope));
-  const path = readable?.[1] ?? ITSELF;
+  const path = readable?.[1] ?? CURRENT_TOKEN;
   return [
     `curl -H "Authorization: Bearer ${token}"`,
     `-H "X-Organization-ID: ${record.organizations[0]}"`,

@@ -1,8 +1,8 @@
 /**
- * A labelled field with one line below it: a hint, or in its place the error.
+ * A labeled field with a line below it that shows a hint or an error.
  *
- * A field with a hint has the line always, so nothing moves when an error comes while the user
- * is on the way to the next control.
+ * If there is a hint, an error replaces it without moving anything, so the user does not click
+ * beside the next control.
  */
 
 import { h, setAttribute, setText } from "../shared/dom.js";
@@ -13,14 +13,14 @@ let count = 0;
  * @typedef {object} Options
  * @property {string} label
  * @property {string} hint
- * @property {HTMLElement} control What has the error.
- * @property {HTMLElement} [wrapper] What stands in the page, if that is not the control itself.
- * @property {boolean} [group] The control is several ones.
- * @property {HTMLElement} [aside] To the right of the label.
- * @property {string} [describedBy] The id of one more description.
+ * @property {HTMLElement} control The element that the label and the line belong to.
+ * @property {HTMLElement} [wrapper] An element around the control.
+ * @property {boolean} [group] Whether the control is a group of controls.
+ * @property {HTMLElement} [aside] Shown to the right of the label.
+ * @property {string} [describedBy] The id of another description.
  */
 
-/** One field. */
+/** A field of a form. */
 export class Field {
   #line;
   #control;
@@ -32,8 +32,8 @@ export class Field {
     this.hint = hint;
     this.#control = control;
     this.#line = h("p", { class: "line", id: lineId }, hint);
-    const labelled = control instanceof HTMLInputElement || control instanceof HTMLSelectElement;
-    const name = labelled
+    const isInput = control instanceof HTMLInputElement || control instanceof HTMLSelectElement;
+    const name = isInput
       ? h("label", { class: "label", for: id }, label)
       : h("span", { class: "label", id: `${id}-label` }, label);
     setAttribute(control, "aria-describedby", [lineId, describedBy].filter(Boolean).join(" "));
@@ -57,7 +57,7 @@ export class Field {
     this.#line.hidden = line === "";
     setAttribute(this.#line, "data-error", error !== null);
     setAttribute(this.element, "data-invalid", error !== null);
-    // On a group it would not be valid; there the description says it.
+    // ARIA does not allow it on a group; there, the description has the error.
     if (this.#control.matches("input, select")) {
       setAttribute(this.#control, "aria-invalid", error !== null && "true");
     }

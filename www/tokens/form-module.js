@@ -1,14 +1,14 @@
 /**
- * The form module: the rules of the form and of the list, in Rust, as WebAssembly.
+ * The form module: the rules of the form and the list, in Rust compiled to WebAssembly.
  *
- * It begins to load when this file does. What is exported is ready to use once `ready` is.
+ * Importing this file starts loading it. Its classes can be used once `ready` resolves.
  */
 
 import load, { TokenForm, TokenTable } from "../pkg/form.js";
 
-/** Fails where WebAssembly cannot run or the module cannot be loaded. */
+/** Rejects if WebAssembly is not supported or the module cannot be loaded. */
 export const ready = load();
-// Whoever needs it handles the failure; until then it is not an unhandled one.
+// Callers handle the error; until one awaits it, it must not count as unhandled.
 ready.catch(() => {});
 
 export { TokenForm, TokenTable };

@@ -1,8 +1,8 @@
 /**
- * Where a token may act: boxes for several organizations, or the name of the only one.
+ * Where a token works: a checkbox for each organization, or the name of the only one.
  *
- * They are the user's, and after signing in again that may be another one; so they are built
- * anew when they change, and only then.
+ * The organizations change if another user signs in while the form is open. Only then are the
+ * checkboxes built again.
  */
 
 import { h } from "../shared/dom.js";
@@ -10,11 +10,12 @@ import { Field } from "./field.js";
 
 /** @typedef {import("../pkg/form.js").FormView["organizations"]} View */
 
-/** The part of the form. */
+/** The organizations field of the form. */
 export class Organizations {
   #language;
   #onchange;
-  #built = "";
+  /** The choices for which the field was built, as JSON. */
+  #builtFor = "";
   /** @type {Field | null} */
   #field = null;
   /** @type {Map<string, HTMLInputElement>} */
@@ -31,7 +32,6 @@ export class Organizations {
     this.#onchange = onchange;
   }
 
-  /** Puts the focus on the first one. */
   focus() {
     this.#boxes.values().next().value?.focus();
   }
@@ -41,9 +41,9 @@ export class Organizations {
    * @param {string | null} error
    */
   draw({ several, choices }, error) {
-    const offered = JSON.stringify(choices.map(({ id, name, roles }) => [id, name, roles]));
-    if (offered !== this.#built || !this.#field) {
-      this.#built = offered;
+    const key = JSON.stringify(choices.map(({ id, name, roles }) => [id, name, roles]));
+    if (key !== this.#builtFor || !this.#field) {
+      this.#builtFor = key;
       this.#field = this.#build(several, choices);
       this.element.replaceChildren(this.#field.element);
     }
@@ -76,15 +76,13 @@ export class Organizations {
   /** @param {View["choices"][number]} choice */
   #choice({ id, name, roles }) {
     const language = this.#language;
-    const box = /** @type {HTMLInputElement} */ (
-      h("input", {
-        type: "checkbox",
-        name: "organization",
-        value: id,
-        autocomplete: "off",
-        onchange: () => this.#onchange(id, box.checked),
-      })
-    );
+    const box = h("input", {
+      type: "checkbox",
+      name: "organization",
+      value: id,
+      autocomplete: "off",
+      onchange: () => this.#onchange(id, box.checked),
+    });
     this.#boxes.set(id, box);
     const role = language.list(roles.map((role) => language.policy(role)));
     return h(

@@ -1,10 +1,10 @@
 /**
- * The permissions of a token: groups of scopes, a counter, a search; or, where RBAC is off,
- * the banner that there is nothing to choose.
+ * The permissions of a token: groups of scopes with a counter and a search, or a banner if RBAC is
+ * off.
  *
- * A group's own box is on, off or in between. The search only hides, and what it hides is not
- * touched by the buttons for all and none, which say so. What is offered changes
- * with the organizations, so the groups are built again when it does, and only then.
+ * The search hides scopes. The buttons to select and clear all leave hidden scopes alone, and their
+ * labels say so. The organizations determine which scopes are offered, so the groups are built again
+ * if these change, and only then.
  */
 
 import { banner } from "../shared/banner.js";
@@ -12,7 +12,7 @@ import { h, setAttribute, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 
 /** @typedef {import("../pkg/form.js").FormView} FormView */
-/** @typedef {NonNullable<FormView["scopes"]>} Scopes */
+/** @typedef {NonNullable<FormView["scopes"]>} ScopesView */
 /** @typedef {import("../pkg/form.js").GroupView} GroupView */
 
 /**
@@ -24,7 +24,7 @@ import { icon } from "../shared/icons.js";
  * @property {(text: string) => void} search
  */
 
-/** The part of the form. */
+/** The permissions field of the form. */
 export class Permissions {
   #language;
   #events;
@@ -33,14 +33,15 @@ export class Permissions {
   #dropped = h("p", { id: "scopes-dropped", class: "dropped", role: "status", hidden: true });
   #none = h("p", { class: "muted none", hidden: true });
   #list = h("div", { class: "groups" });
-  #all;
-  #allNot;
+  #selectAll;
+  #selectNone;
   #search;
   #section;
-  #off;
+  #rbacOff;
   /** @type {Group[]} */
   #groups = [];
-  #offered = "";
+  /** The scopes for which the groups were built. */
+  #builtFor = "";
 
   /**
    * @param {import("../i18n/language.js").Language} language
@@ -50,26 +51,28 @@ export class Permissions {
     this.#language = language;
     this.#events = events;
     const texts = language.texts.create;
-    this.#search = /** @type {HTMLInputElement} */ (
-      h("input", {
-        id: "scopes-search",
-        type: "search",
-        class: "input",
-        autocomplete: "off",
-        placeholder: texts.search,
-        "aria-label": texts.search,
-        oninput: () => events.search(this.#search.value),
-        // Here Enter and Esc are the end of a search, not of the form.
-        onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          const clears = event.key === "Escape" && this.#search.value !== "";
-          if (clears) events.search("");
-          if (clears || event.key === "Enter") event.preventDefault();
-        },
-      })
-    );
-    const choice = { type: "button", class: "button quiet small" };
-    this.#all = h("button", { id: "scopes-all", ...choice, onclick: events.selectAll });
-    this.#allNot = h("button", { id: "scopes-none", ...choice, onclick: events.selectNone });
+    this.#search = h("input", {
+      id: "scopes-search",
+      type: "search",
+      class: "input",
+      autocomplete: "off",
+      placeholder: texts.search,
+      "aria-label": texts.search,
+      oninput: () => events.search(this.#search.value),
+      // Enter and Esc end the search; they must not submit or close the form.
+      onkeydown: (/** @type {KeyboardEvent} */ event) => {
+        const clears = event.key === "Escape" && this.#search.value !== "";
+        if (clears) events.search("");
+        if (clears || event.key === "Enter") event.preventDefault();
+      },
+    });
+    const attributes = { type: "button", class: "button quiet small" };
+    this.#selectAll = h("button", { id: "scopes-all", ...attributes, onclick: events.selectAll });
+    this.#selectNone = h("button", {
+      id: "scopes-none",
+      ...attributes,
+      onclick: events.selectNone,
+    });
     this.#section = h(
       "section",
       {
@@ -85,43 +88,41 @@ export class Permissions {
         h("h3", { id: "permissions-title" }, texts.permissions),
         this.#counter,
         h("div", { class: "with-icon" }, icon("search"), this.#search),
-        h("div", { class: "both" }, this.#all, this.#allNot),
+        h("div", { class: "both" }, this.#selectAll, this.#selectNone),
       ),
       this.#error,
       this.#dropped,
       this.#list,
       this.#none,
     );
-    this.#off = banner("info", { id: "rbac-off" }, texts.rbacOff);
-    this.element = h("div", {}, this.#section, this.#off);
+    this.#rbacOff = banner("info", { id: "rbac-off" }, texts.rbacOff);
+    this.element = h("div", {}, this.#section, this.#rbacOff);
   }
 
-  /** Puts the focus on the first thing that can be chosen. */
+  /** Focuses the first checkbox. */
   focus() {
     (this.#list.querySelector("input") ?? this.#search).focus();
   }
 
-  /** @param {Scopes | null} scopes */
+  /** @param {ScopesView | null} scopes */
   draw(scopes) {
     this.#section.hidden = scopes === null;
-    this.#off.hidden = scopes !== null;
+    this.#rbacOff.hidden = scopes !== null;
     if (scopes === null) return;
     const language = this.#language;
     const texts = language.texts.create;
 
-    const offered = scopes.groups
-      .flatMap((group) => group.scopes.map(({ name }) => name))
-      .join(" ");
-    if (offered !== this.#offered) {
-      this.#offered = offered;
+    const key = scopes.groups.flatMap((group) => group.scopes.map(({ name }) => name)).join(" ");
+    if (key !== this.#builtFor) {
+      this.#builtFor = key;
       this.#groups = scopes.groups.map((group) => new Group(group, language, this.#events));
       this.#list.replaceChildren(...this.#groups.map(({ element }) => element));
     }
-    this.#groups.forEach((group, index) => group.draw(scopes.groups[index]));
+    scopes.groups.forEach((group, index) => this.#groups[index]?.draw(group));
 
-    const searching = scopes.search.trim() !== "";
-    setText(this.#all, searching ? texts.allShown : texts.all);
-    setText(this.#allNot, searching ? texts.noneShown : texts.none);
+    const isSearching = scopes.search.trim() !== "";
+    setText(this.#selectAll, isSearching ? texts.allShown : texts.all);
+    setText(this.#selectNone, isSearching ? texts.noneShown : texts.none);
     setText(this.#counter, texts.selected(scopes.selected, scopes.total));
     if (this.#search.value !== scopes.search) this.#search.value = scopes.search;
     setText(this.#error, scopes.error ? language.message(scopes.error) : "");
@@ -135,7 +136,7 @@ export class Permissions {
   }
 }
 
-/** One group. */
+/** A group of scopes. */
 class Group {
   #box;
   #count = h("span", { class: "muted numbers" });
@@ -196,9 +197,10 @@ class Group {
     setAttribute(this.element, "data-state", group.state);
     setText(this.#count, `${group.selected} / ${group.total}`);
     group.scopes.forEach((scope, index) => {
-      const { box, element } = this.#scopes[index];
-      box.checked = scope.selected;
-      element.hidden = !scope.visible;
+      const drawn = this.#scopes[index];
+      if (!drawn) return;
+      drawn.box.checked = scope.selected;
+      drawn.element.hidden = !scope.visible;
     });
     this.element.hidden = !group.visible;
   }
@@ -208,9 +210,7 @@ class Group {
  * @param {string} name
  * @param {string} value
  * @param {() => void} onchange
- * @returns {HTMLInputElement}
  */
 function checkbox(name, value, onchange) {
-  const attributes = { type: "checkbox", name, value, autocomplete: "off", onchange };
-  return /** @type {HTMLInputElement} */ (h("input", attributes));
+  return h("input", { type: "checkbox", name, value, autocomplete: "off", onchange });
 }

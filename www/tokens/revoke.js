@@ -1,14 +1,14 @@
 /**
- * The dialog that revokes a token: the question, the wait, and since when it is refused.
+ * The dialog that revokes a token: it asks, waits, and says since when the token is rejected.
  *
- * The answer of the server comes when every edge refuses the token, so the wait is shown, and
- * told afterwards. It cannot be broken off: the revocation would go on. Where edges learn of it
- * later (`kv` mode), the question says how much later, and the answer until when.
+ * The server responds once every edge rejects the token, so the dialog shows the wait and then how
+ * long it took. The user cannot cancel it: the revocation would continue. In `kv` mode, edges learn
+ * of it later; the dialog then says how much later, and afterwards until when.
  */
 
 import { banner } from "../shared/banner.js";
 import { button } from "../shared/button.js";
-import { Refused } from "../shared/api.js";
+import { ServerError } from "../shared/api.js";
 import { h, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { Modal } from "../shared/modal.js";
@@ -17,28 +17,28 @@ import { Modal } from "../shared/modal.js";
  * @typedef {object} Options
  * @property {Node} root
  * @property {import("../i18n/language.js").Language} language
- * @property {import("../pkg/form.js").Row} row
+ * @property {import("../pkg/form.js").TokenRow} row
  * @property {number} delay How long a revoked token may still be accepted, in seconds.
  * @property {() => Promise<import("../shared/api.js").RevokedToken>} revoke
  * @property {(record: import("../shared/api.js").RevokedToken) => void} onrevoked
- * @property {() => void} onfailed It may have happened, or the token be another's now.
+ * @property {() => void} onfailed The token may be revoked, or no longer the user's.
  * @property {() => void} onclosed
- * @property {() => HTMLElement | undefined} returnTo Where the focus goes once the button of the
- *   row is gone.
+ * @property {() => HTMLElement | undefined} focusAfterwards What gets the focus, as the row's button
+ *   is gone.
  */
 
-/** A wait that is shorter than this, in ms, would be told as none. */
+/** Shorter waits are not worth mentioning, in ms. */
 const NOTICEABLE = 50;
 
-/** One revocation. */
+/** The dialog for one revocation. */
 export class RevokeDialog {
   #options;
   #texts;
   #modal;
   #waiting = false;
-  #busy;
-  #used;
-  #problems = h("div", { class: "banners" });
+  #waitText;
+  #lastUsedText;
+  #banners = h("div", { class: "banners" });
   #progress = h("div", { class: "progress", role: "progressbar", hidden: true });
   #note;
   #confirm;
@@ -56,14 +56,14 @@ export class RevokeDialog {
       description: "revoke-text",
       alert: true,
       mayClose: () => !this.#waiting,
-      closed: options.onclosed,
+      onclosed: options.onclosed,
     });
-    this.#busy = options.delay > 0 ? texts.busyRecording : texts.busy;
-    this.#progress.setAttribute("aria-label", this.#busy);
+    this.#waitText = options.delay > 0 ? texts.busyRecording : texts.busy;
+    this.#progress.setAttribute("aria-label", this.#waitText);
     const { lastUsedAt } = options.row;
-    this.#used =
+    this.#lastUsedText =
       lastUsedAt === null ? texts.neverUsed : texts.lastUsed(options.language.dateTime(lastUsedAt));
-    this.#note = h("p", { class: "muted" }, this.#used);
+    this.#note = h("p", { class: "muted" }, this.#lastUsedText);
     this.#confirm = button(texts.confirm, {
       id: "revoke-confirm",
       class: "button danger",
@@ -75,7 +75,7 @@ export class RevokeDialog {
         id: "revoke-keep",
         type: "button",
         class: "button",
-        // The harmless one: Enter, pressed too soon, keeps the token.
+        // If the user presses Enter too early, nothing happens to the token.
         autofocus: true,
         onclick: () => this.#modal.requestClose(),
       },
@@ -87,19 +87,20 @@ export class RevokeDialog {
     const { delay, language, row } = this.#options;
     const texts = this.#texts;
     const effect = delay > 0 ? texts.delayed(language.duration(delay)) : texts.immediate;
+    const consequences = [effect, ...texts.consequences];
     this.#modal.show(
       h("header", { class: "dialog-head" }, h("h2", { id: "revoke-title" }, texts.title(row.name))),
       h(
         "div",
         { class: "dialog-body" },
-        this.#problems,
+        this.#banners,
         h(
           "div",
           { id: "revoke-text" },
           h(
             "ul",
             { class: "consequences" },
-            [effect, ...texts.consequences].map(([word, sentence]) =>
+            consequences.map(([word, sentence]) =>
               h("li", {}, h("strong", {}, word), ` ${sentence}`),
             ),
           ),
@@ -112,7 +113,7 @@ export class RevokeDialog {
     this.#modal.state = "asking";
   }
 
-  /** Closes it without asking. */
+  /** Closes the dialog without asking. */
   close() {
     this.#modal.close();
   }
@@ -125,7 +126,7 @@ export class RevokeDialog {
       const waited = record.waited_ms ?? performance.now() - start;
       this.#options.onrevoked(record);
       this.#setWaiting(false);
-      if (this.#modal.open) this.#show(record, waited);
+      if (this.#modal.isOpen) this.#showRevoked(record, waited);
     } catch (error) {
       this.#setWaiting(false);
       this.#fail(error);
@@ -136,15 +137,15 @@ export class RevokeDialog {
   /** @param {boolean} waiting */
   #setWaiting(waiting) {
     this.#waiting = waiting;
-    this.#confirm.busy(waiting ? this.#texts.busyTitle : null);
+    this.#confirm.setBusy(waiting ? this.#texts.busyTitle : null);
     this.#progress.hidden = !waiting;
-    setText(this.#note, waiting ? this.#busy : this.#used);
+    setText(this.#note, waiting ? this.#waitText : this.#lastUsedText);
     this.#keep.hidden = waiting;
     this.#modal.state = waiting ? "waiting" : "asking";
     if (waiting) {
-      this.#problems.replaceChildren();
+      this.#banners.replaceChildren();
       this.#confirm.element.focus();
-      this.#modal.announce(this.#busy);
+      this.#modal.announce(this.#waitText);
     }
   }
 
@@ -152,29 +153,21 @@ export class RevokeDialog {
    * @param {import("../shared/api.js").RevokedToken} record
    * @param {number} waited In ms.
    */
-  #show({ effective_at, effective_by }, waited) {
-    const { language, row, returnTo } = this.#options;
+  #showRevoked({ effective_at, effective_by }, waited) {
+    const { language, row, focusAfterwards } = this.#options;
     const texts = this.#texts;
     const effective = effective_at ?? effective_by ?? new Date().toISOString();
-    const pending = !effective_at && effective_by !== undefined;
-    const done = (pending ? texts.pending : texts.done)(language.time(effective));
-    // What is still to come took no time yet.
-    const took = !pending && waited >= NOTICEABLE && texts.took(language.seconds(waited));
+    const isPending = !effective_at && effective_by !== undefined;
+    const title = (isPending ? texts.pendingTitle : texts.doneTitle)(row.name);
+    const done = (isPending ? texts.pending : texts.done)(language.time(effective));
+    const took = !isPending && waited >= NOTICEABLE && texts.took(language.seconds(waited));
     const close = h(
       "button",
       { id: "revoke-done", type: "button", class: "button", onclick: () => this.#modal.close() },
       texts.close,
     );
     this.#modal.show(
-      h(
-        "header",
-        { class: "dialog-head" },
-        h(
-          "h2",
-          { id: "revoke-title" },
-          (pending ? texts.pendingTitle : texts.doneTitle)(row.name),
-        ),
-      ),
+      h("header", { class: "dialog-head" }, h("h2", { id: "revoke-title" }, title)),
       h(
         "div",
         { class: "dialog-body" },
@@ -183,8 +176,8 @@ export class RevokeDialog {
           { id: "revoke-text", class: "done" },
           h(
             "span",
-            { class: "seal", "data-pending": pending },
-            icon(pending ? "clock" : "check"),
+            { class: "seal", "data-pending": isPending },
+            icon(isPending ? "clock" : "check"),
           ),
           h(
             "div",
@@ -205,34 +198,34 @@ export class RevokeDialog {
       h("footer", { class: "dialog-foot" }, close),
     );
     this.#modal.state = "revoked";
-    const heading = returnTo();
-    if (heading) this.#modal.returnTo = heading;
+    const heading = focusAfterwards();
+    if (heading) this.#modal.returnFocusTo = heading;
     close.focus();
     this.#modal.announce([`${done}.`, took].filter(Boolean).join(" "));
   }
 
   /** @param {unknown} error */
   #fail(error) {
-    if (!this.#modal.open) return;
+    if (!this.#modal.isOpen) return;
     const texts = this.#texts;
     const { problems } = this.#options.language.texts;
-    // A server that fails may have done it before.
-    const unknown = !(error instanceof Refused) || error.problem.status >= 500;
+    // The server may have revoked the token before it failed.
+    const isUnknown = !(error instanceof ServerError) || error.problem.status >= 500;
     let why = problems.unknown;
-    if (unknown) why = texts.again;
+    if (isUnknown) why = texts.again;
     else if (needsSession(error)) why = problems.session;
     else if (error.problem.status === 404) why = texts.gone;
     const box = banner(
       "danger",
       { id: "revoke-problem", role: "alert" },
-      h("strong", {}, unknown ? texts.unconfirmed : texts.failed),
+      h("strong", {}, isUnknown ? texts.unconfirmed : texts.failed),
       h("p", {}, why),
     );
-    this.#problems.replaceChildren(box);
+    this.#banners.replaceChildren(box);
   }
 }
 
 /** @param {unknown} error */
 function needsSession(error) {
-  return error instanceof Refused && error.needsSession;
+  return error instanceof ServerError && error.needsSession;
 }

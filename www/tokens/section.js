@@ -1,7 +1,6 @@
 /**
- * What <patrol-tokens> looks like: heading, tools, and the list in one of its states (loading,
- * ready, empty, no-match, error). It draws and passes events on; what happens then is the
- * element's business.
+ * The content of <patrol-tokens>: heading, tools, and the list in one of its states (loading, ready,
+ * empty, no-match, error). It draws and passes events to the element.
  */
 
 import { banner } from "../shared/banner.js";
@@ -12,31 +11,30 @@ import { COLUMNS, Table } from "./table.js";
 /** @typedef {import("../pkg/form.js").TableView} TableView */
 /** @typedef {import("../pkg/form.js").Filter} Filter */
 /** @typedef {import("../pkg/form.js").Column} Column */
-/** @typedef {import("../pkg/form.js").Row} Row */
+/** @typedef {import("../pkg/form.js").TokenRow} TokenRow */
 
 /**
- * @typedef {object} Events
- * @property {() => void} create
- * @property {(filter: Filter) => void} filter
- * @property {(text: string) => void} search
- * @property {(column: Column) => void} sort
- * @property {() => void} clear Neither filter nor search any more.
- * @property {() => void} retry
- * @property {(row: Row) => void} revoke
- * @property {(id: string) => string} organization The name of an organization.
- * @property {(id: string) => string | null} usedFrom The address that a token was last used from.
+ * @typedef {object} Options
+ * @property {() => void} oncreate
+ * @property {(filter: Filter) => void} onfilter
+ * @property {(text: string) => void} onsearch
+ * @property {(column: Column) => void} onsort
+ * @property {() => void} onclear The user removes filter and search.
+ * @property {() => void} onretry
+ * @property {(row: TokenRow) => void} onrevoke
+ * @property {(id: string) => string} organizationName
+ * @property {(id: string) => string | null} lastUsedAddress The IP address that last used a token.
  */
 
 /** @type {Filter[]} */
 const FILTERS = ["all", "active", "expired", "revoked"];
 
-/** Rows of the skeleton. */
-const EXPECTED = 4;
+const SKELETON_ROWS = 4;
 
-/** The section. */
+/** The section Personal Access Tokens. */
 export class Section {
   #texts;
-  #events;
+  #options;
   #title;
   #active = h("p", { id: "active-count", class: "active-count numbers" });
   #create;
@@ -53,12 +51,12 @@ export class Section {
 
   /**
    * @param {import("../i18n/language.js").Language} language
-   * @param {Events} events
+   * @param {Options} options
    */
-  constructor(language, events) {
+  constructor(language, options) {
     const texts = language.texts.tokens;
     this.#texts = texts;
-    this.#events = events;
+    this.#options = options;
     this.#title = h("h2", { id: "tokens-title", tabindex: "-1" }, texts.title);
     this.#create = h(
       "button",
@@ -67,35 +65,32 @@ export class Section {
         type: "button",
         class: "button primary",
         "aria-haspopup": "dialog",
-        onclick: events.create,
+        onclick: options.oncreate,
       },
       icon("plus"),
       texts.create,
     );
     this.#limit = banner("warning", { id: "limit-reached", hidden: true }, h("p"));
-    this.#search = /** @type {HTMLInputElement} */ (
-      h("input", {
-        id: "token-search",
-        type: "search",
+    this.#search = h("input", {
+      id: "token-search",
+      type: "search",
+      class: "input",
+      autocomplete: "off",
+      placeholder: texts.search,
+      "aria-label": texts.search,
+      oninput: () => options.onsearch(this.#search.value),
+    });
+    const sort = () => options.onsort(/** @type {Column} */ (this.#sortColumn.value));
+    this.#sortColumn = h(
+      "select",
+      {
+        id: "sort-column",
         class: "input",
+        "aria-label": texts.sortBy,
         autocomplete: "off",
-        placeholder: texts.search,
-        "aria-label": texts.search,
-        oninput: () => events.search(this.#search.value),
-      })
-    );
-    this.#sortColumn = /** @type {HTMLSelectElement} */ (
-      h(
-        "select",
-        {
-          id: "sort-column",
-          class: "input",
-          "aria-label": texts.sortBy,
-          autocomplete: "off",
-          onchange: () => events.sort(/** @type {Column} */ (this.#sortColumn.value)),
-        },
-        COLUMNS.map((column) => h("option", { value: column }, texts.columns[column])),
-      )
+        onchange: sort,
+      },
+      COLUMNS.map((column) => h("option", { value: column }, texts.columns[column])),
     );
     this.#sortDirection = h(
       "button",
@@ -103,7 +98,7 @@ export class Section {
         id: "sort-direction",
         type: "button",
         class: "button square",
-        onclick: () => events.sort(/** @type {Column} */ (this.#sortColumn.value)),
+        onclick: sort,
       },
       icon("up"),
     );
@@ -112,7 +107,7 @@ export class Section {
       { class: "tools" },
       this.#filterChoices(),
       h("div", { class: "with-icon search" }, icon("search"), this.#search),
-      // On cards, which have no heads to press.
+      // For cards, which have no column heads to click.
       h(
         "div",
         { class: "sorting" },
@@ -123,10 +118,10 @@ export class Section {
     this.#table = new Table({
       language,
       title: "tokens-title",
-      organization: events.organization,
-      usedFrom: events.usedFrom,
-      onsort: events.sort,
-      onrevoke: events.revoke,
+      organizationName: options.organizationName,
+      lastUsedAddress: options.lastUsedAddress,
+      onsort: options.onsort,
+      onrevoke: options.onrevoke,
     });
     this.element = h(
       "section",
@@ -144,7 +139,7 @@ export class Section {
     );
   }
 
-  /** Nothing is known yet: the outline of the table, so that nothing jumps when it comes. */
+  /** Shows the outline of a table, so that nothing moves when the list arrives. */
   showLoading() {
     const bone = (/** @type {string} */ column) => h("span", { class: "bone", "data-of": column });
     const row = () => h("div", { class: "bones" }, COLUMNS.map(bone));
@@ -152,7 +147,11 @@ export class Section {
     this.#state(
       "loading",
       h("p", { class: "unseen", role: "status" }, this.#texts.loading),
-      h("div", { class: "skeleton", "aria-hidden": "true" }, Array.from({ length: EXPECTED }, row)),
+      h(
+        "div",
+        { class: "skeleton", "aria-hidden": "true" },
+        Array.from({ length: SKELETON_ROWS }, row),
+      ),
     );
     setText(this.#shown, "");
   }
@@ -162,7 +161,7 @@ export class Section {
     const texts = this.#texts;
     const retry = h(
       "button",
-      { id: "retry", type: "button", class: "button", onclick: this.#events.retry },
+      { id: "retry", type: "button", class: "button", onclick: this.#options.onretry },
       texts.retry,
     );
     this.#enable(false);
@@ -175,14 +174,14 @@ export class Section {
     const texts = this.#texts;
     this.#enable(true);
     setText(this.#active, texts.active(view.active, view.limit));
-    const full = view.active >= view.limit;
-    this.#limit.hidden = !full;
+    const isFull = view.active >= view.limit;
+    this.#limit.hidden = !isFull;
     setText(
       this.#limit.querySelector("p") ?? this.#limit,
-      full ? texts.limitReached(view.limit) : "",
+      isFull ? texts.limitReached(view.limit) : "",
     );
 
-    // With nothing to filter, the tools would only be in the way.
+    // Without tokens, there is nothing to filter.
     this.#tools.hidden = view.empty === "no-tokens";
     for (const [filter, { input, count }] of this.#filters) {
       input.checked = filter === view.filter;
@@ -203,7 +202,7 @@ export class Section {
     } else if (view.empty === "no-match") {
       const clear = h(
         "button",
-        { id: "clear-filter", type: "button", class: "button", onclick: this.#events.clear },
+        { id: "clear-filter", type: "button", class: "button", onclick: this.#options.onclear },
         texts.clear,
       );
       this.#state("no-match", notice("search", texts.noMatchTitle, texts.noMatch, clear));
@@ -214,8 +213,8 @@ export class Section {
   }
 
   /**
-   * What takes the focus for a token: the head of its row, or of the section if the filter
-   * hides it.
+   * Returns a heading that can take the focus: that of a token's row, or of the section if the row
+   * is not visible.
    *
    * @param {string} id
    * @returns {HTMLElement}
@@ -228,16 +227,14 @@ export class Section {
   #filterChoices() {
     const texts = this.#texts;
     const choices = FILTERS.map((filter) => {
-      const input = /** @type {HTMLInputElement} */ (
-        h("input", {
-          type: "radio",
-          name: "filter",
-          value: filter,
-          class: "unseen",
-          autocomplete: "off",
-          onchange: () => this.#events.filter(filter),
-        })
-      );
+      const input = h("input", {
+        type: "radio",
+        name: "filter",
+        value: filter,
+        class: "unseen",
+        autocomplete: "off",
+        onchange: () => this.#options.onfilter(filter),
+      });
       const count = h("span", { class: "muted numbers" });
       this.#filters.set(filter, { input, count });
       return h("label", { class: "segment" }, input, h("span", {}, texts.filters[filter]), count);
@@ -250,7 +247,7 @@ export class Section {
     );
   }
 
-  /** @param {boolean} enabled Is there a list to work with? */
+  /** @param {boolean} enabled */
   #enable(enabled) {
     setAttribute(this.#create, "disabled", !enabled);
     setAttribute(this.#tools, "inert", !enabled);
@@ -269,10 +266,10 @@ export class Section {
 }
 
 /**
- * @param {string} sign
+ * @param {import("../shared/icons.js").IconName} sign
  * @param {string} title
  * @param {string} text
- * @param {Node} [action] What helps.
+ * @param {Node} [action] A button that helps.
  * @param {string} [role]
  * @returns {HTMLElement}
  */

@@ -1,9 +1,9 @@
 /**
- * The list of tokens as a table, which becomes cards where it is narrow.
+ * The list of tokens as a table, or as cards on narrow screens.
  *
- * It draws what the form module's `TokenTable` says and decides nothing. A row is built once
- * for each token and then only changed, so focus and opened badges stay where they are.
- * The roles are spelt out because the cards' `display` would take them away.
+ * It draws the view of the form module's `TokenTable`. A row is built once for each token and then
+ * updated, so it keeps the focus and expanded badges. The ARIA roles are explicit because the cards'
+ * `display` would remove the implicit ones.
  */
 
 import { h, setAttribute, setChildren, setText } from "../shared/dom.js";
@@ -11,7 +11,7 @@ import { icon } from "../shared/icons.js";
 import { scopeBadges } from "./badges.js";
 
 /** @typedef {import("../pkg/form.js").TableView} TableView */
-/** @typedef {import("../pkg/form.js").Row} Row */
+/** @typedef {import("../pkg/form.js").TokenRow} TokenRow */
 /** @typedef {import("../pkg/form.js").Column} Column */
 /** @typedef {import("../i18n/language.js").Language} Language */
 
@@ -22,19 +22,19 @@ export const COLUMNS = ["name", "scopes", "created", "last_used", "expires", "st
  * @typedef {object} Options
  * @property {Language} language
  * @property {string} title The id of the heading that names the table.
- * @property {(id: string) => string} organization The name of an organization.
- * @property {(id: string) => string | null} usedFrom The address that a token was last used from.
+ * @property {(id: string) => string} organizationName
+ * @property {(id: string) => string | null} lastUsedAddress The IP address that last used a token.
  * @property {(column: Column) => void} onsort
- * @property {(row: Row) => void} onrevoke
+ * @property {(row: TokenRow) => void} onrevoke
  */
 
-/** The table. */
+/** The table of tokens. */
 export class Table {
   #options;
   /** @type {Map<Column, HTMLElement>} */
   #heads = new Map();
   #body = h("tbody", { role: "rowgroup" });
-  /** @type {Map<string, TokenRow>} */
+  /** @type {Map<string, RowElement>} */
   #rows = new Map();
 
   /** @param {Options} options */
@@ -74,7 +74,7 @@ export class Table {
       setAttribute(head, "aria-sort", sorted ? order : "none");
     }
     const rows = view.rows.map((data) => {
-      const row = this.#rows.get(data.id) ?? new TokenRow(data, this.#options);
+      const row = this.#rows.get(data.id) ?? new RowElement(data, this.#options);
       this.#rows.set(data.id, row);
       row.draw(data);
       return row.element;
@@ -83,7 +83,7 @@ export class Table {
   }
 
   /**
-   * What takes the focus for the row of a token.
+   * Returns the heading of a token's row, which can take the focus.
    *
    * @param {string} id
    * @returns {HTMLElement | undefined}
@@ -93,28 +93,28 @@ export class Table {
   }
 }
 
-/** The row of one token. */
-class TokenRow {
+/** The row of a token. */
+class RowElement {
   #language;
   #row;
-  #lastUsed = cell();
-  #usedFromText = h("span", { class: "second" });
-  #expires = cell();
+  #lastUsed = timeCell();
+  #address = h("span", { class: "second" });
+  #expires = timeCell();
   #status = h("span", { class: "status" });
-  #ended = h("span", { class: "second" });
+  #revokedAgo = h("span", { class: "second" });
   #revoke;
-  #usedFrom;
+  #lastUsedAddress;
 
   /**
-   * @param {Row} row
+   * @param {TokenRow} row
    * @param {Options} options
    */
-  constructor(row, { language, organization, usedFrom, onrevoke }) {
+  constructor(row, { language, organizationName, lastUsedAddress, onrevoke }) {
     this.#language = language;
-    this.#usedFrom = usedFrom;
+    this.#lastUsedAddress = lastUsedAddress;
     this.#row = row;
     const { tokens } = language.texts;
-    const organizations = row.organizations.map(organization).join(", ");
+    const organizations = row.organizations.map(organizationName).join(", ");
     this.heading = h(
       "th",
       { role: "rowheader", scope: "row", class: "name", tabindex: "-1" },
@@ -139,9 +139,9 @@ class TokenRow {
       this.heading,
       this.#cell("scopes", scopeBadges(row, language)),
       this.#cell("created", created),
-      this.#cell("last_used", this.#lastUsed.first, this.#lastUsed.second, this.#usedFromText),
-      this.#cell("expires", this.#expires.first, this.#expires.second),
-      this.#cell("status", this.#status, this.#ended),
+      this.#cell("last_used", this.#lastUsed.date, this.#lastUsed.relative, this.#address),
+      this.#cell("expires", this.#expires.date, this.#expires.relative),
+      this.#cell("status", this.#status, this.#revokedAgo),
       h("td", { role: "cell", class: "action" }, this.#revoke),
     );
   }
@@ -155,48 +155,48 @@ class TokenRow {
     return h(
       "td",
       { role: "cell", "data-column": column },
-      // On cards only, where there is no head.
+      // Only visible on cards, which have no column heads.
       h("span", { class: "label" }, label),
       h("div", { class: "value" }, ...content),
     );
   }
 
-  /** @param {Row} row */
+  /** @param {TokenRow} row */
   draw(row) {
     this.#row = row;
     const language = this.#language;
     const { tokens } = language.texts;
     setAttribute(this.element, "data-status", row.status);
     setAttribute(this.element, "data-warning", row.warning);
-    const address = this.#usedFrom(row.id);
+    const address = this.#lastUsedAddress(row.id);
     if (row.lastUsedAt === null) {
-      setText(this.#lastUsed.first, tokens.never);
+      setText(this.#lastUsed.date, tokens.never);
     } else {
-      date(this.#lastUsed.first, row.lastUsedAt, language);
-      setText(this.#lastUsed.second, language.message(row.lastUsed));
-      setText(this.#usedFromText, address === null ? "" : tokens.usedFrom(address));
+      drawDate(this.#lastUsed.date, row.lastUsedAt, language);
+      setText(this.#lastUsed.relative, language.message(row.lastUsed));
+      setText(this.#address, address === null ? "" : tokens.usedFrom(address));
     }
-    this.#lastUsed.second.hidden = row.lastUsedAt === null;
-    this.#usedFromText.hidden = row.lastUsedAt === null || address === null;
-    setAttribute(this.#lastUsed.first, "class", row.lastUsedAt === null && "muted");
-    date(this.#expires.first, row.expiresAt, language);
+    this.#lastUsed.relative.hidden = row.lastUsedAt === null;
+    this.#address.hidden = row.lastUsedAt === null || address === null;
+    setAttribute(this.#lastUsed.date, "class", row.lastUsedAt === null && "muted");
+    drawDate(this.#expires.date, row.expiresAt, language);
     setText(this.#status, tokens.status[row.status]);
-    // A revoked token does not expire any more: what is told is how long it is revoked.
-    const [told, empty] =
+    // For a revoked token, the relative time says when it was revoked, below its status.
+    const [shown, hidden] =
       row.status === "revoked"
-        ? [this.#ended, this.#expires.second]
-        : [this.#expires.second, this.#ended];
-    setText(told, language.message(row.expires));
-    setAttribute(this.#ended, "title", row.revokedAt && language.exact(row.revokedAt));
-    told.hidden = false;
-    empty.hidden = true;
+        ? [this.#revokedAgo, this.#expires.relative]
+        : [this.#expires.relative, this.#revokedAgo];
+    setText(shown, language.message(row.expires));
+    setAttribute(this.#revokedAgo, "title", row.revokedAt && language.exact(row.revokedAt));
+    shown.hidden = false;
+    hidden.hidden = true;
     this.#revoke.hidden = row.status !== "active";
   }
 }
 
-/** A date and, below it, how far away that is. */
-function cell() {
-  return { first: h("time"), second: h("span", { class: "second" }) };
+/** A date with the relative time below it. */
+function timeCell() {
+  return { date: h("time"), relative: h("span", { class: "second" }) };
 }
 
 /**
@@ -204,7 +204,7 @@ function cell() {
  * @param {string} time
  * @param {Language} language
  */
-function date(element, time, language) {
+function drawDate(element, time, language) {
   setText(element, language.date(time));
   setAttribute(element, "datetime", time);
   setAttribute(element, "title", language.exact(time));

@@ -10,6 +10,7 @@ use std::thread::{self, ScopedJoinHandle};
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
+use crate::child;
 use crate::console::Phases;
 use crate::keygen;
 use crate::page;
@@ -203,6 +204,29 @@ pub(crate) fn bench(
         })?;
     }
     Ok(script.folder)
+}
+
+/// Checks the page's JavaScript and styles: types, lints and format. The types of the form module
+/// come from its Rust code.
+pub(crate) fn check_page(plan: &Plan, phases: &Phases) -> Result<()> {
+    tools::npm_packages(phases)?;
+    phases.step("lints, JavaScript", |step| {
+        let _turn = tools::turn("build")?;
+        wasm::declare_form(FORM, plan, step)?;
+        for (tool, arguments) in [
+            ("tsc", &["--noEmit"][..]),
+            ("eslint", &["--max-warnings=0", "."]),
+            ("prettier", &["--check", "--log-level=warn", "."]),
+        ] {
+            let mut command = child::command(tools::npm_tool(tool)?)?;
+            command
+                .env("PATH", tools::search_path()?)
+                .current_dir(root()?)
+                .args(arguments);
+            child::run_quietly(command, tool)?;
+        }
+        Ok(())
+    })
 }
 
 /// Fails when the form module is heavier than a page should have to load.

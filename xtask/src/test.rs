@@ -138,7 +138,8 @@ fn lint(phases: &Phases) -> Result<()> {
         list.extend(["--package", FORM]);
         list.extend(deny);
         cargo::build(cargo::command(&list)?, "`cargo clippy`", step)
-    })
+    })?;
+    build::check_page(&Plan::release()?, phases)
 }
 
 /// What a test needs.

@@ -98,6 +98,7 @@ pub(crate) fn finish_form(package: &str, plan: &Plan) -> Result<()> {
     bindgen
         .input_path(compiled(package, form_profile(plan.profile))?)
         .out_name("form")
+        .typescript(true)
         // `init()` finds the module beside its script.
         .omit_default_module_path(false);
     bindgen.web(true)?;
@@ -118,6 +119,27 @@ pub(crate) fn finish_form(package: &str, plan: &Plan) -> Result<()> {
         &format!("--outfile={}", glue.display()),
     ])?;
     tell_size("form", plan, &[module, glue])
+}
+
+/// Writes the types of the browser's module, `form.d.ts`, into its folder, and nothing else of it:
+/// checking the page's JavaScript needs no optimized module.
+pub(crate) fn declare_form(package: &str, plan: &Plan, step: &Step) -> Result<()> {
+    const TYPES: &str = "form.d.ts";
+    compile(&[package], Profile::Dev.name(), plan, step)?;
+    let scratch = target_dir()?.join("xtask/form-types");
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(compiled(package, Profile::Dev.name())?)
+        .out_name("form")
+        .typescript(true);
+    bindgen.web(true)?;
+    bindgen.generate(&scratch).context("wasm-bindgen failed")?;
+    let folder = plan.form();
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let types = folder.join(TYPES);
+    fs::copy(scratch.join(TYPES), &types)
+        .with_context(|| format!("cannot write {}", types.display()))?;
+    Ok(())
 }
 
 /// People download the form, so the release has a profile of its own for it.

@@ -1,30 +1,30 @@
-//! The files of the page: which one answers a path, and what a browser may do with it.
+//! The page's files: the file for each path, and the headers it is served with.
 //!
-//! The page is plain files that `cargo xtask build` lays out. All of it but the entry points
-//! lives under `/assets/<hash>/`, where the hash is one of every file, so those answers can be
-//! kept for good: another content has another address. The HTML, which names the hash, is never
-//! kept. Left out: the files themselves, which the origin has as static assets.
+//! The page consists of static files that `cargo xtask build` lays out. All but the entry points are
+//! under `/assets/<hash>/`, where the hash covers every file. Browsers may cache them forever,
+//! because a change of any file changes the address. The HTML contains the hash and is never cached.
+//! The files themselves are the origin's static assets.
 
-/// One file.
+/// A file of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct File<'a> {
-    /// Where it is among the static assets.
+    /// The file's path among the static assets.
     pub path: &'a str,
-    /// The status of the answer, if the file is there.
+    /// The status of the response, provided that the file exists.
     pub status: u16,
-    /// `Cache-Control`.
+    /// The value of `Cache-Control`.
     pub cache_control: &'static str,
 }
 
-/// What a browser must refuse to do, even if a script on the page asked for it (Content
-/// Security Policy Level 3). No markup can become a script: there is no inline script or style,
-/// nothing comes from elsewhere, and Trusted Types close the ways from text to script.
+/// The Content Security Policy (Level 3), against cross-site scripting: markup cannot become a
+/// script. It allows no inline scripts or styles and no other origins, and Trusted Types keep
+/// scripts from turning text into code.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
     script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// What every file is sent with.
+/// The headers of every file.
 pub const HEADERS: &[(&str, &str)] = &[
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
     ("Cross-Origin-Opener-Policy", "same-origin"),
@@ -35,37 +35,37 @@ pub const HEADERS: &[(&str, &str)] = &[
          payment=(), publickey-credentials-get=(), usb=()",
     ),
     ("Referrer-Policy", "same-origin"),
-    // For browsers that do not know `frame-ancestors`.
+    // For browsers without `frame-ancestors`.
     ("X-Frame-Options", "DENY"),
     ("X-Content-Type-Options", "nosniff"),
 ];
 
-const NEVER: &str = "no-store";
-const ASK_FIRST: &str = "no-cache";
-const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+const NO_STORE: &str = "no-store";
+const REVALIDATE: &str = "no-cache";
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// The file for a path; None: the path is none of the page's.
+/// Returns the file for a path, or `None` if the path is not one of the page's.
 pub fn file(path: &str) -> Option<File<'_>> {
     let html = |status| File {
         path: "/index.html",
         status,
-        cache_control: NEVER,
+        cache_control: NO_STORE,
     };
-    let as_it_is = |path, cache_control| File {
+    let file = |path, cache_control| File {
         path,
         status: 200,
         cache_control,
     };
     Some(match path {
         "/" | "/sign-in" | "/profile" | "/profile/" | "/profile/security" => html(200),
-        // The page itself says that there is no such thing.
+        // The page shows "Page not found".
         _ if path.starts_with("/profile/") => html(404),
-        "/favicon.svg" | "/favicon.ico" => as_it_is("/favicon.svg", ASK_FIRST),
-        _ if path.starts_with("/pkg/") => as_it_is(path, ASK_FIRST),
+        "/favicon.svg" | "/favicon.ico" => file("/favicon.svg", REVALIDATE),
+        _ if path.starts_with("/pkg/") => file(path, REVALIDATE),
         _ => {
-            let below = path.strip_prefix("/assets/")?;
-            let hashed = below.contains('/');
-            as_it_is(path, if hashed { FOR_GOOD } else { ASK_FIRST })
+            let asset = path.strip_prefix("/assets/")?;
+            let has_hash = asset.contains('/');
+            file(path, if has_hash { IMMUTABLE } else { REVALIDATE })
         }
     })
 }
@@ -76,23 +76,23 @@ mod tests {
     use crate::routes::{self, Destination};
 
     #[test]
-    fn html_is_never_kept_and_what_has_a_hash_for_good() {
+    fn html_is_never_cached_and_hashed_files_are_cached_forever() {
         for (path, expected) in [
-            ("/", Some(("/index.html", 200, NEVER))),
-            ("/sign-in", Some(("/index.html", 200, NEVER))),
-            ("/profile", Some(("/index.html", 200, NEVER))),
-            ("/profile/security", Some(("/index.html", 200, NEVER))),
-            ("/profile/other", Some(("/index.html", 404, NEVER))),
-            ("/favicon.ico", Some(("/favicon.svg", 200, ASK_FIRST))),
+            ("/", Some(("/index.html", 200, NO_STORE))),
+            ("/sign-in", Some(("/index.html", 200, NO_STORE))),
+            ("/profile", Some(("/index.html", 200, NO_STORE))),
+            ("/profile/security", Some(("/index.html", 200, NO_STORE))),
+            ("/profile/other", Some(("/index.html", 404, NO_STORE))),
+            ("/favicon.ico", Some(("/favicon.svg", 200, REVALIDATE))),
             (
                 "/assets/patrol-tokens.js",
-                Some(("/assets/patrol-tokens.js", 200, ASK_FIRST)),
+                Some(("/assets/patrol-tokens.js", 200, REVALIDATE)),
             ),
             (
                 "/assets/0123/app/main.js",
-                Some(("/assets/0123/app/main.js", 200, FOR_GOOD)),
+                Some(("/assets/0123/app/main.js", 200, IMMUTABLE)),
             ),
-            ("/pkg/form.js", Some(("/pkg/form.js", 200, ASK_FIRST))),
+            ("/pkg/form.js", Some(("/pkg/form.js", 200, REVALIDATE))),
             ("/index.html", None),
             ("/api/v1/tokens", None),
         ] {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_inline_and_nothing_from_elsewhere_is_allowed() {
+    fn content_security_policy_allows_nothing_inline_and_no_other_origin() {
         for directive in CONTENT_SECURITY_POLICY.split("; ") {
             let mut words = directive.split(' ');
             let name = words.next().unwrap();

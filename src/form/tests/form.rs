@@ -1,6 +1,5 @@
-//! The form as a state machine: examples of what its users do, and laws that hold after any
-//! sequence of events. The laws compare it with a model that is as simple as can be: names in
-//! sets.
+//! The form as a state machine: examples, and properties that hold after any sequence of user
+//! actions. A simple model of the form, sets of names, says what the properties expect.
 
 use patrol::{
     http::api::Me,
@@ -9,8 +8,8 @@ use patrol::{
     time::Timestamp,
 };
 use patrol_form::{
-    form::{Form, Input, State, Ticked, View},
-    message::{Refusal, RefusedField},
+    form::{Form, FormInput, FormState, FormView, GroupSelection},
+    message::{ServerFieldError, ServerProblem},
 };
 use proptest::{prelude::*, sample::select};
 use serde_json::json;
@@ -18,8 +17,8 @@ use std::collections::BTreeSet;
 
 const NOW: Timestamp = Timestamp::from_seconds(2_000_000_000);
 
-/// Admin in one organization, viewer in another, nothing in a third.
-fn input() -> Input {
+/// An admin in acme, a viewer in globex, and a member without roles in initech.
+fn input() -> FormInput {
     let account = json!({
         "id": "ada", "name": "Ada", "email": "ada@example.com", "rbac": true,
         "organizations": [
@@ -29,7 +28,7 @@ fn input() -> Input {
         ],
     });
     let me: Me = serde_json::from_value(account).unwrap();
-    Input {
+    FormInput {
         me,
         active: 0,
         limit: 50,
@@ -38,13 +37,13 @@ fn input() -> Input {
     }
 }
 
-fn without_rbac() -> Input {
+fn without_rbac() -> FormInput {
     let mut input = input();
     input.me.rbac = false;
     input
 }
 
-fn selected(view: &View) -> BTreeSet<&'static str> {
+fn selected(view: &FormView) -> BTreeSet<&'static str> {
     let groups = view.scopes.iter().flat_map(|scopes| &scopes.groups);
     groups
         .flat_map(|group| &group.scopes)
@@ -53,12 +52,15 @@ fn selected(view: &View) -> BTreeSet<&'static str> {
         .collect()
 }
 
-fn codes(view: &View) -> Vec<&str> {
-    view.blockers.iter().map(|one| one.code.as_ref()).collect()
+fn codes(view: &FormView) -> Vec<&str> {
+    view.blockers
+        .iter()
+        .map(|message| message.code.as_ref())
+        .collect()
 }
 
 #[test]
-fn an_empty_form_shows_no_error_and_says_what_is_missing() {
+fn empty_form_shows_no_error_and_says_what_is_missing() {
     let view = Form::new(input()).view();
     assert!(!view.can_submit);
     assert_eq!(codes(&view), ["name-missing", "scopes-missing"]);
@@ -69,7 +71,7 @@ fn an_empty_form_shows_no_error_and_says_what_is_missing() {
 }
 
 #[test]
-fn an_error_is_shown_once_its_field_was_left() {
+fn form_shows_an_error_once_the_user_has_left_the_field() {
     let mut form = Form::new(input());
     form.touch(Field::Name);
     let view = form.view();
@@ -80,7 +82,7 @@ fn an_error_is_shown_once_its_field_was_left() {
 }
 
 #[test]
-fn after_an_attempt_to_submit_every_error_is_shown() {
+fn form_shows_every_error_once_the_user_has_tried_to_submit() {
     let mut form = Form::new(input());
     form.submit();
     let view = form.view();
@@ -89,7 +91,7 @@ fn after_an_attempt_to_submit_every_error_is_shown() {
 }
 
 #[test]
-fn characters_are_counted_as_people_count_them() {
+fn name_length_counts_characters() {
     let mut form = Form::new(input());
     form.set_name(&"é".repeat(300));
     let view = form.view();
@@ -98,7 +100,7 @@ fn characters_are_counted_as_people_count_them() {
 }
 
 #[test]
-fn what_an_organization_does_not_offer_is_set_aside_and_returns_with_it() {
+fn form_sets_aside_scopes_that_an_organization_does_not_offer() {
     let mut form = Form::new(input());
     form.toggle_scope("pipelines:read");
     form.toggle_scope("pipelines:delete");
@@ -114,7 +116,7 @@ fn what_an_organization_does_not_offer_is_set_aside_and_returns_with_it() {
 }
 
 #[test]
-fn all_and_none_do_not_touch_what_a_search_hides() {
+fn select_all_and_none_leave_hidden_scopes_alone() {
     let mut form = Form::new(input());
     form.toggle_scope("pipelines:delete");
     form.search("dash SHARE");
@@ -134,7 +136,7 @@ fn all_and_none_do_not_touch_what_a_search_hides() {
 }
 
 #[test]
-fn a_search_finds_the_words_of_the_page_as_well() {
+fn search_finds_translations() {
     let german = [
         ("Delete pipelines", "Pipelines löschen"),
         ("Models", "Modelle"),
@@ -160,28 +162,28 @@ fn a_search_finds_the_words_of_the_page_as_well() {
 }
 
 #[test]
-fn a_form_is_changed_while_it_has_what_an_empty_one_has_not() {
+fn form_is_changed_while_it_differs_from_an_empty_one() {
     let mut form = Form::new(input());
-    for (event, changed) in [
-        (Event::Search("uns".to_owned()), false),
-        (Event::Touch(Field::Name), false),
-        (Event::Submit, false),
-        (Event::Name("x".to_owned()), true),
-        (Event::Name(String::new()), false),
-        (Event::Organization("globex", true), true),
-        (Event::Organization("globex", false), false),
-        (Event::Expiry(30), true),
-        (Event::Expiry(90), false),
-        (Event::Scope("uns:read"), true),
-        (Event::Reset, false),
+    for (action, changed) in [
+        (Action::Search("uns".to_owned()), false),
+        (Action::Touch(Field::Name), false),
+        (Action::Submit, false),
+        (Action::SetName("x".to_owned()), true),
+        (Action::SetName(String::new()), false),
+        (Action::SetOrganization("globex", true), true),
+        (Action::SetOrganization("globex", false), false),
+        (Action::SetExpiry(30), true),
+        (Action::SetExpiry(90), false),
+        (Action::ToggleScope("uns:read"), true),
+        (Action::Reset, false),
     ] {
-        apply(&mut form, &event);
-        assert_eq!(form.view().changed, changed, "{event:?}");
+        apply(&mut form, &action);
+        assert_eq!(form.view().changed, changed, "{action:?}");
     }
 }
 
 #[test]
-fn where_nothing_can_be_granted_the_form_says_so_instead_of_asking_for_a_choice() {
+fn form_says_if_no_scope_can_be_granted() {
     let mut form = Form::new(input());
     form.set_organization("initech", true);
     assert!(codes(&form.view()).contains(&"scopes-none-offered"));
@@ -192,7 +194,7 @@ fn where_nothing_can_be_granted_the_form_says_so_instead_of_asking_for_a_choice(
 }
 
 #[test]
-fn a_full_account_can_fill_in_the_form_and_not_send_it() {
+fn form_cannot_be_submitted_at_the_token_limit() {
     let mut input = input();
     input.active = 50;
     let mut form = Form::new(input);
@@ -204,7 +206,7 @@ fn a_full_account_can_fill_in_the_form_and_not_send_it() {
 }
 
 #[test]
-fn without_rbac_there_are_no_scopes_to_choose_and_none_to_send() {
+fn form_without_rbac_has_no_scopes() {
     let mut form = Form::new(without_rbac());
     form.set_name("x");
     form.select_all();
@@ -215,51 +217,51 @@ fn without_rbac_there_are_no_scopes_to_choose_and_none_to_send() {
 }
 
 #[test]
-fn a_refusal_stands_at_its_field_until_that_field_changes() {
+fn server_error_stays_at_its_field_until_that_field_changes() {
     let mut form = Form::new(input());
     form.set_name("x");
     form.select_all();
-    let refused = |field: &str| RefusedField {
+    let error = |field: &str| ServerFieldError {
         field: field.to_owned(),
         code: "no".to_owned(),
         detail: "No.".to_owned(),
     };
-    form.reject(&Refusal {
-        errors: vec![refused("name"), refused("scopes")],
-        ..Refusal::default()
+    form.reject(&ServerProblem {
+        errors: vec![error("name"), error("scopes")],
+        ..ServerProblem::default()
     });
     form.set_name("y");
     let view = form.view();
     assert_eq!(view.name.error, None);
     assert_eq!(view.scopes.unwrap().error.unwrap().text, "No.");
-    assert_eq!(view.refusal, None);
+    assert_eq!(view.error, None);
 }
 
 #[test]
-fn a_refusal_about_no_field_stands_until_anything_changes() {
+fn server_error_without_a_field_stays_until_anything_changes() {
     let mut form = Form::new(input());
-    form.reject(&Refusal::default());
-    assert_eq!(form.view().refusal.unwrap().code, "refused");
+    form.reject(&ServerProblem::default());
+    assert_eq!(form.view().error.unwrap().code, "refused");
     form.set_expiry(30);
-    assert_eq!(form.view().refusal, None);
+    assert_eq!(form.view().error, None);
 }
 
 #[test]
-fn a_limit_that_only_the_origin_knew_of_is_shown_as_the_form_would() {
+fn server_error_about_the_token_limit_shows_as_the_forms_own() {
     let mut form = Form::new(input());
     form.set_name("x");
     form.select_all();
-    form.reject(&Refusal {
+    form.reject(&ServerProblem {
         code: Some("token-limit-reached".to_owned()),
-        ..Refusal::default()
+        ..ServerProblem::default()
     });
     let view = form.view();
     assert!(view.limit.reached);
-    assert_eq!(view.refusal, None);
+    assert_eq!(view.error, None);
 }
 
 #[test]
-fn the_dates_move_along_with_the_time() {
+fn expiration_dates_move_with_the_time() {
     let mut form = Form::new(input());
     form.set_now(NOW.plus(60));
     let view = form.view();
@@ -268,65 +270,65 @@ fn the_dates_move_along_with_the_time() {
     }
 }
 
-/// What a user can do.
 #[derive(Debug, Clone)]
-enum Event {
-    Name(String),
-    Expiry(u64),
-    Organization(&'static str, bool),
-    Scope(&'static str),
-    Group(&'static str),
-    All,
-    None,
+enum Action {
+    SetName(String),
+    SetExpiry(u64),
+    SetOrganization(&'static str, bool),
+    ToggleScope(&'static str),
+    ToggleGroup(&'static str),
+    SelectAll,
+    SelectNone,
     Search(String),
     Touch(Field),
     Submit,
     Reset,
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn action() -> impl Strategy<Value = Action> {
     let scopes: Vec<_> = POLICY.scopes.iter().map(|scope| scope.name).collect();
     let groups: Vec<_> = POLICY.groups.iter().map(|group| group.name).collect();
     prop_oneof![
-        2 => prop_oneof![Just(String::new()), ".{0,8}", "[a-z\u{7}]{250,260}"].prop_map(Event::Name),
-        1 => select(vec![0, 30, 90, 180, 365, 366]).prop_map(Event::Expiry),
+        2 => prop_oneof![Just(String::new()), ".{0,8}", "[a-z\u{7}]{250,260}"].prop_map(Action::SetName),
+        1 => select(vec![0, 30, 90, 180, 365, 366]).prop_map(Action::SetExpiry),
         3 => (select(vec!["acme", "globex", "initech", "hooli"]), any::<bool>())
-            .prop_map(|(id, chosen)| Event::Organization(id, chosen)),
-        6 => select(scopes).prop_map(Event::Scope),
-        1 => Just(Event::Scope("no:such")),
-        3 => select(groups).prop_map(Event::Group),
-        1 => Just(Event::All),
-        1 => Just(Event::None),
-        1 => "[a-z ]{0,4}".prop_map(Event::Search),
-        1 => select(Field::ALL.to_vec()).prop_map(Event::Touch),
-        1 => Just(Event::Submit),
-        1 => Just(Event::Reset),
+            .prop_map(|(id, chosen)| Action::SetOrganization(id, chosen)),
+        6 => select(scopes).prop_map(Action::ToggleScope),
+        1 => Just(Action::ToggleScope("no:such")),
+        3 => select(groups).prop_map(Action::ToggleGroup),
+        1 => Just(Action::SelectAll),
+        1 => Just(Action::SelectNone),
+        1 => "[a-z ]{0,4}".prop_map(Action::Search),
+        1 => select(Field::ALL.to_vec()).prop_map(Action::Touch),
+        1 => Just(Action::Submit),
+        1 => Just(Action::Reset),
     ]
 }
 
-fn apply(form: &mut Form, event: &Event) {
-    match event {
-        Event::Name(text) => form.set_name(text),
-        Event::Expiry(days) => form.set_expiry(*days),
-        Event::Organization(id, chosen) => form.set_organization(id, *chosen),
-        Event::Scope(name) => form.toggle_scope(name),
-        Event::Group(name) => form.toggle_group(name),
-        Event::All => form.select_all(),
-        Event::None => form.select_none(),
-        Event::Search(text) => form.search(text),
-        Event::Touch(field) => form.touch(*field),
-        Event::Submit => form.submit(),
-        Event::Reset => form.reset(),
+fn apply(form: &mut Form, action: &Action) {
+    match action {
+        Action::SetName(text) => form.set_name(text),
+        Action::SetExpiry(days) => form.set_expiry(*days),
+        Action::SetOrganization(id, chosen) => form.set_organization(id, *chosen),
+        Action::ToggleScope(name) => form.toggle_scope(name),
+        Action::ToggleGroup(name) => form.toggle_group(name),
+        Action::SelectAll => form.select_all(),
+        Action::SelectNone => form.select_none(),
+        Action::Search(text) => form.search(text),
+        Action::Touch(field) => form.touch(*field),
+        Action::Submit => form.submit(),
+        Action::Reset => form.reset(),
     }
 }
 
-/// The same in names and sets.
+/// A model of the form with sets of names.
 #[derive(Debug)]
 struct Model {
     name: String,
     days: u64,
     organizations: BTreeSet<&'static str>,
-    wanted: BTreeSet<&'static str>,
+    /// Including scopes that are set aside.
+    all_selected: BTreeSet<&'static str>,
     search: String,
 }
 
@@ -336,7 +338,7 @@ impl Model {
             name: String::new(),
             days: 90,
             organizations: ["acme"].into(),
-            wanted: BTreeSet::new(),
+            all_selected: BTreeSet::new(),
             search: String::new(),
         }
     }
@@ -356,10 +358,10 @@ impl Model {
     }
 
     fn selected(&self) -> BTreeSet<&'static str> {
-        &self.wanted & &self.offered()
+        &self.all_selected & &self.offered()
     }
 
-    /// Offered, and not hidden by the search.
+    /// The offered scopes that match the search.
     fn found(&self) -> BTreeSet<&'static str> {
         let everything = POLICY.offered(POLICY.role("admin").unwrap().scopes);
         let found = everything.flat_map(|(group, scopes)| {
@@ -381,25 +383,25 @@ impl Model {
         let set = set & &self.offered();
         let selected = self.selected();
         if set.is_empty() {
-            // Nothing was there to be clicked.
+            // None of them is on the page.
         } else if set.is_subset(&selected) {
-            self.wanted = &selected - &set;
+            self.all_selected = &selected - &set;
         } else {
-            self.wanted = &selected | &set;
+            self.all_selected = &selected | &set;
         }
     }
 
-    fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Name(text) => text.clone_into(&mut self.name),
-            Event::Expiry(days) => self.days = *days,
-            // Not the user's.
-            Event::Organization("hooli", _) | Event::Touch(_) | Event::Submit => {}
-            Event::Search(text) => text.clone_into(&mut self.search),
-            Event::Organization(id, true) => _ = self.organizations.insert(id),
-            Event::Organization(id, false) => _ = self.organizations.remove(id),
-            Event::Scope(name) => self.toggle(&[*name].into()),
-            Event::Group(name) => {
+    fn apply(&mut self, action: &Action) {
+        match action {
+            Action::SetName(text) => text.clone_into(&mut self.name),
+            Action::SetExpiry(days) => self.days = *days,
+            // The user is not a member of hooli.
+            Action::SetOrganization("hooli", _) | Action::Touch(_) | Action::Submit => {}
+            Action::Search(text) => text.clone_into(&mut self.search),
+            Action::SetOrganization(id, true) => _ = self.organizations.insert(id),
+            Action::SetOrganization(id, false) => _ = self.organizations.remove(id),
+            Action::ToggleScope(name) => self.toggle(&[*name].into()),
+            Action::ToggleGroup(name) => {
                 let everything = POLICY.role("admin").unwrap().scopes;
                 let group = POLICY
                     .offered(everything)
@@ -407,18 +409,18 @@ impl Model {
                 let scopes = group.into_iter().flat_map(|(_, scopes)| scopes);
                 self.toggle(&scopes.map(|(_, scope)| scope.name).collect());
             }
-            Event::All => self.wanted = &self.selected() | &self.found(),
-            Event::None => self.wanted = &self.selected() - &self.found(),
-            Event::Reset => *self = Self::new(),
+            Action::SelectAll => self.all_selected = &self.selected() | &self.found(),
+            Action::SelectNone => self.all_selected = &self.selected() - &self.found(),
+            Action::Reset => *self = Self::new(),
         }
     }
 }
 
-fn account_and_policy(input: &Input) -> (Account, Policy) {
+fn account_and_policy(input: &FormInput) -> (Account, Policy) {
     (input.me.account(), POLICY.with_rbac(input.me.rbac))
 }
 
-/// A failure is told with the events that lead to it; nothing is written beside the sources.
+/// Keeps proptest from writing failures into the source tree.
 fn config() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
@@ -430,14 +432,14 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn after_any_events_the_form_is_what_the_model_says(events in prop::collection::vec(event(), 0..40)) {
+    fn form_agrees_with_the_model(actions in prop::collection::vec(action(), 0..40)) {
         let mut form = Form::new(input());
         let mut model = Model::new();
-        for event in &events {
-            apply(&mut form, event);
-            model.apply(event);
+        for action in &actions {
+            apply(&mut form, action);
+            model.apply(action);
             let view = form.view();
-            prop_assert_eq!(selected(&view), model.selected(), "after {:?}", event);
+            prop_assert_eq!(selected(&view), model.selected(), "after {:?}", action);
             prop_assert_eq!(&view.name.value, &model.name);
             prop_assert_eq!(view.expiry.days, model.days);
             let chosen: BTreeSet<_> = view.organizations.choices.iter()
@@ -450,21 +452,21 @@ proptest! {
     }
 
     #[test]
-    fn the_form_lets_a_request_pass_exactly_when_the_rules_of_the_origin_do(
-        events in prop::collection::vec(event(), 0..40),
+    fn form_allows_a_request_exactly_if_the_origins_rules_do(
+        actions in prop::collection::vec(action(), 0..40),
         rbac in any::<bool>(),
     ) {
         let input = if rbac { input() } else { without_rbac() };
         let (account, policy) = account_and_policy(&input);
         let mut form = Form::new(input);
-        for event in &events {
-            apply(&mut form, event);
+        for action in &actions {
+            apply(&mut form, action);
             let view = form.view();
             let request = form.request();
             prop_assert_eq!(request.is_some(), view.can_submit);
             prop_assert_eq!(view.can_submit, view.blockers.is_empty());
-            // The whole of it, filled in by hand from what is to be seen.
-            let seen = patrol::http::api::CreateToken {
+            // The request that the view shows, valid or not.
+            let shown = patrol::http::api::CreateToken {
                 name: view.name.value.clone(),
                 expires_in_days: Some(view.expiry.days),
                 organizations: view.organizations.choices.iter()
@@ -473,33 +475,35 @@ proptest! {
                     .flat_map(|group| &group.scopes).filter(|scope| scope.selected)
                     .map(|scope| scope.name.to_owned()).collect(),
             };
-            let judged = NewToken::check(&seen, &account, &policy);
-            prop_assert_eq!(judged.is_ok(), view.can_submit);
+            let checked = NewToken::check(&shown, &account, &policy);
+            prop_assert_eq!(checked.is_ok(), view.can_submit);
             if let Some(request) = request {
-                prop_assert_eq!(NewToken::check(&request, &account, &policy), judged);
+                prop_assert_eq!(NewToken::check(&request, &account, &policy), checked);
             }
         }
     }
 
     #[test]
-    fn counters_and_boxes_agree_with_the_scopes(events in prop::collection::vec(event(), 0..40)) {
+    fn counters_and_group_states_agree_with_the_scopes(
+        actions in prop::collection::vec(action(), 0..40),
+    ) {
         let mut form = Form::new(input());
-        for event in &events {
-            apply(&mut form, event);
+        for action in &actions {
+            apply(&mut form, action);
             let view = form.view();
             let scopes = view.scopes.as_ref().unwrap();
             let (mut chosen, mut total) = (0, 0);
             for group in &scopes.groups {
-                let inside = group.scopes.iter().filter(|scope| scope.selected).count();
-                prop_assert_eq!((group.selected, group.total), (inside, group.scopes.len()));
-                let state = match inside {
-                    0 => Ticked::None,
-                    all if all == group.total => Ticked::All,
-                    _ => Ticked::Some,
+                let in_group = group.scopes.iter().filter(|scope| scope.selected).count();
+                prop_assert_eq!((group.selected, group.total), (in_group, group.scopes.len()));
+                let state = match in_group {
+                    0 => GroupSelection::None,
+                    all if all == group.total => GroupSelection::All,
+                    _ => GroupSelection::Some,
                 };
                 prop_assert_eq!(group.state, state);
                 prop_assert_eq!(group.visible, group.scopes.iter().any(|scope| scope.visible));
-                chosen += inside;
+                chosen += in_group;
                 total += group.total;
             }
             prop_assert_eq!((scopes.selected, scopes.total), (chosen, total));
@@ -509,17 +513,17 @@ proptest! {
     }
 
     #[test]
-    fn an_error_is_shown_only_at_a_field_that_was_left_or_after_an_attempt(
-        events in prop::collection::vec(event(), 0..40),
+    fn form_shows_no_error_before_the_user_leaves_the_field_or_submits(
+        actions in prop::collection::vec(action(), 0..40),
     ) {
         let mut form = Form::new(input());
         let (mut left, mut submitted) = (BTreeSet::new(), false);
-        for event in &events {
-            apply(&mut form, event);
-            match event {
-                Event::Touch(field) => _ = left.insert(field.name()),
-                Event::Submit => submitted = true,
-                Event::Reset => { left.clear(); submitted = false; }
+        for action in &actions {
+            apply(&mut form, action);
+            match action {
+                Action::Touch(field) => _ = left.insert(field.name()),
+                Action::Submit => submitted = true,
+                Action::Reset => { left.clear(); submitted = false; }
                 _ => {}
             }
             let view = form.view();
@@ -536,25 +540,25 @@ proptest! {
     }
 
     #[test]
-    fn what_was_filled_in_survives_the_end_of_a_session(events in prop::collection::vec(event(), 0..40)) {
+    fn state_restores_the_form(actions in prop::collection::vec(action(), 0..40)) {
         let mut form = Form::new(input());
-        for event in &events {
-            apply(&mut form, event);
+        for action in &actions {
+            apply(&mut form, action);
         }
-        let state: State = form.state();
+        let state: FormState = form.state();
         let restored = Form::from_state(input(), state.clone());
         prop_assert_eq!(restored.state(), state);
         prop_assert_eq!(restored.view(), form.view());
     }
 
     #[test]
-    fn two_clicks_on_a_scope_undo_each_other(
-        events in prop::collection::vec(event(), 0..20),
+    fn toggling_a_scope_twice_changes_nothing(
+        actions in prop::collection::vec(action(), 0..20),
         scope in select(POLICY.scopes.iter().map(|scope| scope.name).collect::<Vec<_>>()),
     ) {
         let mut form = Form::new(input());
-        for event in &events {
-            apply(&mut form, event);
+        for action in &actions {
+            apply(&mut form, action);
         }
         let before = selected(&form.view());
         form.toggle_scope(scope);
@@ -563,12 +567,13 @@ proptest! {
     }
 
     #[test]
-    fn a_search_changes_nothing_but_what_is_to_be_seen(
-        events in prop::collection::vec(event(), 0..20), text in ".{0,6}",
+    fn search_does_not_change_the_request(
+        actions in prop::collection::vec(action(), 0..20), text in ".{0,6}",
+
     ) {
         let mut form = Form::new(input());
-        for event in &events {
-            apply(&mut form, event);
+        for action in &actions {
+            apply(&mut form, action);
         }
         let (before, request) = (selected(&form.view()), form.request());
         form.search(&text);

@@ -1,5 +1,5 @@
-//! What the module reads by hand is what core writes: every member, under the same name, and
-//! with the same meaning. A member that core gains or renames fails here.
+//! The hand-written conversions read what core serializes: every member, under the same name. These
+//! tests fail if core adds or renames a member.
 
 use patrol::{
     http::{
@@ -11,11 +11,10 @@ use patrol::{
 };
 use patrol_form::{
     form::Form,
-    read::{Json, form_input, refusal, state, table_input},
+    read::{Json, form_input, form_state, server_problem, table_input},
 };
 use serde_json::{Value, json};
 
-/// As the browser's parser would give it.
 fn parsed(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
@@ -42,7 +41,7 @@ fn me() -> Me {
     serde_json::from_value(json).unwrap()
 }
 
-/// One with a value for every member that can be null.
+/// A record in which no member is null.
 fn record() -> TokenRecord {
     let json = json!({
         "id": "4ySerkxJC4haEHngr6dQZg", "name": "ERP", "organizations": ["acme"],
@@ -54,31 +53,31 @@ fn record() -> TokenRecord {
     serde_json::from_value(json).unwrap()
 }
 
-fn as_form_input(me: &Value) -> Value {
+fn form_input_with(me: &Value) -> Value {
     json!({ "me": me, "active": 3, "limit": 50, "now": 1_795_480_000_000_u64 })
 }
 
-fn as_table_input(record: &Value) -> Value {
+fn table_input_with(record: &Value) -> Value {
     json!({ "tokens": [record], "active": 3, "limit": 50, "now": 1_795_480_000_000_u64 })
 }
 
 #[test]
-fn the_account_is_read_as_it_was_written() {
+fn form_input_reads_the_account() {
     let written = serde_json::to_value(me()).unwrap();
-    let read = form_input(&parsed(&as_form_input(&written))).unwrap();
+    let read = form_input(&parsed(&form_input_with(&written))).unwrap();
     assert_eq!(read.me, me());
     assert_eq!((read.active, read.limit), (3, 50));
     assert_eq!(read.now.seconds(), 1_795_480_000);
 }
 
 #[test]
-fn every_member_of_the_account_is_read() {
+fn form_input_reads_every_member_of_the_account() {
     let written = serde_json::to_value(me()).unwrap();
     for name in written.as_object().unwrap().keys() {
         let mut without = written.clone();
         without.as_object_mut().unwrap().remove(name);
         assert!(
-            form_input(&parsed(&as_form_input(&without))).is_err(),
+            form_input(&parsed(&form_input_with(&without))).is_err(),
             "{name}"
         );
     }
@@ -89,25 +88,25 @@ fn every_member_of_the_account_is_read() {
             .unwrap()
             .remove(name);
         assert!(
-            form_input(&parsed(&as_form_input(&without))).is_err(),
+            form_input(&parsed(&form_input_with(&without))).is_err(),
             "{name}"
         );
     }
 }
 
 #[test]
-fn what_a_page_may_leave_out_is_read_where_it_is_there() {
+fn optional_members_are_read() {
     let mut me = me();
     me.revocation_delay_seconds = Some(120);
-    let mut json = as_form_input(&serde_json::to_value(&me).unwrap());
+    let mut json = form_input_with(&serde_json::to_value(&me).unwrap());
     assert!(form_input(&parsed(&json)).unwrap().words.is_empty());
     json["words"] = json!({ "Models": "Modelle", "UNS": 7 });
     let read = form_input(&parsed(&json)).unwrap();
     assert_eq!(read.me, me);
     let words = [("Models".to_owned(), "Modelle".to_owned())];
-    assert_eq!(read.words, words, "no word is no reason to fail");
+    assert_eq!(read.words, words, "other types are ignored");
 
-    let mut json = as_table_input(&serde_json::to_value(record()).unwrap());
+    let mut json = table_input_with(&serde_json::to_value(record()).unwrap());
     let read = table_input(&parsed(&json)).unwrap();
     assert!(read.organizations.is_empty());
     json["organizations"] = json!({ "acme": "Acme" });
@@ -117,28 +116,28 @@ fn what_a_page_may_leave_out_is_read_where_it_is_there() {
 }
 
 #[test]
-fn a_record_is_read_as_it_was_written() {
+fn table_input_reads_a_record() {
     let written = serde_json::to_value(record()).unwrap();
-    let read = table_input(&parsed(&as_table_input(&written))).unwrap();
+    let read = table_input(&parsed(&table_input_with(&written))).unwrap();
     assert_eq!(read.tokens, [record()]);
-    // Null has a meaning of its own in each of these.
+    // These members may be null.
     for name in ["scopes", "last_used_at", "last_used_address", "revoked_at"] {
         let mut with_null = written.clone();
         with_null[name] = Value::Null;
         let expected: TokenRecord = serde_json::from_value(with_null.clone()).unwrap();
-        let read = table_input(&parsed(&as_table_input(&with_null))).unwrap();
+        let read = table_input(&parsed(&table_input_with(&with_null))).unwrap();
         assert_eq!(read.tokens, [expected], "{name}");
     }
 }
 
 #[test]
-fn every_member_of_a_record_is_read() {
+fn table_input_reads_every_member_of_a_record() {
     let written = serde_json::to_value(record()).unwrap();
     for (name, value) in written.as_object().unwrap() {
-        assert!(!value.is_null(), "{name} has a value that can be missed");
+        assert!(!value.is_null(), "{name} is null in the example");
         let mut without = written.clone();
         without.as_object_mut().unwrap().remove(name);
-        match table_input(&parsed(&as_table_input(&without))) {
+        match table_input(&parsed(&table_input_with(&without))) {
             Err(_) => {}
             Ok(read) => assert_ne!(read.tokens, [record()], "{name} is not read"),
         }
@@ -146,22 +145,22 @@ fn every_member_of_a_record_is_read() {
 }
 
 #[test]
-fn every_status_is_known() {
+fn table_input_reads_every_status() {
     let written = serde_json::to_value(record()).unwrap();
     for status in ["active", "expired", "revoked"] {
         let mut with = written.clone();
         with["status"] = json!(status);
         let expected: TokenRecord = serde_json::from_value(with.clone()).unwrap();
-        let read = table_input(&parsed(&as_table_input(&with))).unwrap();
+        let read = table_input(&parsed(&table_input_with(&with))).unwrap();
         assert_eq!(read.tokens, [expected]);
     }
 }
 
 #[test]
-fn a_refusal_is_read_as_it_was_written() {
+fn server_problem_reads_an_error_response() {
     let rejections = [Rejection::NameMissing, Rejection::ScopesMissing];
     let problem = Problem::from_rejections(&rejections);
-    let read = refusal(&parsed(&serde_json::to_value(&problem).unwrap()));
+    let read = server_problem(&parsed(&serde_json::to_value(&problem).unwrap()));
     assert_eq!(read.code.as_deref(), Some(problem.code));
     assert_eq!(read.title.as_deref(), Some(problem.title));
     assert_eq!(read.detail.as_deref(), Some(problem.detail.as_ref()));
@@ -180,20 +179,24 @@ fn a_refusal_is_read_as_it_was_written() {
 }
 
 #[test]
-fn anything_else_is_a_refusal_all_the_same() {
+fn server_problem_ignores_anything_else() {
     for odd in [
         json!(null),
         json!("no"),
         json!([1]),
         json!({ "errors": 1, "code": {} }),
     ] {
-        assert_eq!(refusal(&parsed(&odd)), refusal(&Json::Null), "{odd}");
+        assert_eq!(
+            server_problem(&parsed(&odd)),
+            server_problem(&Json::Null),
+            "{odd}"
+        );
     }
 }
 
 #[test]
-fn a_kept_state_is_read_as_it_was_written() {
-    let input = form_input(&parsed(&as_form_input(
+fn form_state_reads_every_member_of_a_state() {
+    let input = form_input(&parsed(&form_input_with(
         &serde_json::to_value(me()).unwrap(),
     )))
     .unwrap();
@@ -203,11 +206,11 @@ fn a_kept_state_is_read_as_it_was_written() {
     form.submit();
     form.search("uns");
     let written = serde_json::to_value(form.state()).unwrap();
-    assert_eq!(state(&parsed(&written)), Ok(form.state()));
+    assert_eq!(form_state(&parsed(&written)), Ok(form.state()));
     assert_eq!(form.state().scopes.len(), POLICY.scopes.len());
     for name in written.as_object().unwrap().keys() {
         let mut without = written.clone();
         without.as_object_mut().unwrap().remove(name);
-        assert!(state(&parsed(&without)).is_err(), "{name}");
+        assert!(form_state(&parsed(&without)).is_err(), "{name}");
     }
 }

@@ -1,18 +1,18 @@
-//! The list as a state machine: what filter, search and order leave of any tokens.
+//! The list as a state machine: filter, search and sort order of any tokens.
 
 use patrol::{
     http::api::{TokenRecord, TokenStatus},
     policy::POLICY,
     time::{DAY, Timestamp},
 };
-use patrol_form::table::{Column, Empty, Filter, Input, Table, View, WARNING};
+use patrol_form::table::{Column, EXPIRY_WARNING, Empty, Filter, Table, TableInput, TableView};
 use proptest::{prelude::*, sample::select};
 use serde_json::json;
 use std::collections::BTreeSet;
 
 const NOW: Timestamp = Timestamp::from_seconds(2_000_000_000);
 
-/// A record by what matters here; the rest is what the origin would write.
+/// A record as the origin would write it.
 fn record(
     number: usize,
     name: &str,
@@ -34,11 +34,11 @@ fn record(
     serde_json::from_value(json).unwrap()
 }
 
-fn input(tokens: Vec<TokenRecord>) -> Input {
+fn input(tokens: Vec<TokenRecord>) -> TableInput {
     let active = tokens
         .iter()
         .filter(|token| token.status == TokenStatus::Active);
-    Input {
+    TableInput {
         active: active.count(),
         tokens,
         organizations: vec![("acme".to_owned(), "Acme Manufacturing".to_owned())],
@@ -47,16 +47,16 @@ fn input(tokens: Vec<TokenRecord>) -> Input {
     }
 }
 
-fn names(view: &View) -> Vec<&str> {
+fn names(view: &TableView) -> Vec<&str> {
     view.rows.iter().map(|row| row.name.as_str()).collect()
 }
 
-fn ids(view: &View) -> Vec<&str> {
+fn ids(view: &TableView) -> Vec<&str> {
     view.rows.iter().map(|row| row.id.as_str()).collect()
 }
 
 #[test]
-fn without_tokens_the_list_says_that_there_are_none() {
+fn empty_list_says_that_there_are_no_tokens() {
     let mut table = Table::new(input(Vec::new()));
     assert_eq!(table.view().empty, Some(Empty::NoTokens));
     table.set_search("x");
@@ -64,7 +64,7 @@ fn without_tokens_the_list_says_that_there_are_none() {
 }
 
 #[test]
-fn a_filter_that_leaves_nothing_is_no_empty_list() {
+fn filter_that_matches_nothing_is_not_an_empty_list() {
     let now = NOW.seconds();
     let mut table = Table::new(input(vec![record(
         1,
@@ -79,7 +79,7 @@ fn a_filter_that_leaves_nothing_is_no_empty_list() {
 }
 
 #[test]
-fn a_list_that_stays_open_shows_a_token_as_expired_in_the_second_in_which_it_is_refused() {
+fn open_list_shows_a_token_as_expired_in_the_second_in_which_the_edge_rejects_it() {
     let now = NOW.seconds();
     let mut table = Table::new(input(vec![record(
         1,
@@ -100,9 +100,9 @@ fn a_list_that_stays_open_shows_a_token_as_expired_in_the_second_in_which_it_is_
 }
 
 #[test]
-fn less_than_a_week_is_a_warning_for_an_active_token_only() {
+fn warning_is_for_active_tokens_with_less_than_a_week_left() {
     let now = NOW.seconds();
-    let week = now + WARNING;
+    let week = now + EXPIRY_WARNING;
     let table = Table::new(input(vec![
         record(1, "a week", None, (now, None, week, None)),
         record(2, "less", None, (now, None, week - 1, None)),
@@ -113,7 +113,7 @@ fn less_than_a_week_is_a_warning_for_an_active_token_only() {
 }
 
 #[test]
-fn a_scope_that_the_policy_has_lost_is_still_shown() {
+fn badges_include_scopes_that_the_policy_no_longer_has() {
     let now = NOW.seconds();
     let scopes: &[&str] = &["gone:read", "uns:read"];
     let table = Table::new(input(vec![record(
@@ -132,7 +132,7 @@ fn a_scope_that_the_policy_has_lost_is_still_shown() {
 }
 
 #[test]
-fn words_are_looked_for_in_names_scopes_organizations_and_the_beginnings_of_ids() {
+fn search_looks_in_names_scopes_organizations_and_the_start_of_ids() {
     let now = NOW.seconds();
     let scopes: &[&str] = &["uns:read"];
     let mut table = Table::new(input(vec![
@@ -160,14 +160,14 @@ fn words_are_looked_for_in_names_scopes_organizations_and_the_beginnings_of_ids(
 }
 
 #[test]
-fn the_same_column_again_turns_the_order_round() {
+fn sorting_by_the_same_column_again_reverses_the_order() {
     let now = NOW.seconds();
-    let made = |number: usize, name: &str| record(number, name, None, (now, None, now + 9, None));
-    let mut table = Table::new(input(vec![made(1, "b"), made(2, "a10"), made(3, "A9")]));
+    let token = |number: usize, name: &str| record(number, name, None, (now, None, now + 9, None));
+    let mut table = Table::new(input(vec![token(1, "b"), token(2, "a10"), token(3, "A9")]));
     assert_eq!(
         names(&table.view()),
         ["b", "a10", "A9"],
-        "as the origin gave them"
+        "the origin's order"
     );
     table.sort_by(Column::Name);
     assert_eq!(names(&table.view()), ["A9", "a10", "b"]);
@@ -215,8 +215,8 @@ const FILTERS: [Filter; 4] = [
     Filter::Revoked,
 ];
 
-/// By what a column orders, as a number or a text that compares.
-fn weight(column: Column, token: &TokenRecord) -> u64 {
+/// What a column other than the name sorts by, as a number.
+fn sort_key(column: Column, token: &TokenRecord) -> u64 {
     let time = |time: Option<Timestamp>| time.map_or(0, Timestamp::seconds);
     match column {
         Column::Scopes => token
@@ -231,7 +231,7 @@ fn weight(column: Column, token: &TokenRecord) -> u64 {
     }
 }
 
-/// A failure is told with the events that lead to it; nothing is written beside the sources.
+/// Keeps proptest from writing failures into the source tree.
 fn config() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
@@ -243,7 +243,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn every_token_is_shown_once_by_the_filter_of_its_status(tokens in tokens()) {
+    fn filters_partition_the_tokens_by_status(tokens in tokens()) {
         let mut table = Table::new(input(tokens.clone()));
         let all = table.view();
         prop_assert_eq!(all.shown, tokens.len());
@@ -254,7 +254,7 @@ proptest! {
             table.set_filter(filter);
             let view = table.view();
             prop_assert_eq!(view.shown, count);
-            prop_assert_eq!(&view.counts, &all.counts, "counts are of all tokens");
+            prop_assert_eq!(&view.counts, &all.counts, "counts ignore the filter");
             for id in ids(&view) {
                 prop_assert!(seen.insert(id.to_owned()), "no token has two statuses");
             }
@@ -264,7 +264,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_are_in_order_and_equal_ones_stay_as_the_origin_gave_them(
+    fn sorting_is_stable(
         tokens in tokens(),
         clicks in prop::collection::vec(select(COLUMNS.to_vec()), 1..5),
     ) {
@@ -273,15 +273,15 @@ proptest! {
             table.sort_by(column);
         }
         let view = table.view();
-        let place = |id: &str| tokens.iter().position(|token| token.id.as_str() == id).unwrap();
+        let index = |id: &str| tokens.iter().position(|token| token.id.as_str() == id).unwrap();
         for pair in ids(&view).windows(2) {
-            let (above, below) = (place(pair[0]), place(pair[1]));
-            let weigh = |index: usize| weight(view.sort.column, &tokens[index]);
+            let (above, below) = (index(pair[0]), index(pair[1]));
+            let key = |index: usize| sort_key(view.sort.column, &tokens[index]);
             let order = match view.sort.column {
                 Column::Name => {
                     patrol_form::order::natural(&tokens[above].name, &tokens[below].name)
                 }
-                _ => weigh(above).cmp(&weigh(below)),
+                _ => key(above).cmp(&key(below)),
             };
             let order = if view.sort.descending { order.reverse() } else { order };
             prop_assert!(order.is_le());
@@ -290,7 +290,8 @@ proptest! {
     }
 
     #[test]
-    fn another_list_keeps_filter_search_and_order(before in tokens(), after in tokens()) {
+    fn update_keeps_filter_search_and_sort_order(before in tokens(), after in tokens()) {
+
         let mut table = Table::new(input(before));
         table.set_filter(Filter::Active);
         table.set_search("a");

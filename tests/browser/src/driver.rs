@@ -1,11 +1,11 @@
 //! chromedriver, one for all tests of a process, and the browsers that it starts.
 //!
-//! A browser takes seconds to start, so it serves one test after the other: each gets a window of its
-//! own, and cookies, storage, cache and permissions are cleared before it. There are as many browsers
-//! as tests that run at once.
+//! A browser takes seconds to start, so tests reuse it. Each test gets a new window, and cookies,
+//! storage, cache and permissions are cleared before it. There are as many browsers as tests run in
+//! parallel.
 //!
-//! chromedriver ends with the test process, however that ends, as `xtask keep` watches a pipe that
-//! closes then. A browser ends when chromedriver does, as the two speak through a pipe.
+//! chromedriver exits with the test process, even if that crashes: `xtask keep` watches a pipe that
+//! closes then. A browser exits with chromedriver, because the two communicate over a pipe.
 
 use fantoccini::{
     Client, ClientBuilder,
@@ -29,7 +29,7 @@ use tokio::runtime::Runtime;
 
 struct Driver {
     url: String,
-    /// Its pipe is what keeps the driver alive.
+    /// Closing its pipe ends the driver.
     _keeper: Child,
 }
 
@@ -37,7 +37,7 @@ fn driver() -> &'static Driver {
     static DRIVER: OnceLock<Driver> = OnceLock::new();
     DRIVER.get_or_init(|| {
         let mut keeper = supervised("chromedriver")
-            // Any free port; it says which.
+            // Any free port; chromedriver prints which.
             .arg("--port=0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -46,7 +46,7 @@ fn driver() -> &'static Driver {
         let output = keeper.stdout.take().expect("its output is a pipe");
         let (ready, is_ready) = mpsc::channel();
         std::thread::spawn(move || {
-            // Read to the end: a full pipe would stop the driver.
+            // Read until the end: a full pipe would block the driver.
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if let Some((_, port)) = line.split_once("started successfully on port ") {
                     let _ = ready.send(port.trim_end_matches('.').to_owned());
@@ -63,16 +63,16 @@ fn driver() -> &'static Driver {
     })
 }
 
-/// A browser in which no test has left anything.
+/// A browser without traces of earlier tests.
 pub(crate) struct Browser {
     pub(crate) client: Client,
     profile: PathBuf,
 }
 
-/// Where the clients of all browsers live.
+/// The runtime of all browsers' clients.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
-/// Browsers that wait for their next test.
+/// Browsers that no test uses.
 static IDLE: Mutex<Vec<Browser>> = Mutex::new(Vec::new());
 
 impl Browser {
@@ -81,7 +81,7 @@ impl Browser {
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let browser = match idle {
             Some(browser) => browser,
-            // Each test has a runtime of its own, and a client dies with the one it is from.
+            // Each test has its own runtime, and a client stops with the runtime that created it.
             None => RUNTIME.spawn(Self::launch()).await.expect("no panic"),
         };
         browser.clear().await;
@@ -101,7 +101,7 @@ impl Browser {
         Self { client, profile }
     }
 
-    /// Opens a window in place of all others, and forgets what the last test has left.
+    /// Replaces all windows with a new one and removes the traces of the last test.
     async fn clear(&self) {
         let old = self.client.windows().await.expect("windows");
         let new = self.client.new_window(true).await.expect("a new window");
@@ -138,14 +138,14 @@ impl Browser {
             .expect("chromedriver obeys")
     }
 
-    /// Leaves the browser to another test.
-    pub(crate) fn end(self) {
+    /// Returns the browser for another test.
+    pub(crate) fn reuse(self) {
         IDLE.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(self);
     }
 
-    /// Ends the browser: what a failed test has left is nothing to build on.
+    /// Closes the browser: after a failed test, its state is unknown.
     pub(crate) async fn close(self) {
         let _ = self.client.close().await;
         let _ = fs::remove_dir_all(&self.profile);
@@ -160,16 +160,16 @@ fn capabilities(profile: &Path) -> Capabilities {
             "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                // Memory that is shared by files in /dev/shm is scarce in containers.
+                // Containers have little space in /dev/shm.
                 "--disable-dev-shm-usage", "--lang=en-US", profile,
-                // It ends when the other end of the pipe is gone.
+                // The browser exits when the other end closes the pipe.
                 "--remote-debugging-pipe",
             ],
             "perfLoggingPrefs": { "enableNetwork": true, "enablePage": false },
         },
-        // What the page writes to the console, and what it asks the network for.
+        // Console messages and network requests.
         "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
-        // A dialog of the browser, as of `beforeunload`, is for the test to see.
+        // Tests handle the browser's dialogs, such as that of `beforeunload`.
         "unhandledPromptBehavior": "ignore",
     });
     match wanted {
@@ -178,7 +178,7 @@ fn capabilities(profile: &Path) -> Capabilities {
     }
 }
 
-/// A command of chromedriver that is not in the standard.
+/// A command of chromedriver beyond the `WebDriver` standard.
 #[derive(Debug)]
 pub(crate) struct Command {
     path: &'static str,
@@ -186,7 +186,7 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// The entries of a log since the last time.
+    /// Reads the new entries of a log.
     pub(crate) fn log(kind: &str) -> Self {
         Self {
             path: "se/log",

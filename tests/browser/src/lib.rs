@@ -1,17 +1,15 @@
-//! Drives the page as its users do: in real Chromium, over `WebDriver`, on the whole system.
+//! Drives the page as its users do: in Chromium, over `WebDriver`, on the whole system.
 //!
-//! A test gets a browser of its own, with an empty profile. Whatever the test is about, it
-//! fails when the page breaks its own security policy, writes an error to the console, or asks
-//! anybody but its own origin for anything. A failed test leaves a picture of what was to be
-//! seen in target/screenshots/failed/. No failure message holds a token.
+//! Each test gets a browser with an empty profile. Every test fails if the page violates its own
+//! security policy, writes an error to the console, or sends a request to another origin. A failed
+//! test leaves a screenshot in target/screenshots/failed/. No failure message contains a token.
 //!
-//! Left out: other browsers. The page uses nothing that only one of them has, but that is
-//! tested by nobody here.
+//! Other browsers are not tested. The page uses no feature that only Chromium has.
 
 pub mod axe;
 pub mod driver;
 pub mod page;
-pub mod stage;
+pub mod systems;
 
-pub use page::{Look, Page, visit, visit_at};
+pub use page::{Appearance, Page, visit, visit_at};
 pub use patrol_support::wait_until;

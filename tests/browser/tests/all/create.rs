@@ -1,10 +1,10 @@
-//! The section *Creating a Token* of the product's page: one test for each sentence.
+//! The section *Creating a Token* of the product page: one test for each sentence.
 
 use patrol::{policy::POLICY, time::DAY};
 use patrol_browser::{
-    Look, Page,
+    Appearance, Page,
     page::key,
-    stage::{gallery, workshop},
+    systems::{sample_system, shared_system},
     visit, wait_until,
 };
 use patrol_support::{Response, User, api_request, now};
@@ -16,10 +16,10 @@ use std::{
 
 const PIPELINES: &str = "/api/v1/engine/pipelines";
 
-/// The form of `ada`, with nothing filled in.
+/// Opens an empty form as `ada`.
 async fn form(test: impl AsyncFnOnce(&Page<'_>)) {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("ada").await;
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
         page.open_form().await;
         test(page).await;
     })
@@ -28,10 +28,10 @@ async fn form(test: impl AsyncFnOnce(&Page<'_>)) {
 
 #[tokio::test]
 async fn the_create_token_button_is_in_the_section() {
-    visit(gallery().await, Look::default(), async |page| {
-        page.tokens_of("ada").await;
+    visit(sample_system().await, Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
         page.click("section.tokens #create-token").await;
-        page.says("#create-title", "Create Personal Access Token")
+        page.wait_for_text("#create-title", "Create Personal Access Token")
             .await;
     })
     .await;
@@ -40,22 +40,22 @@ async fn the_create_token_button_is_in_the_section() {
 #[tokio::test]
 async fn a_token_name_has_at_most_255_characters() {
     form(async |page| {
-        // Characters, as people count them: not bytes, and not halves of one.
+        // Each is one character, but 4 bytes and 2 UTF-16 code units.
         let longest = "🔑".repeat(255);
         page.click("#scopes-all").await;
         page.paste("#token-name", &format!("{longest}!")).await;
         assert_eq!(page.text("#token-name-count").await, "256 / 255");
         page.click("#create-submit").await;
-        page.see("#token-name[aria-invalid=true]").await;
+        page.wait_for("#token-name[aria-invalid=true]").await;
         assert!(
             page.has_focus("#token-name").await,
-            "the focus is where the error is"
+            "the field with the error has the focus"
         );
-        page.says("#token-name-line", "255").await;
+        page.wait_for_text("#token-name-line", "255").await;
         page.paste("#token-name", &longest).await;
         assert_eq!(page.text("#token-name-count").await, "255 / 255");
         page.click("#create-submit").await;
-        page.see("#created-token").await;
+        page.wait_for("#created-token").await;
     })
     .await;
 }
@@ -66,7 +66,7 @@ async fn a_token_has_a_name() {
         page.click("#scopes-all").await;
         page.type_into("#token-name", "   ").await;
         page.click("#create-submit").await;
-        page.see("#token-name[aria-invalid=true]").await;
+        page.wait_for("#token-name[aria-invalid=true]").await;
         assert!(page.has_focus("#token-name").await);
         let described = page
             .property("#token-name", "ariaDescribedByElements")
@@ -80,7 +80,7 @@ async fn a_token_has_a_name() {
 async fn the_expiration_is_30_days_90_days_180_days_or_1_year_and_90_by_default() {
     form(async |page| {
         let choices = page
-            .js("[...$('#token-expiry').options].map((one) => one.textContent.split(' (')[0])")
+            .eval("[...$('#token-expiry').options].map((one) => one.textContent.split(' (')[0])")
             .await;
         assert_eq!(
             choices,
@@ -97,15 +97,15 @@ async fn each_expiration_says_which_date_it_gives() {
         for days in [30, 90, 180, 365] {
             page.choose("#token-expiry", &days.to_string()).await;
             let date = page
-                .js_text(&format!(
+                .eval_text(&format!(
                     "new Intl.DateTimeFormat('en-US', {{ dateStyle: 'medium' }})\
                      .format(new Date({}000))",
                     now() + days * DAY
                 ))
                 .await;
-            page.says("#token-expiry-line", &date).await;
-            // In Berlin it is never the time of UTC.
-            page.says("#token-expiry-line", "UTC").await;
+            page.wait_for_text("#token-expiry-line", &date).await;
+            // In Berlin, the local time always differs from UTC.
+            page.wait_for_text("#token-expiry-line", "UTC").await;
         }
     })
     .await;
@@ -166,15 +166,19 @@ async fn a_click_on_a_group_name_selects_all_scopes_in_that_group() {
         assert_eq!(
             page.count(&selected).await,
             4,
-            "all if not all were selected"
+            "the first click selects all"
         );
         assert_eq!(
             page.count("input[name=scope]:checked").await,
             4,
-            "and no others"
+            "and no scope of other groups"
         );
         page.click(&name).await;
-        assert_eq!(page.count(&selected).await, 0, "else none");
+        assert_eq!(
+            page.count(&selected).await,
+            0,
+            "the second click clears all"
+        );
     })
     .await;
 }
@@ -192,44 +196,47 @@ async fn a_counter_in_the_top_right_corner_shows_how_many_permissions_are_select
         let corner = "((box, counter) => box.right - counter.right < 32 && \
                       counter.top - box.top < 32)($('#permissions').getBoundingClientRect(), \
                       $('#scopes-counter').getBoundingClientRect())";
-        page.holds("the counter is in the corner", corner).await;
+        page.wait_until("the counter is in the corner", corner)
+            .await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_search_hides_scopes_and_keeps_what_is_selected() {
+async fn search_hides_scopes_and_keeps_the_selection() {
     form(async |page| {
         page.click("input[name=scope][value='uns:read']").await;
         page.type_into("#scopes-search", "dash").await;
-        page.gone("input[name=scope][value='uns:read']").await;
+        page.wait_until_gone("input[name=scope][value='uns:read']")
+            .await;
         assert_eq!(page.texts(".group-head label").await, ["Dashboards"]);
         page.press(&[key::ENTER]).await;
         assert_eq!(page.text("#scopes-counter").await, "1 of 23 selected");
         page.type_into("#scopes-search", "xyz").await;
-        page.says("#permissions", "No permission matches").await;
-        // Esc ends the search, and not the form.
+        page.wait_for_text("#permissions", "No matching permissions")
+            .await;
+        // Esc clears the search and does not close the form.
         page.press(&[key::ESCAPE]).await;
-        page.see("input[name=scope][value='uns:read']").await;
+        page.wait_for("input[name=scope][value='uns:read']").await;
         assert_eq!(page.property("#scopes-search", "value").await, "");
-        page.see("#token-name").await;
+        page.wait_for("#token-name").await;
         assert_eq!(page.count("#leave-dialog").await, 0);
     })
     .await;
 }
 
 #[tokio::test]
-async fn while_a_search_hides_scopes_only_the_shown_ones_are_selected_at_once() {
+async fn select_all_only_selects_scopes_that_match_the_search() {
     form(async |page| {
         assert_eq!(page.text("#scopes-all").await, "Select all");
         page.click("input[name=scope][value='uns:read']").await;
         page.type_into("#scopes-search", "dash").await;
         assert_eq!(page.text("#scopes-all").await, "Select shown");
         page.click("#scopes-all").await;
-        page.says("#scopes-counter", "5 of 23").await;
+        page.wait_for_text("#scopes-counter", "5 of 23").await;
         assert_eq!(page.text("#scopes-none").await, "Clear shown");
         page.click("#scopes-none").await;
-        page.says("#scopes-counter", "1 of 23").await;
+        page.wait_for_text("#scopes-counter", "1 of 23").await;
         assert_eq!(
             page.attributes("input[name=scope]:checked", "value").await,
             ["uns:read"]
@@ -239,32 +246,32 @@ async fn while_a_search_hides_scopes_only_the_shown_ones_are_selected_at_once() 
 }
 
 #[tokio::test]
-async fn closing_a_form_with_something_in_it_asks_first() {
+async fn form_with_entries_asks_before_it_closes() {
     form(async |page| {
         page.type_into("#token-name", "Half done").await;
         page.press(&[key::ESCAPE]).await;
-        page.says("#leave-dialog", "will be lost").await;
-        page.state("discard").await;
-        page.focuses("#leave-back").await;
+        page.wait_for_text("#leave-dialog", "will be lost").await;
+        page.audit("discard").await;
+        page.wait_for_focus("#leave-back").await;
         page.press(&[key::ENTER]).await;
-        page.gone("#leave-dialog").await;
+        page.wait_until_gone("#leave-dialog").await;
         assert_eq!(page.property("#token-name", "value").await, "Half done");
         page.paste("#token-name", "").await;
-        page.js("document.execCommand('delete')").await;
-        page.says("#token-name-count", "0 / 255").await;
+        page.eval("document.execCommand('delete')").await;
+        page.wait_for_text("#token-name-count", "0 / 255").await;
         page.press(&[key::ESCAPE]).await;
-        page.gone("#create-dialog").await;
+        page.wait_until_gone("#create-dialog").await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn without_a_permission_the_form_says_what_is_missing() {
+async fn form_without_permissions_shows_an_error() {
     form(async |page| {
         page.type_into("#token-name", "Nothing allowed").await;
         page.click("#create-submit").await;
-        page.see("#scopes-error").await;
-        page.focuses("#permissions input").await;
+        page.wait_for("#scopes-error").await;
+        page.wait_for_focus("#permissions input").await;
     })
     .await;
 }
@@ -278,16 +285,16 @@ async fn a_click_on_create_token_creates_it() {
             .await;
         assert_eq!(page.text("#create-submit").await, "Create Token");
         page.click("#create-submit").await;
-        page.see("#created-token").await;
+        page.wait_for("#created-token").await;
         let ada = User::sign_in(&page.system().url, "ada").await;
         let list = ada.get("/api/v1/tokens").await.body;
         let tokens = list["tokens"].as_array().expect("a list");
-        let made = tokens
+        let created = tokens
             .iter()
             .find(|token| token["name"] == "Created by a click")
-            .expect("the origin has it");
-        assert_eq!(made["scopes"], serde_json::json!(["pipelines:read"]));
-        assert_eq!(made["organizations"], serde_json::json!(["acme"]));
+            .expect("the origin lists it");
+        assert_eq!(created["scopes"], serde_json::json!(["pipelines:read"]));
+        assert_eq!(created["organizations"], serde_json::json!(["acme"]));
         page.cell("Created by a click", "status").await;
     })
     .await;
@@ -295,8 +302,8 @@ async fn a_click_on_create_token_creates_it() {
 
 #[tokio::test]
 async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("ada").await;
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
         page.create("Copied", &["pipelines:read"]).await;
         let token = page.property("#created-token", "value").await;
         assert_eq!(page.property("#created-token", "readOnly").await, "true");
@@ -307,13 +314,13 @@ async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
             &token,
         ))
         .await;
-        assert_eq!(answer.status, 200, "what is displayed works");
-        assert!(page.has_focus("#copy-token").await, "it is one key away");
+        assert_eq!(answer.status, 200, "the displayed token works");
+        assert!(page.has_focus("#copy-token").await, "Enter copies it");
         page.press(&[key::ENTER]).await;
-        page.says("#copy-token", "Copied").await;
+        page.wait_for_text("#copy-token", "Copied").await;
         page.click("#created-done").await;
-        page.gone("#create-dialog").await;
-        // What is in the clipboard is asked of the clipboard.
+        page.wait_until_gone("#create-dialog").await;
+        // Paste, to see what is in the clipboard.
         page.click("#token-search").await;
         page.chord(&[key::CONTROL, 'v']).await;
         wait_until("the clipboard is pasted", || async {
@@ -325,12 +332,12 @@ async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
 }
 
 #[tokio::test]
-async fn the_command_beside_the_token_is_ready_to_run() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("ada").await;
+async fn example_command_runs_as_shown() {
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
         page.create("Tried", &["models:read"]).await;
         let command = page.text("#example").await;
-        // The very command, as its user runs it; not as an argument, which others could read.
+        // Over stdin, because other users of the machine can read arguments.
         let quiet = command.replacen("curl", "curl -s -o /dev/null -w '%{http_code}'", 1);
         let mut shell = Command::new("sh")
             .stdin(Stdio::piped())
@@ -350,42 +357,44 @@ async fn the_command_beside_the_token_is_ready_to_run() {
 
 #[tokio::test]
 async fn the_warning_says_that_the_token_is_displayed_only_once() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("ada").await;
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
         page.create("Seen once", &["models:read"]).await;
-        page.says("#created-once", "shown only once").await;
-        page.says("#created-once", "safe place").await;
-        page.says("#created-once", "create a new one").await;
+        page.wait_for_text("#created-once", "displayed only once")
+            .await;
+        page.wait_for_text("#created-once", "secure location").await;
+        page.wait_for_text("#created-once", "create a new one")
+            .await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn closing_without_a_copy_asks_first() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("ada").await;
+async fn created_view_asks_before_it_closes_without_a_copy() {
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
         page.create("Nearly lost", &["models:read"]).await;
         page.press(&[key::ESCAPE]).await;
-        page.see("#leave-dialog").await;
-        page.state("leave").await;
-        page.focuses("#leave-back").await;
-        // A second Esc, which browsers take for a firm wish, loses nothing either.
+        page.wait_for("#leave-dialog").await;
+        page.audit("leave").await;
+        page.wait_for_focus("#leave-back").await;
+        // On a second Esc, browsers close a dialog without asking.
         page.press(&[key::ESCAPE]).await;
-        page.gone("#leave-dialog").await;
-        page.see("#created-token").await;
+        page.wait_until_gone("#leave-dialog").await;
+        page.wait_for("#created-token").await;
         page.press(&[key::ESCAPE]).await;
         page.click("#leave-anyway").await;
-        page.gone("#create-dialog").await;
-        page.focuses("#create-token").await;
+        page.wait_until_gone("#create-dialog").await;
+        page.wait_for_focus("#create-token").await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_part_of_the_token_is_no_copy_of_it() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("ada").await;
-        let marks = [
+async fn copying_a_part_of_the_token_does_not_count() {
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
+        let selections = [
             (
                 "$('#created-token').focus(), $('#created-token').setSelectionRange(0, 9)",
                 false,
@@ -404,16 +413,16 @@ async fn a_part_of_the_token_is_no_copy_of_it() {
                 true,
             ),
         ];
-        for (number, (mark, whole)) in marks.into_iter().enumerate() {
-            page.create(&format!("Marked {number}"), &["models:read"])
+        for (number, (select, is_whole)) in selections.into_iter().enumerate() {
+            page.create(&format!("Selected {number}"), &["models:read"])
                 .await;
-            page.js(&format!("({mark})")).await;
+            page.eval(&format!("({select})")).await;
             page.chord(&[key::CONTROL, 'c']).await;
             page.press(&[key::ESCAPE]).await;
-            if !whole {
+            if !is_whole {
                 page.click("#leave-anyway").await;
             }
-            page.gone("#create-dialog").await;
+            page.wait_until_gone("#create-dialog").await;
         }
     })
     .await;
@@ -421,10 +430,10 @@ async fn a_part_of_the_token_is_no_copy_of_it() {
 
 #[tokio::test]
 async fn once_the_dialog_is_closed_the_token_cannot_be_retrieved_again() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("ada").await;
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
         let token = page
-            .create_and_take("Gone for good", &["models:read"])
+            .create_and_copy("Gone for good", &["models:read"])
             .await;
         let secret = token.rsplit('.').next().expect("a signature");
         let everywhere = "[...roots().map((root) => root === document ? \
@@ -433,25 +442,25 @@ async fn once_the_dialog_is_closed_the_token_cannot_be_retrieved_again() {
             ...[localStorage, sessionStorage].map((one) => JSON.stringify({ ...one })), \
             JSON.stringify(history.state), location.href, document.cookie, document.title, \
             window.name].join()";
-        let holds = async || page.js_text(everywhere).await.contains(secret);
+        let contains_token = async || page.eval_text(everywhere).await.contains(secret);
         assert!(
-            !holds().await,
-            "neither the document nor the storage has it"
+            !contains_token().await,
+            "the document or the storage has the token"
         );
         let databases = page
-            .js_async("indexedDB.databases().then(arguments[0])")
+            .eval_async("indexedDB.databases().then(arguments[0])")
             .await;
         assert_eq!(databases, serde_json::json!([]));
-        let caches = page.js_async("caches.keys().then(arguments[0])").await;
+        let caches = page.eval_async("caches.keys().then(arguments[0])").await;
         assert_eq!(caches, serde_json::json!([]));
-        // Nor does the way back lead to it.
+        // Neither the back button nor reloading shows it.
         page.reload().await;
-        page.loaded().await;
+        page.wait_for_list().await;
         page.back().await;
         page.goto("/profile/security").await;
-        page.loaded().await;
-        assert!(!holds().await, "nor do history and reloading bring it back");
-        // Nor does the origin tell it.
+        page.wait_for_list().await;
+        assert!(!contains_token().await, "the history has the token");
+        // The origin does not return it.
         let ada = User::sign_in(&page.system().url, "ada").await;
         assert!(
             !ada.get("/api/v1/tokens")

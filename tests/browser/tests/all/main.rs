@@ -1,10 +1,14 @@
-//! The page, in the browser, on the real runtime.
+//! Tests of the page in a browser.
 
+mod accessibility;
 mod create;
-mod form;
+mod embedding;
+mod form_module;
+mod keyboard;
 mod limits;
 mod list;
+mod navigation;
 mod revoke;
 mod scopes;
-mod states;
-mod work;
+mod security;
+mod session;

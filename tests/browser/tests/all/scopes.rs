@@ -1,8 +1,8 @@
-//! The section *Scopes* of the product's page: one test for each sentence.
+//! The section *Scopes* of the product page: one test for each sentence.
 
 use patrol_browser::{
-    Look,
-    stage::{without_rbac, workshop},
+    Appearance,
+    systems::{shared_system, system_without_rbac},
     visit,
 };
 use patrol_support::{Response, api_request};
@@ -11,12 +11,12 @@ use serde_json::json;
 
 #[tokio::test]
 async fn specific_permissions_can_be_assigned_to_a_token() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("otto").await;
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("otto").await;
         let token = page
-            .create_and_take("Two permissions", &["models:read", "uns:publish"])
+            .create_and_copy("Two permissions", &["models:read", "uns:publish"])
             .await;
-        let badges = page.in_row("Two permissions", ".badge").await;
+        let badges = page.row_selector("Two permissions", ".badge").await;
         assert_eq!(page.texts(&badges).await, ["models:read", "uns:publish"]);
         let models = api_request(&page.system().url, Method::GET, "/api/v1/models", &token);
         assert_eq!(Response::to(models).await.status, 200);
@@ -36,53 +36,54 @@ async fn specific_permissions_can_be_assigned_to_a_token() {
 
 #[tokio::test]
 async fn only_scopes_that_the_own_account_has_can_be_granted() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("otto").await;
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("otto").await;
         page.open_form().await;
         let offered = page.attributes("input[name=scope]", "value").await;
         let me = patrol_support::User::sign_in(&page.system().url, "otto").await;
         let me = me.get("/api/v1/me").await.body;
         assert_eq!(json!(offered), me["organizations"][0]["scopes"]);
         assert_eq!(page.text("#scopes-counter").await, "0 of 11 selected");
-        // "Select all" is all that there is to give.
+        // The origin accepts everything that "Select all" selects.
         page.click("#scopes-all").await;
         page.paste("#token-name", "All of an operator").await;
         page.click("#create-submit").await;
-        page.see("#created-token").await;
+        page.wait_for("#created-token").await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_scope_selector_reflects_the_current_role_assignments() {
-    visit(workshop(), Look::default(), async |page| {
-        page.tokens_of("ada").await;
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
         page.open_form().await;
-        // Admin in one organization, viewer in the other.
+        // ada is an admin in Acme and a viewer in Globex.
         page.click("input[name=scope][value='pipelines:delete']")
             .await;
         page.click("input[name=scope][value='pipelines:read']")
             .await;
         page.click("input[name=organization][value=globex]").await;
         assert_eq!(page.text("#scopes-counter").await, "1 of 8 selected");
-        page.says("#scopes-dropped", "Delete pipelines").await;
-        page.gone("input[name=scope][value='pipelines:delete']")
+        page.wait_for_text("#scopes-dropped", "Delete pipelines")
             .await;
-        page.state("two-organizations").await;
-        // Back where it is offered, it is selected as before.
+        page.wait_until_gone("input[name=scope][value='pipelines:delete']")
+            .await;
+        page.audit("two-organizations").await;
+        // Without Globex, the scope is offered and selected again.
         page.click("input[name=organization][value=globex]").await;
         assert_eq!(page.text("#scopes-counter").await, "2 of 23 selected");
-        page.gone("#scopes-dropped").await;
+        page.wait_until_gone("#scopes-dropped").await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn without_rbac_tokens_inherit_the_full_access_of_the_account() {
-    visit(without_rbac(), Look::default(), async |page| {
-        page.tokens_of("vic").await;
-        let token = page.create_and_take("Unrestricted", &[]).await;
-        let badges = page.in_row("Unrestricted", ".badge").await;
+    visit(system_without_rbac(), Appearance::default(), async |page| {
+        page.open_tokens("vic").await;
+        let token = page.create_and_copy("Unrestricted", &[]).await;
+        let badges = page.row_selector("Unrestricted", ".badge").await;
         assert_eq!(page.texts(&badges).await, ["Full access"]);
         let publish = api_request(
             &page.system().url,
@@ -98,14 +99,17 @@ async fn without_rbac_tokens_inherit_the_full_access_of_the_account() {
 
 #[tokio::test]
 async fn without_rbac_an_informational_banner_on_the_form_says_so() {
-    visit(without_rbac(), Look::default(), async |page| {
-        page.tokens_of("vic").await;
+    visit(system_without_rbac(), Appearance::default(), async |page| {
+        page.open_tokens("vic").await;
         page.open_form().await;
-        page.says("#rbac-off", "RBAC is not enabled").await;
-        page.says("#rbac-off", "inherits the full access of your account")
-            .await;
-        page.gone("#permissions").await;
-        page.state("rbac-off").await;
+        page.wait_for_text("#rbac-off", "RBAC is not enabled").await;
+        page.wait_for_text(
+            "#rbac-off",
+            "inherits the full access level of your account",
+        )
+        .await;
+        page.wait_until_gone("#permissions").await;
+        page.audit("rbac-off").await;
     })
     .await;
 }

@@ -1,4 +1,4 @@
-// Before every script: looks into shadow roots as well, where <patrol-tokens> lives.
+// Put before every script of a test: queries that look into shadow roots, where <patrol-tokens> is.
 const roots = () => {
   const found = [document];
   for (const root of found) {
@@ -9,14 +9,14 @@ const roots = () => {
   return found;
 };
 const $$ = (selector) => roots().flatMap((root) => [...root.querySelectorAll(selector)]);
-const isSeen = (element) =>
+const isVisible = (element) =>
   element.checkVisibility({ visibilityProperty: true }) && element.getClientRects().length > 0;
-// The last one: a dialog stands behind what it covers.
-const $ = (selector) => $$(selector).filter(isSeen).at(-1) ?? null;
-const focused = () => {
+// The last match: in the document, a dialog comes after what it covers.
+const $ = (selector) => $$(selector).filter(isVisible).at(-1) ?? null;
+const focusedElement = () => {
   let element = document.activeElement;
   while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
   return element;
 };
-const row = (name) =>
+const tokenRow = (name) =>
   $$("#tokens tbody tr").find((one) => one.querySelector("th span")?.textContent === name) ?? null;

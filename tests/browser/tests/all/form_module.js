@@ -1,8 +1,8 @@
-// How JavaScript reaches the form module as it is shipped: what goes in and comes out has the names
-// and the kinds of `types.ts`, and nothing that a page can do ends the module.
+// Calls the built form module: values have the members and types of `types.ts`, and no argument makes
+// the module panic.
 //
-// Runs in the page, as an asynchronous script of WebDriver: tells the cases that passed, and what
-// was wrong with the others.
+// Runs in the page as an asynchronous WebDriver script. Its result lists the cases that passed, and
+// the errors of the others.
 
 const done = arguments[arguments.length - 1];
 
@@ -39,7 +39,7 @@ function thrown(work, what) {
   throw new Error(`${what} does not throw`);
 }
 
-/** A member, by the names on the way to it. */
+/** Follows a path such as "scopes.groups.0.name". */
 const at = (value, path) => path.split(".").reduce((value, name) => value[name], value);
 
 async function run() {
@@ -48,7 +48,7 @@ async function run() {
   const form = () => new TokenForm(JSON.parse(INPUT));
 
   const cases = {
-    "a view has the members that its type names"() {
+    "a view has the members of its type"() {
       const view = form().view();
       for (const path of [
         "name.value",
@@ -71,18 +71,18 @@ async function run() {
       ]) {
         ok(at(view, path) !== undefined, path);
       }
-      equal(view.refusal, null, "null, and not undefined:");
+      equal(view.error, null, "null, not undefined:");
       equal(view.expiry.expiresAt, "2033-08-16T03:33:20Z");
     },
 
-    "events give the new view and a request that can be sent"() {
+    "methods return the new view, and request() what can be sent"() {
       const one = form();
       equal(one.request(), undefined);
       one.setName("ERP \u{1f511}");
       one.setExpiry(30);
       const view = one.toggleGroup("Models");
       equal(view.scopes.selected, 3);
-      equal(view.name.length, 5, "characters, not halves of one:");
+      equal(view.name.length, 5, "characters, not UTF-16 code units:");
       equal(
         JSON.stringify(one.request()),
         '{"name":"ERP \u{1f511}","expires_in_days":30,"organizations":["acme"],' +
@@ -90,7 +90,7 @@ async function run() {
       );
     },
 
-    "a search finds what the page calls things"() {
+    "a search finds translations"() {
       const words = INPUT.replace('"active"', '"words": { "Models": "Modelle" }, "active"');
       const one = new TokenForm(JSON.parse(words));
       one.search("modelle");
@@ -100,7 +100,7 @@ async function run() {
       equal(table.setSearch("works").shown, 1);
     },
 
-    "what was filled in survives as text"() {
+    "toJSON() and fromState() restore a form"() {
       const one = form();
       one.setName("ERP");
       one.toggleScope("uns:read");
@@ -111,7 +111,7 @@ async function run() {
       }
     },
 
-    "an input that does not fit is an error that names the member"() {
+    "an invalid input throws an error that names the member"() {
       const incomplete = JSON.parse(INPUT.replace('"limit"', '"limits"'));
       for (const [input, member] of [
         [incomplete, "limit"],
@@ -127,7 +127,7 @@ async function run() {
       thrown(() => new TokenForm(cycle), "an object in itself");
     },
 
-    "odd arguments change nothing or throw"() {
+    "invalid arguments are ignored or throw"() {
       const one = form();
       const before = one.toJSON();
       one.toggleScope("no:such");
@@ -144,17 +144,17 @@ async function run() {
       one.setNow(2_000_000_000_000.5);
     },
 
-    "any answer of a server is a refusal"() {
+    "any error response is shown"() {
       const one = form();
       for (const problem of [undefined, "no", { status: 502 }, { errors: [{ field: "name" }] }]) {
-        equal(one.reject(problem).refusal.code, "refused");
+        equal(one.reject(problem).error.code, "refused");
       }
-      // Where the form's own rule is not broken, the server's word stands at the field.
+      // If the form itself has no error at the field, it shows the server's.
       one.setName("ERP");
       const atName = { field: "name", code: "name-invalid", detail: "No." };
       const view = one.reject({ errors: [atName] });
       equal(view.name.error.text, "No.");
-      equal(view.refusal, null);
+      equal(view.error, null);
     },
 
     "the list is drawn, filtered and sorted"() {
@@ -165,13 +165,13 @@ async function run() {
       equal(row.expires.values.count, 30);
       equal(row.lastUsedAt, null);
       equal(table.setFilter("revoked").empty, "no-match");
-      thrown(() => table.setFilter("gone"), "a filter that is none");
-      thrown(() => table.sortBy("color"), "a column that is none");
+      thrown(() => table.setFilter("gone"), "an unknown filter");
+      thrown(() => table.sortBy("color"), "an unknown column");
       table.setFilter("all");
       equal(table.sortBy("last_used").sort.column, "last_used");
       equal(table.setNow(2_100_000_000_000).rows[0].status, "expired");
-      const unfit = JSON.parse(TOKENS.replace("2033-06-17T03:33:20Z", "soon"));
-      thrown(() => table.update(unfit), "a time that is none");
+      const invalid = JSON.parse(TOKENS.replace("2033-06-17T03:33:20Z", "soon"));
+      thrown(() => table.update(invalid), "an invalid time");
     },
   };
 

@@ -1,25 +1,25 @@
 //! The systems that the tests visit.
 //!
-//! Most share one. As its lists change under everybody's hands, a test there looks at its own
-//! tokens only, by their names; `vic` belongs to the test of the limit. Where the whole list
-//! matters there is the gallery: nobody changes the tokens of `ada` there, and `otto` has none.
+//! Most tests share one. Its lists change all the time, so a test there only looks at its own tokens,
+//! by name; `vic` belongs to the test of the limit. Tests of the whole list use the sample system,
+//! where nobody changes the tokens of `ada`, and `otto` has none.
 
 use patrol_support::{System, User, root, workspace::write_policy_without_rbac};
 use serde_json::json;
 use std::{path::Path, process::Command, sync::OnceLock};
 use tokio::sync::OnceCell;
 
-/// Where tests create and revoke.
-pub fn workshop() -> &'static System {
+/// The system on which tests create and revoke tokens.
+pub fn shared_system() -> &'static System {
     static SYSTEM: OnceLock<System> = OnceLock::new();
     SYSTEM.get_or_init(|| System::start("page", &[]))
 }
 
-/// Where RBAC is off.
+/// A system with RBAC off.
 ///
 /// # Panics
-/// When it does not start.
-pub fn without_rbac() -> &'static System {
+/// Panics if it does not start.
+pub fn system_without_rbac() -> &'static System {
     static SYSTEM: OnceLock<System> = OnceLock::new();
     SYSTEM.get_or_init(|| {
         let policy = write_policy_without_rbac();
@@ -28,26 +28,26 @@ pub fn without_rbac() -> &'static System {
     })
 }
 
-/// One token of the gallery.
+/// A token on the [`sample_system`].
 #[derive(Debug)]
-pub struct Exhibit {
-    /// Its name.
+pub struct SampleToken {
+    /// The token's name.
     pub name: &'static str,
-    /// What it may do.
+    /// The names of its scopes.
     pub scopes: &'static [&'static str],
-    /// Where.
+    /// The ids of its organizations.
     pub organizations: &'static [&'static str],
-    /// Its lifetime.
+    /// Its lifetime in days.
     pub days: u64,
-    /// How old it is.
+    /// Its age in days.
     pub age: u64,
-    /// Has its owner revoked it?
+    /// Whether it is revoked.
     pub revoked: bool,
 }
 
-/// What `ada` has in the gallery, newest first.
-pub const EXHIBITS: &[Exhibit] = &[
-    Exhibit {
+/// The tokens of `ada` on the [`sample_system`], newest first.
+pub const SAMPLE_TOKENS: &[SampleToken] = &[
+    SampleToken {
         name: "ERP Data Sync",
         scopes: &[
             "pipelines:read",
@@ -60,7 +60,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         age: 0,
         revoked: false,
     },
-    Exhibit {
+    SampleToken {
         name: "UNS Topic Publisher",
         scopes: &["uns:browse", "uns:read", "uns:publish"],
         organizations: &["acme"],
@@ -68,7 +68,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         age: 12,
         revoked: false,
     },
-    Exhibit {
+    SampleToken {
         name: "Grafana",
         scopes: &["models:read", "uns:browse", "uns:read", "dashboards:read"],
         organizations: &["acme", "globex"],
@@ -76,7 +76,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         age: 26,
         revoked: false,
     },
-    Exhibit {
+    SampleToken {
         name: "Migration script",
         scopes: &[
             "pipelines:read",
@@ -92,7 +92,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         age: 33,
         revoked: true,
     },
-    Exhibit {
+    SampleToken {
         name: "SCADA bridge, line 4",
         scopes: &["connectors:read", "connectors:test", "uns:publish"],
         organizations: &["acme"],
@@ -100,7 +100,7 @@ pub const EXHIBITS: &[Exhibit] = &[
         age: 94,
         revoked: false,
     },
-    Exhibit {
+    SampleToken {
         name: "Onboarding bot",
         scopes: &["organizations:read", "organizations:members"],
         organizations: &["acme"],
@@ -110,47 +110,46 @@ pub const EXHIBITS: &[Exhibit] = &[
     },
 ];
 
-/// Where the list is as [`EXHIBITS`] says.
-pub async fn gallery() -> &'static System {
+/// The system on which `ada` has the [`SAMPLE_TOKENS`].
+pub async fn sample_system() -> &'static System {
     static SYSTEM: OnceCell<System> = OnceCell::const_new();
-    SYSTEM.get_or_init(set_up_gallery).await
+    SYSTEM.get_or_init(start_sample_system).await
 }
 
-async fn set_up_gallery() -> System {
-    let mut system = System::start("page-gallery", &[]);
+async fn start_sample_system() -> System {
+    let mut system = System::start("page-sample", &[]);
     let ada = User::sign_in(&system.url, "ada").await;
-    for exhibit in EXHIBITS.iter().rev() {
-        let wish = json!({
-            "name": exhibit.name, "expires_in_days": exhibit.days,
-            "organizations": exhibit.organizations, "scopes": exhibit.scopes,
+    for token in SAMPLE_TOKENS.iter().rev() {
+        let request = json!({
+            "name": token.name, "expires_in_days": token.days,
+            "organizations": token.organizations, "scopes": token.scopes,
         });
-        let made = ada.create(&wish).await;
-        assert_eq!(made.outcome(), (201, ""), "{} can be made", exhibit.name);
-        if exhibit.revoked {
-            let id = made.body["id"].as_str().unwrap_or_default();
-            assert_eq!(ada.revoke(id).await.status, 200, "{}", exhibit.name);
+        let created = ada.create(&request).await;
+        assert_eq!(created.outcome(), (201, ""), "{}", token.name);
+        if token.revoked {
+            let id = created.body["id"].as_str().unwrap_or_default();
+            assert_eq!(ada.revoke(id).await.status, 200, "{}", token.name);
         }
     }
-    system.crash_and_restart_after(age);
+    system.crash_and_restart_after(backdate);
     system
 }
 
-/// Makes the tokens as old as they are to be. No token lives for less than 30 days, so their
-/// records are moved into the past while the system is down; what follows from that, it finds
-/// out itself.
-fn age(state: &Path) {
-    let ages: serde_json::Map<_, _> = EXHIBITS
+/// Makes the tokens as old as they should be. No token lives for less than 30 days, so this changes
+/// their records while the system is down.
+fn backdate(state: &Path) {
+    let ages: serde_json::Map<_, _> = SAMPLE_TOKENS
         .iter()
-        .map(|exhibit| (exhibit.name.to_owned(), json!(exhibit.age)))
+        .map(|token| (token.name.to_owned(), json!(token.age)))
         .collect();
-    // The Node that the lock file names has SQLite in it.
-    let moved = Command::new(root().join("node_modules/.bin/node"))
-        .arg(root().join("tests/browser/age.mjs"))
+    // The Node of the lock file includes SQLite.
+    let status = Command::new(root().join("node_modules/.bin/node"))
+        .arg(root().join("tests/browser/backdate.mjs"))
         .arg(state)
         .arg(json!(ages).to_string())
         .status();
     assert!(
-        moved.is_ok_and(|status| status.success()),
-        "records can be moved into the past"
+        status.is_ok_and(|status| status.success()),
+        "backdate.mjs failed"
     );
 }

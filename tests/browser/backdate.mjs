@@ -1,5 +1,5 @@
-// Moves the records of tokens into the past: age.mjs STATE '{"name": days, …}'. The system must
-// be down. Fails unless every name is found.
+// Moves token records into the past: backdate.mjs STATE '{"name": days, …}'. The system must not be
+// running. Fails if a name is not found.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -14,12 +14,12 @@ for (const path of readdirSync(state, { recursive: true })) {
   const database = new DatabaseSync(join(state, path));
   const found = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'tokens'").get();
   if (found) {
-    const age = database.prepare(
+    const backdate = database.prepare(
       `UPDATE tokens SET created_at = created_at - :by, expires_at = expires_at - :by,
        revoked_at = revoked_at - :by / 2 WHERE name = :name`,
     );
     for (const [name, days] of missing) {
-      if (age.run({ by: days * DAY, name }).changes > 0) missing.delete(name);
+      if (backdate.run({ by: days * DAY, name }).changes > 0) missing.delete(name);
     }
   }
   database.close();

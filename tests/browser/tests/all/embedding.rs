@@ -1,0 +1,86 @@
+//! The element on a platform's page, and the form module without the page.
+
+use patrol_browser::{
+    Appearance,
+    systems::{SAMPLE_TOKENS, sample_system},
+    visit, visit_at,
+};
+use patrol_support::root;
+
+#[tokio::test]
+async fn element_ignores_the_pages_text_styles_but_takes_its_colors() {
+    visit(sample_system().await, Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
+        page.eval("Object.assign(document.body.style, { letterSpacing: '9px', \
+                 textTransform: 'uppercase', color: 'rgb(1, 2, 3)', lineHeight: '3' }) && \
+                 $('patrol-tokens').style.setProperty('--accent', 'rgb(4, 5, 6)')")
+            .await;
+        let looks = "((title, create) => [title.letterSpacing, title.textTransform, \
+                     title.color === 'rgb(1, 2, 3)', create.backgroundColor].join())(\
+                     getComputedStyle($('#tokens-title + p')), getComputedStyle($('#create-token')))";
+        assert_eq!(page.eval_text(looks).await, "normal,none,false,rgb(4, 5, 6)");
+        // Hiding the page hides the element.
+        page.eval("document.body.style.visibility = 'hidden'").await;
+        page.wait_until_gone("#create-token").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn element_reloads_the_list_when_its_base_changes() {
+    visit(sample_system().await, Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
+        let name = SAMPLE_TOKENS[0].name;
+        page.cell(name, "status").await;
+        page.open_form().await;
+        // Nobody serves the API below this path.
+        page.expect_status(404);
+        page.eval("$$('patrol-tokens')[0].setAttribute('base', '/elsewhere')")
+            .await;
+        page.wait_for("#retry").await;
+        assert_eq!(page.count("#create-dialog").await, 0);
+        page.eval("$$('patrol-tokens')[0].removeAttribute('base')")
+            .await;
+        page.wait_for_list().await;
+        page.cell(name, "status").await;
+    })
+    .await;
+}
+
+/// Serves the example as a static file, without a system.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn example_page_uses_only_the_form_module() {
+    let file = |path: &str, kind: &'static str| {
+        let content = std::fs::read(root().join(path)).expect("the file exists");
+        axum::routing::get(async move || ([("Content-Type", kind)], content))
+    };
+    let site = axum::Router::new()
+        .route("/form.html", file("www/examples/form.html", "text/html"))
+        .route("/pkg/form.js", file("www/pkg/form.js", "text/javascript"))
+        .route(
+            "/pkg/form_bg.wasm",
+            file("www/pkg/form_bg.wasm", "application/wasm"),
+        )
+        .route("/favicon.ico", axum::routing::get(async || ()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = tokio::spawn(async move { axum::serve(listener, site).await });
+    visit_at(&base, Appearance::default(), async |page| {
+        page.goto("/form.html").await;
+        page.wait_for_text("[name=counter]", "0 of 11 selected")
+            .await;
+        page.click("[type=submit], form > button").await;
+        page.wait_for_text("#name-error", "Enter a name").await;
+        page.type_into("[name=name]", "ERP Data Sync").await;
+        page.click("[value='uns:read']").await;
+        page.wait_for_text("#summary", "UNS: Read values").await;
+        page.click("[type=submit], form > button").await;
+        page.wait_for_text("#request", "\"name\": \"ERP Data Sync\"")
+            .await;
+        page.audit("example").await;
+    })
+    .await;
+    server.abort();
+}
