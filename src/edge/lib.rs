@@ -30,7 +30,7 @@ use patrol::{
         decision::{self, AccessRequest},
         forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
     },
-    http::api::CURRENT,
+    http::endpoint::CURRENT_TOKEN,
     policy::POLICY,
     routes::{self, Destination},
 };
@@ -66,7 +66,7 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     let (path, query) = routes::split(&url);
     match routes::destination(path) {
         Destination::Health => runtime::empty(200),
-        Destination::Origin if path == CURRENT => current(&request, path, event).await,
+        Destination::Origin if path == CURRENT_TOKEN => current(&request, path, event).await,
         Destination::Origin => forward::to_origin(&request, &env),
         Destination::Authorize => authorize(&request, event).await,
         Destination::Api => {

@@ -7,7 +7,7 @@ use patrol::{
         decision::{AccessRequest, Denial},
         refusal_log::RefusalLog,
     },
-    http::problem::{MEDIA_TYPE, Problem},
+    http::problem::{MEDIA_TYPE, Problem, ProblemCode},
     policy::POLICY,
 };
 use patrol_platform::now;
@@ -42,7 +42,7 @@ thread_local! {
 #[derive(Serialize)]
 struct Line<'a> {
     event: &'static str,
-    code: &'static str,
+    code: ProblemCode,
     /// Known once the signature is.
     token: Option<&'a str>,
     /// As the policy writes it.
@@ -110,7 +110,7 @@ pub(crate) fn body_broken() -> Result<Response> {
     if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
         let line = Line {
             event: "denied",
-            code: BODY_INVALID,
+            code: ProblemCode::BodyInvalid,
             token: None,
             route: None,
             left_out,
@@ -118,20 +118,16 @@ pub(crate) fn body_broken() -> Result<Response> {
         console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
     }
     problem(&Problem::new(
-        BODY_INVALID,
-        400,
+        ProblemCode::BodyInvalid,
         "The body cannot be read",
         "It broke off; send all of it.",
     ))
 }
 
-const BODY_INVALID: &str = "body-invalid";
-
 /// Forward-auth was asked about nothing.
 pub(crate) fn forwarded_missing() -> Result<Response> {
     problem(&Problem::new(
-        "forwarded-missing",
-        400,
+        ProblemCode::ForwardedMissing,
         "There is no request to judge",
         "Send the headers `X-Forwarded-Method` and `X-Forwarded-Uri` of the request.",
     ))
@@ -140,8 +136,7 @@ pub(crate) fn forwarded_missing() -> Result<Response> {
 /// Forward-auth was asked about more than one request, or about what is none.
 pub(crate) fn forwarded_invalid() -> Result<Response> {
     problem(&Problem::new(
-        "forwarded-invalid",
-        400,
+        ProblemCode::ForwardedInvalid,
         "It is not clear which request to judge",
         "Send one header `X-Forwarded-Uri`, with path and query as the client sent them, and \
          without `#` and white space.",
@@ -151,8 +146,7 @@ pub(crate) fn forwarded_invalid() -> Result<Response> {
 /// The origin did not answer.
 pub(crate) fn origin_unreachable() -> Result<Response> {
     problem(&Problem::new(
-        "origin-unreachable",
-        502,
+        ProblemCode::OriginUnreachable,
         "The token service cannot be reached",
         "What you asked for may still be carried out; look before you repeat it.",
     ))
@@ -161,8 +155,7 @@ pub(crate) fn origin_unreachable() -> Result<Response> {
 /// The upstream did not answer.
 pub(crate) fn upstream_unreachable() -> Result<Response> {
     problem(&Problem::new(
-        "upstream-unreachable",
-        502,
+        ProblemCode::UpstreamUnreachable,
         "The API cannot be reached",
         "The request was allowed, but the API behind it did not answer; try again later.",
     ))
@@ -171,8 +164,7 @@ pub(crate) fn upstream_unreachable() -> Result<Response> {
 /// The upstream did not begin to answer in time.
 pub(crate) fn upstream_timeout() -> Result<Response> {
     problem(&Problem::new(
-        "upstream-timeout",
-        504,
+        ProblemCode::UpstreamTimeout,
         "The API takes too long",
         "The request was allowed and may still be carried out; ask the API before you repeat it.",
     ))
@@ -181,8 +173,7 @@ pub(crate) fn upstream_timeout() -> Result<Response> {
 /// The settings are wrong; the log says which.
 pub(crate) fn misconfigured() -> Result<Response> {
     problem(&Problem::new(
-        "internal",
-        500,
+        ProblemCode::Internal,
         "Something went wrong here",
         "It is not your fault; tell the operator.",
     ))

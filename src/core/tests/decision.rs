@@ -49,7 +49,7 @@ fn at(now: u64) -> AccessRequest<'static> {
 fn code(request: &AccessRequest<'_>, token: &Token, revocation: StatusCheck) -> &'static str {
     match authorize(request, token, revocation, &POLICY) {
         Ok(_) => "allowed",
-        Err(denial) => denial.code(),
+        Err(denial) => denial.code().as_str(),
     }
 }
 
@@ -332,7 +332,7 @@ fn every_denial_has_its_status_its_challenge_and_words() {
             None,
         ),
     ] {
-        assert_eq!((denial.code(), denial.status()), (code, status));
+        assert_eq!((denial.code().as_str(), denial.status()), (code, status));
         let header = denial.challenge(&POLICY);
         match challenge {
             Some(part) => assert!(header.unwrap().contains(part), "{code}"),

@@ -2,11 +2,8 @@
 //! with the same meaning. A member that core gains or renames fails here.
 
 use patrol::{
-    http::{
-        api::{Me, TokenRecord},
-        problem::Problem,
-    },
-    issue::rules::Rejection,
+    http::api::{Me, TokenRecord},
+    issue::rules::{self, Rejection},
     policy::POLICY,
 };
 use patrol_form::{
@@ -160,9 +157,9 @@ fn every_status_is_known() {
 #[test]
 fn a_refusal_is_read_as_it_was_written() {
     let rejections = [Rejection::NameMissing, Rejection::ScopesMissing];
-    let problem = Problem::from_rejections(&rejections);
+    let problem = rules::problem(&rejections);
     let read = refusal(&parsed(&serde_json::to_value(&problem).unwrap()));
-    assert_eq!(read.code.as_deref(), Some(problem.code));
+    assert_eq!(read.code.as_deref(), Some(problem.code.as_str()));
     assert_eq!(read.title.as_deref(), Some(problem.title));
     assert_eq!(read.detail.as_deref(), Some(problem.detail.as_ref()));
     assert_eq!(read.field.as_deref(), problem.field);
@@ -174,7 +171,7 @@ fn a_refusal_is_read_as_it_was_written() {
     let written: Vec<_> = problem
         .errors
         .iter()
-        .map(|error| (error.field, error.code, &error.detail))
+        .map(|error| (error.field, error.code.as_str(), &error.detail))
         .collect();
     assert_eq!(errors, written);
 }

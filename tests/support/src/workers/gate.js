@@ -11,7 +11,7 @@ export default {
       return Response.json(calls);
     }
     const body = await request.text();
-    const [what] = Object.keys(JSON.parse(body).call);
+    const [what] = Object.keys(JSON.parse(body));
     const of = (calls[request.headers.get("X-Caller")] ??= {});
     of[what] = (of[what] ?? 0) + 1;
     return env.REGISTRY.getByName(pathname.slice(1)).fetch(request.url, { method: "POST", body });
