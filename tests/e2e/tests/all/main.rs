@@ -8,6 +8,7 @@ mod origin;
 mod promise;
 mod query_plan;
 mod rbac_off;
+mod registry;
 mod restart;
 mod revocation;
 mod settings;
