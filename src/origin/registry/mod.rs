@@ -60,9 +60,8 @@ const MAX_DELETIONS: u64 = 1_000;
 pub struct Registry {
     state: State,
     env: Env,
-    /// `None` if the object was not created by a registry's name.
-    number: Option<u16>,
-    store: Result<Store>,
+    /// The registry's number and its database. An error fails every call.
+    opened: Result<(u16, Store)>,
     /// `None` until the first lease or revocation.
     grantor: RefCell<Option<Grantor>>,
     /// Whether this instance has planned the alarm since it started.
@@ -77,13 +76,11 @@ pub struct Registry {
 
 impl DurableObject for Registry {
     fn new(state: State, env: Env) -> Self {
-        let number = state.id().name().and_then(|name| object_number(&name));
-        let store = Store::open(state.storage().sql());
+        let opened = open(&state);
         Self {
             state,
             env,
-            number,
-            store,
+            opened,
             grantor: RefCell::new(None),
             is_alarm_planned: Cell::new(false),
             alarm_at: Cell::new(None),
@@ -120,7 +117,7 @@ impl DurableObject for Registry {
     }
 
     async fn alarm(&self) -> Result<Response> {
-        let (registry, store) = (self.number()?, self.store()?);
+        let (registry, store) = self.opened()?;
         let settings = OriginSettings::get(&self.env)?;
         self.alarm_at.set(None);
         let mut not_before = Instant::default();
@@ -148,6 +145,14 @@ impl DurableObject for Registry {
     }
 }
 
+/// Opens the database of an object that has a registry's name.
+fn open(state: &State) -> Result<(u16, Store)> {
+    let number = state.id().name().and_then(|name| object_number(&name));
+    let number = number
+        .ok_or_else(|| Error::RustError("the object was not called by a registry's name".into()))?;
+    Ok((number, Store::open(state.storage().sql())?))
+}
+
 async fn wait_until(time: Instant) {
     loop {
         match clock().until(time) {
@@ -170,20 +175,16 @@ fn answer<C: Call>(_: &C, answer: &C::Answer) -> Result<Handled> {
 }
 
 impl Registry {
-    fn number(&self) -> Result<u16> {
-        self.number
-            .ok_or_else(|| Error::RustError("the object has no registry's name".to_owned()))
-    }
-
-    fn store(&self) -> Result<&Store> {
-        self.store
-            .as_ref()
-            .map_err(|error| Error::RustError(format!("the registry's storage: {error}")))
+    fn opened(&self) -> Result<(u16, &Store)> {
+        match &self.opened {
+            Ok((number, store)) => Ok((*number, store)),
+            Err(error) => Err(Error::RustError(format!("the registry: {error}"))),
+        }
     }
 
     /// Handles one call without an await.
     fn handle(&self, call: AnyCall, settings: &OriginSettings) -> Result<Handled> {
-        let (registry, store) = (self.number()?, self.store()?);
+        let (registry, store) = self.opened()?;
         match call {
             AnyCall::Create(call) => {
                 let created = creation::create(store, registry, &call, settings.creations)?;
@@ -305,7 +306,8 @@ impl Registry {
 
     /// Sets the alarm for the next work that is due, but not before a time.
     async fn plan_alarm(&self, settings: &OriginSettings, not_before: Instant) -> Result<()> {
-        let Some(due) = schedule::next_due(self.store()?, clock(), settings)? else {
+        let (_, store) = self.opened()?;
+        let Some(due) = schedule::next_due(store, clock(), settings)? else {
             return Ok(());
         };
         let due = due.max(not_before).max(clock());
