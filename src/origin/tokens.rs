@@ -54,7 +54,7 @@ pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult 
         .collect();
     let organizations = rules::organizations(&selected, &account).map_err(|rejection| {
         let error = rejection.field_error("organization");
-        Problem::of_fields("Invalid organization", error, Vec::new())
+        Problem::of_fields(vec![error])
     })?;
     let held = account
         .scopes_in_all(organizations.iter().map(OrganizationId::as_str), &POLICY)
@@ -111,7 +111,7 @@ async fn issue(token: NewToken, owner: Account, origin: OriginContext<'_>) -> Ap
         &create.organizations,
         create.scopes.as_deref(),
     );
-    if !lengths.fit() {
+    if !lengths.is_allowed() {
         return Err(Problem::new(
             ProblemCode::TokenTooLong,
             "Token too long",

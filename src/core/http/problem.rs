@@ -134,13 +134,16 @@ impl Problem {
         }
     }
 
-    /// A problem with one member or parameter of the request, or with several. The first error
-    /// names the problem: its code, detail and field.
-    pub fn of_fields(title: &'static str, first: FieldError, others: Vec<FieldError>) -> Self {
+    /// A problem with members or parameters of the request. The first error names the problem: its
+    /// code, detail and field.
+    pub fn of_fields(errors: Vec<FieldError>) -> Self {
+        let first = errors.first();
+        let code = first.map_or(ProblemCode::BodyInvalid, |error| error.code);
+        let detail = first.map_or(String::new(), |error| error.detail.clone());
         Self {
-            field: Some(first.field),
-            errors: std::iter::once(first.clone()).chain(others).collect(),
-            ..Self::new(first.code, title, first.detail)
+            field: first.map(|error| error.field),
+            errors,
+            ..Self::new(code, "Invalid request", detail)
         }
     }
 

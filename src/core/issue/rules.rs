@@ -369,18 +369,10 @@ impl NewToken {
     }
 }
 
-/// The title of a problem with a request to create a token.
-const INVALID_REQUEST: &str = "Invalid token request";
-
 /// The response to an invalid request.
 pub fn problem(rejections: &[Rejection]) -> Problem {
-    let mut errors = rejections
-        .iter()
-        .map(|rejection| rejection.field_error(rejection.field().name()));
-    match errors.next() {
-        Some(first) => Problem::of_fields(INVALID_REQUEST, first, errors.collect()),
-        None => Problem::new(ProblemCode::BodyInvalid, INVALID_REQUEST, ""),
-    }
+    let error = |rejection: &Rejection| rejection.field_error(rejection.field().name());
+    Problem::of_fields(rejections.iter().map(error).collect())
 }
 
 /// The limit that keeps a user from creating one more token.

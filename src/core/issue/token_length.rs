@@ -90,8 +90,8 @@ impl ClaimLengths {
         compact_length(crate::token::TYPE, payload)
     }
 
-    /// Whether verifiers accept a token of this length.
-    pub const fn fit(self) -> bool {
+    /// Whether verifiers accept every token with claims of these lengths.
+    pub const fn is_allowed(self) -> bool {
         self.max_token_length() <= MAX_LENGTH
     }
 }
@@ -201,7 +201,7 @@ mod tests {
                 }
                 Err(error) => {
                     prop_assert_eq!(error, IssueError::TooLong);
-                    prop_assert!(!case.lengths().fit());
+                    prop_assert!(!case.lengths().is_allowed());
                 }
             }
         }
