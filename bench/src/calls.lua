@@ -1,7 +1,7 @@
--- The load of one run on a registry, for wrk. Arguments: the path of the object, the registry's
--- number, the kind of call, the first number of the run and how many users there are.
+-- The load of one run on a registry, for wrk. Arguments: the path of the object, the kind of call,
+-- the first number of the run and how many users there are.
 
-local head, tail, body, at, users
+local body, at, users
 
 local calls = {
   nothing = function()
@@ -19,7 +19,7 @@ local calls = {
   end,
   -- Not as an owner, whose calls are counted.
   revoke = function(number)
-    return string.format('{"revoke":{"owner":"user-%d","which":"active","by":"itself"}}', number % users)
+    return string.format('{"revoke":{"owner":"user-%d","target":"active","by":"itself"}}', number % users)
   end,
   lease = function()
     return '{"lease":{"list":0,"since":0,"usage":[]}}'
@@ -28,13 +28,12 @@ local calls = {
 
 function init(arguments)
   wrk.path, wrk.method = arguments[1], "POST"
-  head = '{"registry":' .. arguments[2] .. ',"call":'
-  body, at, users = calls[arguments[3]], tonumber(arguments[4]), tonumber(arguments[5])
+  body, at, users = calls[arguments[2]], tonumber(arguments[3]), tonumber(arguments[4])
 end
 
 function request()
   at = at + 1
-  return wrk.format(nil, nil, nil, head .. body(at) .. "}")
+  return wrk.format(nil, nil, nil, body(at))
 end
 
 function done(summary, latency)

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 const [folder, many] = process.argv.slice(2);
-const COUNTS = [Number(many), 1000];
+const COUNTS = { "registry-0": Number(many), "registry-1": 1000 };
 const LIST = 1 << 17;
 
 let filled = 0;
@@ -16,15 +16,16 @@ for (const file of readdirSync(folder, { recursive: true })) {
   if (!file.endsWith(".sqlite") || file.endsWith("metadata.sqlite")) continue;
   const database = new DatabaseSync(join(folder, file));
   // Other objects have no such table.
-  const [table] = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'registry'").all();
+  const [table] = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'tokens'").all();
   if (!table) continue;
-  const { number } = database.prepare("SELECT number FROM registry").get();
-  const count = COUNTS[number];
+  // The one token of each was created for an owner with the registry's name.
+  const { owner } = database.prepare("SELECT owner FROM tokens").get();
+  const count = COUNTS[owner];
   if (count === undefined) continue;
   const lists = Math.ceil(count / LIST);
   database.exec("BEGIN");
   database.exec(`
-    INSERT INTO lists (list, order_key, given, version, last_expiry)
+    INSERT INTO lists (list, permutation_key, issued, version, last_expiry)
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${lists})
     SELECT i, printf('%032x', i), ${LIST}, 0, unixepoch() + 2000000 FROM n`);
   // Ids are as scattered as random ones, and users as mixed as they come.

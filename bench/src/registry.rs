@@ -74,17 +74,17 @@ impl Call {
         }
     }
 
-    /// The object's name, the registry's number, the kind of call in `calls.lua`.
-    fn target(self) -> (&'static str, &'static str, &'static str) {
+    /// The object's name, the kind of call in `calls.lua`.
+    fn target(self) -> (&'static str, &'static str) {
         match self {
-            Self::Nothing => ("/nothing", "0", "nothing"),
-            Self::Row => ("/row", "0", "nothing"),
-            Self::Create => (MANY, "0", "create"),
-            Self::ListAmongFew => ("/registry-1", "1", "list"),
-            Self::ListAmongMany | Self::ListOfAnybody => (MANY, "0", "list"),
+            Self::Nothing => ("/nothing", "nothing"),
+            Self::Row => ("/row", "nothing"),
+            Self::Create => (MANY, "create"),
+            Self::ListAmongFew => ("/registry-1", "list"),
+            Self::ListAmongMany | Self::ListOfAnybody => (MANY, "list"),
             // A revocation waits for the leases of its list only, and this one has no users.
-            Self::Lease => (MANY, "0", "lease"),
-            Self::Revoke => (MANY, "0", "revoke"),
+            Self::Lease => (MANY, "lease"),
+            Self::Revoke => (MANY, "revoke"),
         }
     }
 
@@ -152,7 +152,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
 }
 
 fn turn(call: Call, process: &Runtime, round: u32, plan: &Plan) -> Result<Run> {
-    let (object, number, kind) = call.target();
+    let (object, kind) = call.target();
     let users = match call {
         Call::ListAmongFew | Call::ListAmongMany => 1_000 / EACH,
         _ => plan.many_tokens / EACH,
@@ -162,7 +162,7 @@ fn turn(call: Call, process: &Runtime, round: u32, plan: &Plan) -> Result<Run> {
         Call::Revoke => round * users / plan.rounds,
         _ => round * 1_000_000,
     };
-    let arguments = [object, number, kind, &first.to_string(), &users.to_string()];
+    let arguments = [object, kind, &first.to_string(), &users.to_string()];
     let (said, cpu) = load::wrk(
         ("calls.lua", include_str!("calls.lua")),
         process.port("gate"),
@@ -189,7 +189,9 @@ async fn fill(folder: &Path, many: u32) -> Result<()> {
     let client = reqwest::Client::new();
     let gate = format!("http://127.0.0.1:{}", process.port("gate"));
     for registry in [0, 1] {
-        system::create(&client, &gate, registry, "nobody", 0).await?;
+        // The owner tells fill.mjs which registry a database belongs to.
+        let owner = patrol::placement::object_name(registry);
+        system::create(&client, &gate, registry, &owner, 0).await?;
     }
     process.kill();
     let script = self::folder().join("fill.mjs");

@@ -10,7 +10,7 @@ use patrol::{
         status_list::{LIST_SIZE, StatusReference},
     },
     placement::object_name,
-    registry::{Call, Create, Message, Revoke, Revoker},
+    registry::{Call, Create, Revoke, Revoker},
     time::{DAY, Timestamp},
 };
 use patrol_support::{
@@ -112,7 +112,7 @@ impl System {
             }
             let revoke = Revoke {
                 owner: name.parse().context("a user")?,
-                which: patrol::http::api::RevokeTarget::Active,
+                target: patrol::http::api::RevokeTarget::Active,
                 by: Revoker::Owner,
             };
             ask(&self.client, &self.gate_url(), 0, &revoke)
@@ -173,8 +173,7 @@ async fn ask<C: Call>(
     call: &C,
 ) -> Result<C::Answer> {
     let url = format!("{gate}/{}", object_name(registry));
-    let message = Message::to_json(registry, call)?;
-    let response = client.post(url).body(message).send().await?;
+    let response = client.post(url).body(call.to_json()?).send().await?;
     Ok(response.error_for_status()?.json().await?)
 }
 

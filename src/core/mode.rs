@@ -44,6 +44,30 @@ impl RevocationMode {
             Some(_) => Err("REVOCATION_MODE must be `lease` or `kv`".to_owned()),
         }
     }
+
+    /// The longest that an edge may still accept a revoked token, in seconds. `None` if a
+    /// revocation waits until no edge does.
+    pub const fn revocation_delay(self) -> Option<u64> {
+        match self {
+            Self::Lease => None,
+            // A snapshot without the revocation was signed before it, and is too old by then.
+            Self::Kv { max_age } => Some(max_age),
+        }
+    }
+
+    /// Whether a revocation waits for the leases that were granted before it.
+    pub const fn waits_for_leases(self) -> bool {
+        self.revocation_delay().is_none()
+    }
+
+    /// How often an unchanged list is signed and written to KV again, in seconds. `None` if edges
+    /// do not depend on the age of the list there.
+    pub const fn republish_interval(self) -> Option<u64> {
+        match self {
+            Self::Lease => None,
+            Self::Kv { max_age } => Some(heartbeat(max_age)),
+        }
+    }
 }
 
 /// How often a list is signed again where edges use snapshots, in seconds: several times before a

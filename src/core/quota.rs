@@ -1,8 +1,10 @@
-//! How often somebody may do something: a token bucket.
+//! Rate limits: a token bucket for each user or address.
 //!
-//! A bucket is full at first, an act takes one out of it, and it fills up again at a steady rate.
-//! All that has to be kept is when it will be full: one that is full needs no record. That is the
-//! *generic cell rate algorithm* of ATM (ITU-T I.371), told by its end.
+//! A bucket starts full, each call takes one token out of it, and it refills at a steady rate. Its
+//! whole state is the time at which it will be full again, so a full bucket needs no record. This
+//! is the generic cell rate algorithm (ITU-T I.371), with the time counted from the other end.
+//!
+//! Where buckets are stored is the registry's business.
 
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,63 +13,63 @@ use std::{
     ops::RangeInclusive,
 };
 
-/// The size of a bucket, and how fast it fills.
+/// The size of a bucket, and how fast it refills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// How many acts may come at once.
+    /// The size: how many calls may come at once.
     pub burst: u32,
-    /// How many more there may be an hour.
+    /// The refill rate, in calls per hour.
     pub per_hour: u32,
 }
 
-/// The numbers that a [`Quota`] may have.
+/// The range of both numbers of a [`Quota`].
 pub const COUNTS: RangeInclusive<u64> = 1..=1_000_000;
 
-/// How many tokens a user may create: each keeps a row until long after its end, and its place in
-/// a status list for good.
+/// Limits how fast a user creates tokens: each one keeps a row for 400 days after it ends, and
+/// occupies an index in a status list forever.
 pub const CREATIONS: Quota = Quota {
     burst: 500,
     per_hour: 120,
 };
 
-/// How many calls of a user may revoke: more than may create, so that whatever was made can be
-/// ended, each by a call of its own.
+/// Limits a user's revocation calls. Higher than [`CREATIONS`], so that a user can revoke
+/// everything they created with one call for each token.
 pub const REVOCATIONS: Quota = Quota {
     burst: 1_000,
     per_hour: 600,
 };
 
-/// How many attempts to sign in may come from one address, in a minute. The platform counts them,
-/// by a binding whose numbers must be these.
+/// Sign-in attempts per minute from one address. The platform counts them: the `SIGN_IN_LIMIT`
+/// binding in wrangler.origin.toml must have this number.
 pub const SIGN_INS_PER_MINUTE: u32 = 20;
 
-/// There were as many as there may be.
+/// A quota is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaExceeded {
-    /// Of what: the name of the policy in `RateLimit` and `RateLimit-Policy`.
+    /// Which quota.
     pub policy: QuotaPolicy,
-    /// How many there may be in that time.
+    /// Calls allowed in one window.
     pub quota: u32,
-    /// In seconds.
+    /// The time that an empty bucket takes to refill, in seconds.
     pub window: u64,
-    /// Seconds until there may be one more.
+    /// Seconds until the next call can succeed.
     pub retry_after: u64,
 }
 
-/// What is counted.
+/// The quotas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuotaPolicy {
     /// `POST /api/v1/tokens`
     Creation,
-    /// The owner's calls that revoke.
+    /// Revocations by the owner.
     Revocation,
-    /// From one address.
+    /// Sign-in attempts from one address.
     SignIn,
 }
 
 impl QuotaPolicy {
-    /// Stable.
+    /// The name in `RateLimit` and `RateLimit-Policy`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Creation => "creation",
@@ -78,7 +80,8 @@ impl QuotaPolicy {
 }
 
 impl QuotaExceeded {
-    /// Too many attempts to sign in. How long to wait is not told by the platform.
+    /// Too many sign-in attempts. The platform does not say how long to wait, so this names the
+    /// whole window.
     pub const SIGN_INS: Self = Self {
         policy: QuotaPolicy::SignIn,
         quota: SIGN_INS_PER_MINUTE,
@@ -86,7 +89,8 @@ impl QuotaExceeded {
         retry_after: 60,
     };
 
-    /// The headers of the refusal (RFC 9110, section 10.2.3; draft-ietf-httpapi-ratelimit-headers-11).
+    /// The headers of the 429 response (RFC 9110, section 10.2.3;
+    /// draft-ietf-httpapi-ratelimit-headers-11).
     pub fn headers(&self) -> [(&'static str, String); 3] {
         let Self {
             policy,
@@ -108,20 +112,19 @@ impl QuotaExceeded {
 
 const HOUR: u64 = 3_600;
 
-/// Milliseconds of a second.
 const MILLIS: u64 = 1_000;
 
 impl Quota {
-    /// How long an empty bucket takes until it is full, in milliseconds.
-    fn fills_in(self) -> u64 {
+    /// The time that an empty bucket takes to refill, in milliseconds.
+    fn refill_time(self) -> u64 {
         u64::from(self.burst) * HOUR * MILLIS / u64::from(self.per_hour.max(1))
     }
 
-    /// Takes one out of a bucket that will be full then, in milliseconds since 1970 (0: it is
-    /// full). Gives when it will be full now.
+    /// Takes one token out of the bucket that will be full at `full_at`, in milliseconds since 1970
+    /// (0 if it has no record). Returns the new `full_at`.
     ///
     /// # Errors
-    /// The bucket is empty; nothing was taken.
+    /// Fails if the bucket is empty. Nothing is taken then.
     pub fn take(
         self,
         policy: QuotaPolicy,
@@ -129,9 +132,10 @@ impl Quota {
         now: Timestamp,
     ) -> Result<u64, QuotaExceeded> {
         let now = now.seconds() * MILLIS;
-        let fills_in = self.fills_in();
-        let one = fills_in / u64::from(self.burst.max(1));
-        // Not later than that of an empty one: a clock may have been set back, a quota changed.
+        let refill_time = self.refill_time();
+        let one = refill_time / u64::from(self.burst.max(1));
+        // The clock may have been set back, or the quota lowered: never wait for longer than an
+        // empty bucket takes.
         let empty = now.saturating_add(one * u64::from(self.burst));
         let after = full_at.clamp(now, empty).saturating_add(one);
         let over = after.saturating_sub(empty);
@@ -141,15 +145,15 @@ impl Quota {
         Err(QuotaExceeded {
             policy,
             quota: self.burst,
-            window: fills_in.div_ceil(MILLIS),
+            window: refill_time.div_ceil(MILLIS),
             retry_after: over.div_ceil(MILLIS),
         })
     }
 }
 
-/// What attempts to sign in are counted by: an IPv4 address, or of an IPv6 address the network,
-/// which is what one household or machine has of these (RFC 6177).
-pub fn of_address(address: Option<IpAddr>) -> String {
+/// The key that sign-in attempts are counted by: an IPv4 address, or the /64 network of an IPv6
+/// address, because one household or machine has all of that (RFC 6177).
+pub fn address_key(address: Option<IpAddr>) -> String {
     let Some(address) = address else {
         return "unknown".to_owned();
     };
@@ -168,7 +172,7 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-    /// Takes as many as there are, and gives how many these were.
+    /// Empties the bucket, and returns how many tokens it had.
     fn drain(quota: Quota, full_at: &mut u64, now: Timestamp) -> (u32, QuotaExceeded) {
         for taken in 0.. {
             match quota.take(QuotaPolicy::Creation, *full_at, now) {
@@ -176,11 +180,11 @@ mod tests {
                 Err(exceeded) => return (taken, exceeded),
             }
         }
-        unreachable!("a bucket is empty at last")
+        unreachable!("every bucket runs empty")
     }
 
     #[test]
-    fn a_bucket_has_a_burst_and_then_what_has_flowed_in() {
+    fn bucket_allows_a_burst_and_then_what_has_refilled() {
         let mut full_at = 0;
         let (taken, exceeded) = drain(CREATIONS, &mut full_at, START);
         assert_eq!(taken, 500);
@@ -200,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_as_long_as_told_gets_one_more() {
+    fn call_after_retry_after_succeeds() {
         for quota in [
             CREATIONS,
             REVOCATIONS,
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_or_a_smaller_quota_locks_nobody_out_for_longer_than_a_refill() {
+    fn bucket_never_waits_longer_than_a_refill_when_the_clock_or_the_quota_changes() {
         let ahead = START.plus(10_000_000).seconds() * 1_000;
         let exceeded = CREATIONS
             .take(QuotaPolicy::Creation, ahead, START)
@@ -232,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_when_to_come_again() {
+    fn exceeded_quota_says_when_to_try_again() {
         let exceeded = QuotaExceeded {
             policy: QuotaPolicy::Creation,
             quota: 500,
@@ -250,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_counted_by_address_or_network() {
+    fn address_key_is_an_ipv4_address_or_an_ipv6_network() {
         for (address, counted) in [
             (Some("192.0.2.7"), "192.0.2.7"),
             (Some("::ffff:192.0.2.7"), "192.0.2.7"),
@@ -259,7 +263,7 @@ mod tests {
             (None, "unknown"),
         ] {
             let address = address.map(|text| text.parse().unwrap());
-            assert_eq!(of_address(address), counted);
+            assert_eq!(address_key(address), counted);
         }
     }
 }

@@ -1,14 +1,16 @@
-//! What the Workers and a Registry say to each other.
+//! The calls that a Registry answers.
 //!
-//! A Registry is a Durable Object that owns all tokens of its users, and the status lists of
-//! these tokens. A user's registry follows from the name alone, so that any Worker finds it.
-//! Both sides share these types: a call that one side does not know does not compile, nor does
-//! an answer to another call.
+//! A Registry is a Durable Object. It owns the tokens of its users and the status lists of these
+//! tokens. The user id alone determines the registry ([`crate::placement`]), so every Worker finds
+//! it, and the object's name tells it its own number.
+//!
+//! Callers and registries share these types, and [`Call::Answer`] ties each call to its answer, so
+//! a mismatch does not compile.
 
 use crate::{
     http::api::{RevokeTarget, TokenRecord},
     ids::{OrganizationId, TokenId, UserId},
-    issue::rules::Limit,
+    issue::rules::CreationLimit,
     jose::status_list::{Status, StatusReference},
     quota::QuotaExceeded,
     time::{Timestamp, numeric},
@@ -16,21 +18,39 @@ use crate::{
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use std::net::IpAddr;
 
-/// A call to a registry, and what answers it: neither side can mean another answer.
+/// A call to a registry.
 pub trait Call: Serialize {
-    /// What it is called on the way.
+    /// The call's name in its JSON.
     const NAME: &'static str;
 
-    /// Does it change what the lists say, or which there are?
+    /// Whether the call can change a status list or add one.
     const CHANGES_LISTS: bool;
 
-    /// What answers it.
+    /// What the registry answers.
     type Answer: Serialize + DeserializeOwned;
+
+    /// The body of the request: what [`AnyCall`] parses. Callers do not build an `AnyCall`
+    /// themselves, because its serializer would contain every call and enlarge the edge's module.
+    ///
+    /// # Errors
+    /// None in practice: calls contain no map with keys other than text.
+    fn to_json(&self) -> serde_json::Result<String>
+    where
+        Self: Sized,
+    {
+        struct Named<'a, C>(&'a C);
+        impl<C: Call> Serialize for Named<'_, C> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_newtype_variant("AnyCall", 0, C::NAME, self.0)
+            }
+        }
+        serde_json::to_string(&Named(self))
+    }
 }
 
 macro_rules! calls {
     ($($(#[$doc:meta])* $name:literal: $call:ident -> $answer:ty, changes lists: $changes:literal;)+) => {
-        /// Any call, as a registry reads it.
+        /// Any call, as a registry parses it.
         #[derive(Debug, Clone, Deserialize)]
         pub enum AnyCall {
             $($(#[$doc])* #[serde(rename = $name)] $call($call),)+
@@ -54,31 +74,31 @@ macro_rules! calls {
 }
 
 calls! {
-    /// Make a token, if the owner may have one more.
-    "create": Create -> Result<Created, Limit>, changes lists: true;
-    /// All tokens of a user, newest first.
-    "list": List -> Vec<TokenRecord>, changes lists: false;
-    /// One token of a user. None: there is no such token of this user.
-    "read": Read -> Option<TokenRecord>, changes lists: false;
-    /// End tokens. The answer comes when no edge accepts them any more.
+    /// Creates a token, unless its owner has reached a limit.
+    "create": Create -> Result<Created, CreationLimit>, changes lists: true;
+    /// Returns all tokens of a user, newest first.
+    "list": ListTokens -> Vec<TokenRecord>, changes lists: false;
+    /// Returns one token, or `None` if the user has no such token.
+    "read": ReadToken -> Option<TokenRecord>, changes lists: false;
+    /// Revokes tokens. The registry answers once no edge accepts them any more.
     "revoke": Revoke -> Result<Revoked, QuotaExceeded>, changes lists: true;
-    /// A lease on a list. None: there is no such list.
+    /// Grants a lease on a list, or returns `None` if the list does not exist.
     "lease": LeaseRequest -> Option<LeaseAnswer>, changes lists: false;
-    /// Tokens were used, and no lease is wanted.
+    /// Records that tokens were used, without granting a lease.
     "used": Used -> (), changes lists: false;
-    /// A whole list, signed a moment ago. None: there is no such list.
+    /// Returns a whole list, signed recently, or `None` if it does not exist.
     "signed_list": ReadSignedList -> Option<SignedList>, changes lists: false;
-    /// The numbers of all lists that somebody may still need.
-    "lists": ListNumbers -> Vec<u32>, changes lists: false;
+    /// Returns the numbers of all lists that have not been retired.
+    "lists": ReadListNumbers -> Vec<u32>, changes lists: false;
 }
 
-/// A call about one user's tokens, which only that user's registry can answer.
+/// A call about one user's tokens. Only that user's registry can answer it.
 pub trait OwnerCall: Call {
     /// The user.
     fn owner(&self) -> &UserId;
 }
 
-macro_rules! owners_calls {
+macro_rules! owner_calls {
     ($($call:ident),+) => {
         $(impl OwnerCall for $call {
             fn owner(&self) -> &UserId {
@@ -88,156 +108,120 @@ macro_rules! owners_calls {
     };
 }
 
-owners_calls!(Create, List, Read, Revoke);
+owner_calls!(Create, ListTokens, ReadToken, Revoke);
 
-/// What is sent: a call, and the number of the registry that it is for. An object cannot know
-/// its number by itself, and the addresses of its lists contain it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Message {
-    /// The registry's number.
-    pub registry: u16,
-    /// What it shall do.
-    pub call: AnyCall,
-}
-
-impl Message {
-    /// As JSON, from a call of which only the registry need know the others: an edge that could
-    /// write them all would be larger by as much.
-    ///
-    /// # Errors
-    /// None that these calls can cause.
-    pub fn to_json<C: Call>(registry: u16, call: &C) -> serde_json::Result<String> {
-        #[derive(Serialize)]
-        struct Sent<'a, C: Call> {
-            registry: u16,
-            call: Named<'a, C>,
-        }
-        /// Written as serde writes [`AnyCall`].
-        struct Named<'a, C>(&'a C);
-        impl<C: Call> Serialize for Named<'_, C> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_newtype_variant("AnyCall", 0, C::NAME, self.0)
-            }
-        }
-        serde_json::to_string(&Sent {
-            registry,
-            call: Named(call),
-        })
-    }
-}
-
-/// All tokens of a user.
+/// Lists a user's tokens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct List {
-    /// Whose.
+pub struct ListTokens {
+    /// The user.
     pub owner: UserId,
 }
 
-/// One token of a user.
+/// Reads one token of a user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Read {
-    /// Whose.
+pub struct ReadToken {
+    /// The user; another user's token is not found.
     pub owner: UserId,
-    /// Which.
+    /// The token.
     pub id: TokenId,
 }
 
-/// End tokens.
+/// Revokes tokens of a user.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Revoke {
-    /// Whose.
+    /// The user; another user's tokens are not found.
     pub owner: UserId,
-    /// Which.
-    pub which: RevokeTarget,
-    /// Who wants it.
+    /// The tokens to revoke.
+    pub target: RevokeTarget,
+    /// Whose request it is.
     pub by: Revoker,
 }
 
-/// Who ends tokens.
+/// Who revokes tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Revoker {
-    /// Their owner, whose calls are counted.
+    /// The owner. These calls count against [`crate::quota::REVOCATIONS`].
     Owner,
-    /// The token itself, which can do it once: whoever found it must not use up what its owner
-    /// may still do.
+    /// The token itself. It is not counted: someone who found a token must not use up its owner's
+    /// quota, and a token can revoke itself only once.
     Itself,
 }
 
-/// Tokens were used.
+/// Reports that tokens were used.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Used {
     /// The list's number in the registry.
     pub list: u32,
-    /// By whom.
+    /// The uses since the edge last reported.
     pub usage: Vec<Usage>,
 }
 
-/// A whole list.
+/// Reads a signed list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReadSignedList {
-    /// Its number in the registry.
+    /// The list's number in the registry.
     pub list: u32,
 }
 
-/// The numbers of all lists.
+/// Reads the numbers of all lists.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ListNumbers {}
+pub struct ReadListNumbers {}
 
-/// What an edge asks, and what it has to tell.
+/// Requests a lease, and reports uses with the same call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseRequest {
     /// The list's number in the registry.
     pub list: u32,
-    /// The version that the edge knows; none: nothing.
+    /// The version that the edge has; `None` if it has none.
     pub since: Option<u64>,
-    /// Which tokens were used since the edge last told.
+    /// The uses since the edge last reported.
     pub usage: Vec<Usage>,
 }
 
-/// A token was used; [`crate::revocation::usage`] says how often that is told.
+/// A use of a token. [`crate::revocation::usage`] says how often uses are reported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Its place in the list.
+    /// The token's index in the list.
     pub idx: u32,
     /// When, by the edge's clock.
     #[serde(with = "numeric")]
     pub at: Timestamp,
-    /// From which address, if the edge was told.
+    /// The client's address, if the edge knows it.
     pub address: Option<IpAddr>,
 }
 
 /// A lease on a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseAnswer {
-    /// The list's version now.
+    /// The list's current version.
     pub version: u64,
-    /// What is in it.
+    /// What the edge does not have yet.
     pub content: ListContent,
-    /// Milliseconds, from when the edge asked.
+    /// Milliseconds, from when the edge sent its request.
     pub length: u64,
-    /// Thumbprints of the keys in use now. A thumbprint is its key's only possible name, so this
-    /// is the whole key set; a key that is not among them is dead.
+    /// The thumbprints of all keys in use. A thumbprint identifies a key (RFC 7638), so a key that
+    /// is not listed here has been retired.
     pub kids: Vec<String>,
 }
 
-/// A list's content, as far as the edge lacks it.
+/// The part of a list that an edge does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListContent {
-    /// What changed since a version.
+    /// The changes after a version.
     Changes {
-        /// The version.
+        /// The version that the edge has.
         since: u64,
-        /// IndexPermutation and their statuses.
+        /// Indexes and their new statuses.
         changes: Vec<(u32, Status)>,
     },
-    /// All of it, as an `lst`.
+    /// The whole list, as an `lst` member.
     Whole(String),
 }
 
 impl ListContent {
-    /// The version that the content builds on.
+    /// The version that the changes apply to; `None` for a whole list.
     pub fn since(&self) -> Option<u64> {
         match self {
             Self::Changes { since, .. } => Some(*since),
@@ -246,56 +230,56 @@ impl ListContent {
     }
 }
 
-/// More changes than this are sent as a whole list, which is smaller then.
+/// With more changes than this a whole list is smaller.
 pub const MAX_CHANGES: usize = 1_000;
 
-/// A creation that the rules allow.
+/// Creates a token whose members have passed the rules of [`crate::issue`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Create {
-    /// Who makes it.
+    /// The owner.
     pub owner: UserId,
     /// 128 random bits.
     pub id: TokenId,
-    /// Checked.
+    /// The owner's name for the token.
     pub name: String,
-    /// Checked.
+    /// At least one.
     pub organizations: Vec<OrganizationId>,
-    /// Checked names; None: RBAC is off.
+    /// Names of scopes; `None` if RBAC is off.
     pub scopes: Option<Vec<String>>,
-    /// When it is made.
+    /// The time of the request; the limits are checked as of then.
     #[serde(with = "numeric")]
     pub created_at: Timestamp,
-    /// When it expires.
+    /// The first second in which the token no longer works.
     #[serde(with = "numeric")]
     pub expires_at: Timestamp,
 }
 
-/// A token that was made.
+/// A token that was created.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Created {
-    /// As the list will show it.
+    /// What the owner sees.
     pub record: TokenRecord,
-    /// For the token's claims.
+    /// The `status` claim.
     pub status: StatusReference,
 }
 
-/// A list as a JWT.
+/// A signed list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SignedList {
-    /// The JWT.
+    /// The signed list (Token Status List, section 5.1).
     pub jwt: String,
-    /// Another one for every other text.
+    /// Identifies this text among all that the registry has signed, for `ETag`.
     pub tag: String,
 }
 
-/// Tokens that have ended.
+/// The outcome of a revocation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoked {
-    /// As the list will show them, those that had ended before included.
+    /// The revoked tokens, including those that the call named and that had been revoked before.
     pub records: Vec<TokenRecord>,
-    /// Which of the ids name no token of this user.
+    /// Ids that belong to no token of the user.
     pub unknown: Vec<TokenId>,
-    /// Since when every edge refuses all of them, in milliseconds since 1970.
+    /// When the last edge stopped accepting the tokens, in milliseconds since 1970.
     pub effective_ms: u64,
     /// How long the call waited for that, in milliseconds.
     pub waited_ms: u64,
@@ -306,26 +290,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_registry_reads_the_calls_that_are_sent() {
-        fn sent<C: Call>(call: &C) -> Message {
-            serde_json::from_str(&Message::to_json(7, call).unwrap()).unwrap()
+    fn registry_parses_the_calls_that_are_sent() {
+        fn sent<C: Call>(call: &C) -> AnyCall {
+            serde_json::from_str(&call.to_json().unwrap()).unwrap()
         }
         let owner: UserId = "ada".parse().unwrap();
-        let message = sent(&List {
+        let call = sent(&ListTokens {
             owner: owner.clone(),
         });
-        assert_eq!(message.registry, 7);
-        assert!(matches!(message.call, AnyCall::List(list) if list.owner == owner));
+        assert!(matches!(call, AnyCall::ListTokens(list) if list.owner == owner));
         assert!(matches!(
-            sent(&ListNumbers {}).call,
-            AnyCall::ListNumbers(_)
+            sent(&ReadListNumbers {}),
+            AnyCall::ReadListNumbers(_)
         ));
         let request = LeaseRequest {
             list: 3,
             since: None,
             usage: Vec::new(),
         };
-        let message = sent(&request);
-        assert!(matches!(message.call, AnyCall::LeaseRequest(same) if same == request));
+        assert_eq!(
+            request.to_json().unwrap(),
+            r#"{"lease":{"list":3,"since":null,"usage":[]}}"#
+        );
+        assert!(matches!(sent(&request), AnyCall::LeaseRequest(same) if same == request));
     }
 }

@@ -1,8 +1,11 @@
-//! The session of a signed-in user: a signed cookie of 12 hours.
+//! The session of a signed-in user: a signed cookie, valid for 12 hours.
 //!
-//! It has a `typ` and keys of its own, so that no access token is ever taken for a session
-//! nor the other way round. It names the user and nothing else: roles are looked up on every
-//! request, so a change of them needs no new sign-in.
+//! A session has its own `typ` and its own keys, so an access token never passes as a session, and
+//! a session never passes as a token (RFC 8725, section 3.11). It names only the user. The origin
+//! looks up roles on every request, so a changed role needs no new sign-in.
+//!
+//! Left out: a list of sessions. Sign-out deletes the cookie, and a copy of it stays valid until it
+//! expires.
 
 use crate::{
     ids::UserId,
@@ -18,14 +21,14 @@ use serde::{Deserialize, Serialize};
 /// The `typ` of a session.
 pub const TYPE: &str = "session+jwt";
 
-/// How long a session lasts, in seconds.
+/// The lifetime of a session, in seconds.
 pub const LIFETIME: u64 = 12 * 60 * 60;
 
-/// The longest cookie that is looked at, in bytes.
+/// The longest session that is verified, in bytes.
 const MAX_LENGTH: usize = 1024;
 
 #[derive(Serialize, Deserialize)]
-struct Claims {
+struct SessionClaims {
     sub: UserId,
     #[serde(with = "numeric")]
     iat: Timestamp,
@@ -33,16 +36,16 @@ struct Claims {
     exp: Timestamp,
 }
 
-/// Signs a session that begins now.
+/// Signs a session that starts now.
 ///
 /// # Errors
-/// None in practice: the claims are plain.
+/// None in practice: the claims are a plain struct.
 pub fn sign(
     user: UserId,
     now: Timestamp,
     key: &SigningKey,
 ) -> Result<String, jwt_compact::CreationError> {
-    let claims = Claims {
+    let claims = SessionClaims {
         sub: user,
         iat: now,
         exp: now.plus(LIFETIME),
@@ -50,15 +53,15 @@ pub fn sign(
     jws::sign(key, TYPE, &claims)
 }
 
-/// Whose session it is; None when it is over or not ours.
+/// Verifies a session and returns its user. `None` if it has expired or was not signed by `keys`.
 pub fn verify(text: &str, now: Timestamp, keys: &KeySet) -> Option<UserId> {
     let unverified = Unverified::parse(text, TYPE, MAX_LENGTH).ok()?;
-    let claims: Claims = unverified.verify(keys, &Dalek).ok()?;
+    let claims: SessionClaims = unverified.verify(keys, &Dalek).ok()?;
     (now < claims.exp).then_some(claims.sub)
 }
 
-/// The cookie's name. On https the prefix binds it to this host and to https (RFC 6265bis,
-/// section 4.1.3.2); plain http, which only loopback may use, cannot have it.
+/// The cookie's name. With https the prefix binds it to this host and to https (RFC 6265bis,
+/// section 4.1.3.2). Plain http, which is allowed on loopback only, cannot use the prefix.
 pub const fn cookie_name(https: bool) -> &'static str {
     if https {
         "__Host-patrol_session"
@@ -67,7 +70,7 @@ pub const fn cookie_name(https: bool) -> &'static str {
     }
 }
 
-/// The value of `Set-Cookie`. An empty session ends it.
+/// The value of `Set-Cookie`. An empty session deletes the cookie.
 pub fn set_cookie(session: &str, https: bool) -> String {
     let name = cookie_name(https);
     let age = if session.is_empty() { 0 } else { LIFETIME };
@@ -75,9 +78,11 @@ pub fn set_cookie(session: &str, https: bool) -> String {
     format!("{name}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
 }
 
-/// The session in a `Cookie` header. When the name stands twice, none is believed: the second
-/// may come from a neighbouring host. Only what HTTP calls white space is taken off: a neighbour may
-/// set a cookie whose name is ours behind another kind of space, for which no prefix protects us.
+/// Finds the session in a `Cookie` header.
+///
+/// Returns `None` if the cookie occurs twice: a sibling host may have set the second one. Trims
+/// only HTTP's white space: a sibling host can set a cookie whose name is ours after some other
+/// space, and the `__Host-` prefix does not stop that.
 pub fn from_cookies(header: &str, https: bool) -> Option<&str> {
     let name = cookie_name(https);
     let mut found = cookies(header).filter(|(key, _)| *key == name);
@@ -85,9 +90,11 @@ pub fn from_cookies(header: &str, https: bool) -> Option<&str> {
     found.next().is_none().then_some(session)
 }
 
-/// A `Cookie` header without our session: what the upstream may see. None: nothing is left. The
-/// runtime joins two headers with a comma, so a cookie may begin behind one too; to *read* a session
-/// there would be to believe what stands in the value of another cookie.
+/// Removes the session from a `Cookie` header before the upstream sees it. `None` if nothing is
+/// left.
+///
+/// The runtime joins two `Cookie` headers with a comma, so a cookie may also start after a comma.
+/// [`from_cookies`] does not look there: the text may be part of another cookie's value.
 pub fn without_session(header: &str) -> Option<String> {
     let joined = |parts: Vec<&str>, by| (!parts.is_empty()).then(|| parts.join(by));
     let pairs = header.split(';').filter_map(|pair| {
@@ -104,36 +111,37 @@ fn is_session(cookie: &str) -> bool {
     [cookie_name(true), cookie_name(false)].contains(&key.trim())
 }
 
-/// Reads `DEV_SIGN_IN`, which lets whoever asks be a development user. `host` is that of
-/// `PUBLIC_URL`: an installation that others can reach does not start with it.
+/// Parses `DEV_SIGN_IN`, which lets anyone sign in as a development user. `host` is the host of
+/// `PUBLIC_URL`: the setting is an error in an installation that others can reach.
 ///
 /// # Errors
-/// What the setting must be.
+/// Says which values the setting may have.
 pub fn dev_sign_in(setting: Option<&str>, host: &str) -> Result<bool, &'static str> {
     match setting {
         None | Some("false" | "0") => Ok(false),
         Some("true" | "1") if is_loopback(host) => Ok(true),
         Some("true" | "1") => Err(
-            "DEV_SIGN_IN is for development: PUBLIC_URL must be at 127.0.0.1, localhost or [::1]",
+            "DEV_SIGN_IN is for development only: PUBLIC_URL must be on 127.0.0.1, localhost or [::1]",
         ),
         Some(_) => Err("DEV_SIGN_IN must be `true` or `false`"),
     }
 }
 
-/// Is the host, as a URL has it, the very machine that names it?
+/// Whether a URL's host is the local machine.
 pub fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-/// Does a browser send this request for another site? Then the cookie on it says nothing about
-/// what the user wants. Programs other than browsers send neither header, and no cookie of
-/// somebody else's. `own` is the origin of this installation.
+/// Whether another site made the browser send this request (CSRF). Then its cookie does not show
+/// that the user wants it. `own` is this installation's origin.
+///
+/// Other programs send neither header. They have no cookie of another user.
 pub fn is_cross_site(sec_fetch_site: Option<&str>, origin: Option<&str>, own: &str) -> bool {
     let foreign_site = sec_fetch_site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
     foreign_site || origin.is_some_and(|origin| origin != own)
 }
 
-/// White space of HTTP (RFC 9110, section 5.6.3).
+/// HTTP's white space (RFC 9110, section 5.6.3).
 const SPACES: [char; 2] = [' ', '\t'];
 
 fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -149,7 +157,7 @@ mod tests {
     use crate::jose::signing::SigningKeys;
 
     #[test]
-    fn a_session_names_its_user_for_12_hours() {
+    fn session_names_its_user_for_12_hours() {
         let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[3; 32])).unwrap();
         let other = SigningKeys::from_jwks(&SigningKeys::generate(&[4; 32])).unwrap();
         let now = Timestamp::from_seconds(1_000_000);
@@ -165,13 +173,13 @@ mod tests {
         assert_eq!(
             verify(&text, behind, keys.public()),
             Some("ada".parse().unwrap()),
-            "by a clock that is behind"
+            "a clock that is behind"
         );
         assert_eq!(verify(&text, now, other.public()), None);
     }
 
     #[test]
-    fn a_browser_on_another_site_cannot_act_for_the_user() {
+    fn another_site_cannot_act_for_the_user() {
         let own = "https://patrol.example";
         for (site, origin, refused) in [
             (None, None, false),
@@ -192,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn development_sign_in_is_on_in_so_many_words_and_on_this_machine_only() {
+    fn dev_sign_in_must_be_enabled_explicitly_and_on_loopback() {
         let here = "127.0.0.1";
         for (setting, host, expected) in [
             (None, "patrol.example", Ok(false)),
@@ -217,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_once_and_kept_from_the_upstream() {
+    fn cookie_is_found_once_and_hidden_from_the_upstream() {
         for (header, found, rest) in [
             ("patrol_session=a", Some("a"), None),
             ("x=1; patrol_session=a; y=2", Some("a"), Some("x=1; y=2")),

@@ -33,7 +33,7 @@ use patrol::{
         decision::{self, AccessRequest},
         forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
     },
-    http::api::CURRENT,
+    http::endpoint::CURRENT_TOKEN,
     policy::POLICY,
     routes::{self, Destination},
 };
@@ -69,7 +69,9 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     let (path, query) = routes::split(&url);
     match routes::destination(path) {
         Destination::Health => runtime::empty_response(200),
-        Destination::Origin if path == CURRENT => current_token(&request, path, context).await,
+        Destination::Origin if path == CURRENT_TOKEN => {
+            current_token(&request, path, context).await
+        }
         Destination::Origin => forward::to_origin(&request, &env),
         Destination::Authorize => authorize(&request, context).await,
         Destination::Api => api(&request, path, query, context).await,

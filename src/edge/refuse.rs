@@ -7,7 +7,7 @@ use patrol::{
         decision::{AccessRequest, Denial},
         refusal_log::RefusalLog,
     },
-    http::problem::{MEDIA_TYPE, Problem},
+    http::problem::{MEDIA_TYPE, Problem, ProblemCode},
     policy::POLICY,
 };
 use patrol_platform::now;
@@ -42,7 +42,7 @@ thread_local! {
 #[derive(Serialize)]
 struct Line<'a> {
     event: &'static str,
-    code: &'static str,
+    code: ProblemCode,
     token: Option<&'a str>,
     /// The path as the policy writes it.
     route: Option<&'static str>,
@@ -109,7 +109,7 @@ pub(crate) fn body_broken() -> Result<Response> {
     if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
         let line = Line {
             event: "denied",
-            code: BODY_INVALID,
+            code: ProblemCode::BodyInvalid,
             token: None,
             route: None,
             left_out,
@@ -117,20 +117,16 @@ pub(crate) fn body_broken() -> Result<Response> {
         console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
     }
     problem(&Problem::new(
-        BODY_INVALID,
-        400,
+        ProblemCode::BodyInvalid,
         "Invalid request body",
         "The body ended early. Send all of it.",
     ))
 }
 
-const BODY_INVALID: &str = "body-invalid";
-
 /// Forward-auth without a request to check.
 pub(crate) fn forwarded_missing() -> Result<Response> {
     problem(&Problem::new(
-        "forwarded-missing",
-        400,
+        ProblemCode::ForwardedMissing,
         "No request to authorize",
         "Send its method and target in `X-Forwarded-Method` and `X-Forwarded-Uri`.",
     ))
@@ -139,8 +135,7 @@ pub(crate) fn forwarded_missing() -> Result<Response> {
 /// Forward-auth with more than one request to check, or a malformed one.
 pub(crate) fn forwarded_invalid() -> Result<Response> {
     problem(&Problem::new(
-        "forwarded-invalid",
-        400,
+        ProblemCode::ForwardedInvalid,
         "Ambiguous request to authorize",
         "Send one header `X-Forwarded-Uri` with path and query as the client sent them, without \
          `#` or white space.",
@@ -149,8 +144,7 @@ pub(crate) fn forwarded_invalid() -> Result<Response> {
 
 pub(crate) fn origin_unreachable() -> Result<Response> {
     problem(&Problem::new(
-        "origin-unreachable",
-        502,
+        ProblemCode::OriginUnreachable,
         "Token service unreachable",
         "The request may have been carried out. Check before you repeat it.",
     ))
@@ -158,8 +152,7 @@ pub(crate) fn origin_unreachable() -> Result<Response> {
 
 pub(crate) fn upstream_unreachable() -> Result<Response> {
     problem(&Problem::new(
-        "upstream-unreachable",
-        502,
+        ProblemCode::UpstreamUnreachable,
         "API unreachable",
         "The request was allowed, but the API did not answer. Try again later.",
     ))
@@ -167,8 +160,7 @@ pub(crate) fn upstream_unreachable() -> Result<Response> {
 
 pub(crate) fn upstream_timeout() -> Result<Response> {
     problem(&Problem::new(
-        "upstream-timeout",
-        504,
+        ProblemCode::UpstreamTimeout,
         "API timed out",
         "The request was allowed and may still be carried out. Ask the API before you repeat it.",
     ))
@@ -177,8 +169,7 @@ pub(crate) fn upstream_timeout() -> Result<Response> {
 /// A setting is wrong. The log names it.
 pub(crate) fn misconfigured() -> Result<Response> {
     problem(&Problem::new(
-        "internal",
-        500,
+        ProblemCode::Internal,
         "Internal error",
         "This is not your fault. Tell the operator.",
     ))

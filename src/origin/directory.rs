@@ -1,33 +1,33 @@
-//! The users that exist in development.
+//! The development users.
 //!
-//! A real installation replaces this module by its identity provider: all that the rest of
-//! the origin asks is an account by its id. Without `DEV_SIGN_IN` there are no users at all.
+//! An installation replaces this module with its own directory: the rest of the origin only calls
+//! [`find`]. Without `DEV_SIGN_IN` nobody is found.
 
-use crate::settings::Settings;
+use crate::settings::OriginSettings;
 use patrol::{
     ids::UserId,
     policy::account::{Account, Membership},
 };
 
-struct User {
+struct DevUser {
     id: &'static str,
     name: &'static str,
-    /// Organization and role.
+    /// Pairs of organization and role.
     roles: &'static [(&'static str, &'static str)],
 }
 
-const USERS: &[User] = &[
-    User {
+const USERS: &[DevUser] = &[
+    DevUser {
         id: "ada",
         name: "Ada Lovelace",
         roles: &[("acme", "admin"), ("globex", "viewer")],
     },
-    User {
+    DevUser {
         id: "vic",
         name: "Vic Viewer",
         roles: &[("acme", "viewer")],
     },
-    User {
+    DevUser {
         id: "otto",
         name: "Otto Operator",
         roles: &[("acme", "operator")],
@@ -39,8 +39,8 @@ const ORGANIZATIONS: &[(&str, &str)] = &[
     ("globex", "Globex Chemicals"),
 ];
 
-/// The account of a user.
-pub(crate) fn find(id: &str, settings: &Settings) -> Option<Account> {
+/// Finds a user's account.
+pub(crate) fn find(id: &str, settings: &OriginSettings) -> Option<Account> {
     let user = USERS
         .iter()
         .find(|user| settings.dev_sign_in && user.id == id)?;

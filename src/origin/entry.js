@@ -1,9 +1,9 @@
-// The entry of the origin: requests, and the class of the Registry objects.
+// The origin's entry: requests, and the class of the Registry objects.
 //
-// The runtime keeps an object for as long as it likes, and its Wasm half is of the instance that
-// made it. An object that crashes is ended, and the runtime makes another over the same storage:
-// kept, it would never finish an alarm again. Where something else has crashed in the isolate, the
-// Wasm half is made anew before the next call.
+// Each Registry object has a Rust half, which belongs to the Wasm instance that created it. When an
+// object crashes, this entry aborts it, and the runtime creates a new one over the same storage. A
+// crashed object would otherwise stay, and never finish another alarm. When something else crashed
+// in the isolate, the object gets a new Rust half before its next call.
 
 import * as module from "./index.js";
 import { call, instance, isCrash } from "./restart.js";
@@ -11,26 +11,26 @@ import { call, instance, isCrash } from "./restart.js";
 export class Registry {
   #context;
   #env;
-  #made;
-  #madeBy;
+  #registry;
+  #instance;
 
   constructor(context, env) {
     this.#context = context;
     this.#env = env;
-    call(() => this.#registry());
+    call(() => this.#current());
   }
 
-  #registry() {
-    if (this.#madeBy !== instance()) {
-      this.#made = new module.Registry(this.#context, this.#env);
-      this.#madeBy = instance();
+  #current() {
+    if (this.#instance !== instance()) {
+      this.#registry = new module.Registry(this.#context, this.#env);
+      this.#instance = instance();
     }
-    return this.#made;
+    return this.#registry;
   }
 
   #call(work) {
     try {
-      return call(() => work(this.#registry()));
+      return call(() => work(this.#current()));
     } catch (error) {
       if (isCrash(error)) this.#context.abort("the module has crashed");
       throw error;

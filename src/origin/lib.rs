@@ -1,9 +1,11 @@
 //! The origin Worker: it signs users in, issues, lists and revokes their tokens, and serves the
 //! page.
 //!
-//! It alone holds the private keys. What a request may do is decided by core; the truth is in
-//! the [`registry`] objects; this Worker translates between HTTP and these two. Every answer
-//! with private content says `no-store`.
+//! Only the origin holds private keys. Core decides what a request may do, and the [`registry`]
+//! objects store the tokens; this Worker translates HTTP into calls to the two. Every response with
+//! private content is `no-store`.
+//!
+//! To add an endpoint: add it to [`Endpoint`] in core and to `docs/API.md`, and route it here.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -13,9 +15,12 @@
     clippy::indexing_slicing
 )]
 
+mod answer_cache;
+mod caching;
 mod caller;
+mod context;
 mod directory;
-mod publish;
+mod public;
 mod registry;
 mod respond;
 mod settings;
@@ -23,128 +28,56 @@ mod sign_in;
 mod static_files;
 mod tokens;
 
-use patrol::{
-    http::{
-        api,
-        page::{self, File},
-    },
-    jose::status_list,
-    routes,
-};
-use respond::{Outcome, Refusal};
-use settings::Settings;
-use worker::{Context, Env, Method, Request, Response, Result, console_error, event};
+use context::OriginContext;
+use patrol::{http::endpoint::Endpoint, policy::Method};
+use respond::{ApiError, ApiResult};
+use settings::OriginSettings;
+use worker::{Context, Env, Request, Response, Result, event};
 
-/// One request.
+/// Handles one request.
 ///
 /// # Errors
-/// Only when the runtime cannot even make an answer.
+/// Fails only if the runtime cannot create a response.
 #[event(fetch)]
 pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    let settings = match Settings::get(&env) {
-        Ok(settings) => settings,
-        Err(error) => {
-            console_error!("origin: {error}");
-            return respond::internal();
+    let handled = match OriginSettings::get(&env) {
+        Ok(settings) => {
+            let origin = OriginContext {
+                env: &env,
+                event: &context,
+                settings,
+            };
+            route(request, origin).await
         }
+        Err(error) => Err(ApiError::Internal(error)),
     };
-    match route(request, &env, &context, settings).await {
-        Ok(response) => Ok(response),
-        Err(Refusal::Problem(problem)) => respond::problem(&problem),
-        Err(Refusal::Denial(denial)) => respond::denial(&denial),
-        Err(Refusal::QuotaExceeded(exceeded)) => respond::exceeded(&exceeded),
-        Err(Refusal::MethodNotAllowed { allow }) => respond::method_not_allowed(allow),
-        Err(Refusal::Internal(error)) => {
-            console_error!("origin: {error}");
-            respond::internal()
-        }
-    }
+    handled.or_else(ApiError::into_response)
 }
 
-/// What a path stands for.
-enum Endpoint<'a> {
-    Me,
-    Scopes,
-    Tokens,
-    Revoke,
-    Current,
-    Token(&'a str),
-    KeySet,
-    AllLists,
-    List(&'a str),
-    DevSignIn,
-    SignOut,
-    Page(File<'a>),
-}
-
-impl<'a> Endpoint<'a> {
-    fn of(path: &'a str) -> Option<Self> {
-        Some(match path {
-            "/api/v1/me" => Self::Me,
-            "/api/v1/scopes" => Self::Scopes,
-            "/api/v1/tokens" => Self::Tokens,
-            "/api/v1/tokens/revoke" => Self::Revoke,
-            api::CURRENT => Self::Current,
-            routes::JWKS => Self::KeySet,
-            status_list::AGGREGATION => Self::AllLists,
-            "/auth/dev" => Self::DevSignIn,
-            "/auth/sign-out" => Self::SignOut,
-            _ if path.starts_with("/status/") => Self::List(path),
-            _ => match path.strip_prefix("/api/v1/tokens/") {
-                Some(id) => Self::Token(id),
-                None => Self::Page(page::file(path)?),
-            },
-        })
-    }
-
-    /// The header `Allow` (RFC 9110, section 10.2.1).
-    const fn methods(&self) -> &'static str {
-        match self {
-            Self::Tokens => "GET, HEAD, POST",
-            Self::Current | Self::Token(_) => "GET, HEAD, DELETE",
-            Self::Revoke | Self::DevSignIn | Self::SignOut => "POST",
-            Self::Me
-            | Self::Scopes
-            | Self::KeySet
-            | Self::AllLists
-            | Self::List(_)
-            | Self::Page(_) => "GET, HEAD",
-        }
-    }
-}
-
-async fn route(
-    request: Request,
-    env: &Env,
-    context: &Context,
-    settings: &'static Settings,
-) -> Outcome {
-    use Method::{Delete, Get, Head, Post};
-    let event = publish::Event {
-        env,
-        context,
-        settings,
-    };
+async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {
+    use Method::{Delete, Get, Post};
     let path = request.path();
-    let endpoint = Endpoint::of(&path).ok_or_else(Refusal::not_found)?;
-    match (request.method(), &endpoint) {
-        (Get | Head, Endpoint::Me) => tokens::me(&request, settings),
-        (Get | Head, Endpoint::Scopes) => tokens::scopes(&request, settings),
-        (Get | Head, Endpoint::Tokens) => tokens::list(&request, env, settings).await,
-        (Post, Endpoint::Tokens) => tokens::create(request, env, settings).await,
-        (Post, Endpoint::Revoke) => tokens::revoke_many(request, env, settings).await,
-        (Get | Head, Endpoint::Current) => tokens::current(&request, env, settings).await,
-        (Delete, Endpoint::Current) => tokens::revoke_current(&request, env, settings).await,
-        (Get | Head, Endpoint::Token(id)) => tokens::read(&request, id, env, settings).await,
-        (Delete, Endpoint::Token(id)) => tokens::revoke(&request, id, env, settings).await,
-        (Get | Head, Endpoint::KeySet) => publish::jwks(settings),
-        (Get | Head, Endpoint::AllLists) => publish::all_lists(event).await,
-        (Get | Head, Endpoint::List(path)) => publish::list(&request, path, event).await,
-        (Post, Endpoint::DevSignIn) => sign_in::dev(request, env, settings).await,
-        (Post, Endpoint::SignOut) => sign_in::sign_out(&request, settings),
-        (Get | Head, Endpoint::Page(file)) => static_files::answer(file, &request, env).await,
-        (_, endpoint) => Err(Refusal::MethodNotAllowed {
-            allow: endpoint.methods(),
-        }),
+    let endpoint = Endpoint::from_path(&path).ok_or_else(ApiError::not_found)?;
+    let method = Method::parse(request.method().as_ref())
+        .filter(|method| endpoint.methods().contains(method))
+        .ok_or_else(|| ApiError::method_not_allowed(&endpoint))?;
+    match (method, &endpoint) {
+        (Get, Endpoint::Me) => tokens::me(&request, origin),
+        (Get, Endpoint::Scopes) => tokens::scopes(&request, origin),
+        (Get, Endpoint::Tokens) => tokens::list(&request, origin).await,
+        (Post, Endpoint::Tokens) => tokens::create(request, origin).await,
+        (Post, Endpoint::RevokeTokens) => tokens::revoke_many(request, origin).await,
+        (Get, Endpoint::CurrentToken) => tokens::read_current(&request, origin).await,
+        (Delete, Endpoint::CurrentToken) => tokens::revoke_current(&request, origin).await,
+        (Get, Endpoint::Token(id)) => tokens::read(&request, id, origin).await,
+        (Delete, Endpoint::Token(id)) => tokens::revoke(&request, id, origin).await,
+        (Get, Endpoint::KeySet) => public::key_set(origin.settings),
+        (Get, Endpoint::StatusLists) => public::status_lists(origin).await,
+        (Get, Endpoint::StatusList(path)) => public::status_list(&request, path, origin).await,
+        (Post, Endpoint::DevSignIn) => sign_in::dev(request, origin).await,
+        (Post, Endpoint::SignOut) => sign_in::sign_out(&request, origin.settings),
+        (Get, Endpoint::Page(file)) => static_files::serve(file, &request, origin.env).await,
+        // The endpoint lists a method that no line above handles.
+        (_, endpoint) => Err(ApiError::method_not_allowed(endpoint)),
     }
 }

@@ -1,82 +1,130 @@
-//! Answers: JSON, problems, and what every one of them carries.
+//! Responses: JSON, problems, and the headers that all of them have.
 
 use patrol::{
     authorize::decision::{CHALLENGE, Denial},
-    http::problem::{MEDIA_TYPE, Problem},
+    http::{
+        endpoint::Endpoint,
+        problem::{MEDIA_TYPE, Problem, ProblemCode},
+    },
     policy::POLICY,
     quota::QuotaExceeded,
 };
 use serde::Serialize;
-use worker::{Error, Response, Result};
+use worker::{Error, Response, Result, console_error};
 
-/// Why a request is not answered as asked.
+/// Why a handler refuses a request.
 #[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The caller can mend it.
+pub(crate) enum ApiError {
+    /// The client can fix the request.
     Problem(Problem),
-    /// An access token is not good enough.
+    /// The access token is not accepted.
     Denial(Denial),
-    /// Too often.
+    /// The client sends too many requests.
     QuotaExceeded(QuotaExceeded),
-    /// The address exists, but not for this method.
+    /// The endpoint exists, but not for this method.
     MethodNotAllowed {
-        /// The methods that it knows.
-        allow: &'static str,
+        /// The value of `Allow`.
+        allow: String,
     },
-    /// We have to mend it; the caller learns no more than that.
+    /// Our fault. The client learns nothing else, and the log has the error.
     Internal(Error),
 }
 
-/// What a handler gives.
-pub(crate) type Outcome<T = Response> = std::result::Result<T, Refusal>;
+/// What a handler returns.
+pub(crate) type ApiResult<T = Response> = std::result::Result<T, ApiError>;
 
-impl From<Error> for Refusal {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         Self::Internal(error)
     }
 }
 
-impl From<Denial> for Refusal {
+impl From<Denial> for ApiError {
     fn from(denial: Denial) -> Self {
         Self::Denial(denial)
     }
 }
 
-impl From<QuotaExceeded> for Refusal {
+impl From<QuotaExceeded> for ApiError {
     fn from(exceeded: QuotaExceeded) -> Self {
         Self::QuotaExceeded(exceeded)
     }
 }
 
-impl From<Problem> for Refusal {
+impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl Refusal {
+impl ApiError {
     pub(crate) fn not_found() -> Self {
         Problem::new(
-            "not-found",
-            404,
-            "There is no such thing",
-            "Check the address; a token is found by its owner only.",
+            ProblemCode::NotFound,
+            "Not found",
+            "Check the URL. Only its owner can see a token.",
         )
         .into()
     }
 
-    /// The body is not what it should be, for a reason in words.
     pub(crate) fn body_invalid(detail: String) -> Self {
-        Problem::new("body-invalid", 400, "The body cannot be read", detail).into()
+        Problem::new(ProblemCode::BodyInvalid, "Invalid request body", detail).into()
     }
 
+    pub(crate) fn method_not_allowed(endpoint: &Endpoint<'_>) -> Self {
+        let allow = endpoint.allow();
+        Self::MethodNotAllowed { allow }
+    }
+
+    /// A failure that should be impossible.
     pub(crate) fn unexpected(what: &str) -> Self {
         Self::Internal(Error::RustError(format!("unexpected: {what}")))
     }
+
+    pub(crate) fn into_response(self) -> Result<Response> {
+        match self {
+            Self::Problem(body) => problem(&body),
+            Self::Denial(denial) => {
+                let response = problem(&denial.problem(&POLICY))?;
+                for (name, value) in denial.headers(&POLICY) {
+                    response.headers().set(name, &value)?;
+                }
+                Ok(response)
+            }
+            Self::QuotaExceeded(exceeded) => {
+                let response = problem(&Problem::new(
+                    ProblemCode::RateLimited,
+                    "Too many requests",
+                    format!("Try again in {} seconds.", exceeded.retry_after),
+                ))?;
+                for (name, value) in exceeded.headers() {
+                    response.headers().set(name, &value)?;
+                }
+                Ok(response)
+            }
+            Self::MethodNotAllowed { allow } => {
+                let response = problem(&Problem::new(
+                    ProblemCode::MethodNotAllowed,
+                    "Method not allowed",
+                    format!("Use one of these methods: {allow}."),
+                ))?;
+                response.headers().set("Allow", &allow)?;
+                Ok(response)
+            }
+            Self::Internal(error) => {
+                console_error!("origin: {error}");
+                problem(&Problem::new(
+                    ProblemCode::Internal,
+                    "Internal server error",
+                    "Try again. If the error persists, tell the operator.",
+                ))
+            }
+        }
+    }
 }
 
-/// A private answer: nothing on the way may keep it.
-pub(crate) fn json<T: Serialize>(status: u16, body: &T) -> Outcome {
+/// A private response: no cache may store it.
+pub(crate) fn json<T: Serialize>(status: u16, body: &T) -> ApiResult {
     with_type(
         status,
         "application/json",
@@ -85,15 +133,15 @@ pub(crate) fn json<T: Serialize>(status: u16, body: &T) -> Outcome {
     )
 }
 
-/// A public answer, for other sites' scripts too.
-pub(crate) fn public(media_type: &str, max_age: u64, body: String) -> Outcome {
+/// A public response. Scripts of other sites may read it too.
+pub(crate) fn public(media_type: &str, max_age: u64, body: String) -> ApiResult {
     let cache_control = format!("public, max-age={max_age}");
     let response = with_type(200, media_type, &cache_control, body)?;
     response.headers().set("Access-Control-Allow-Origin", "*")?;
     Ok(response)
 }
 
-fn with_type(status: u16, media_type: &str, cache_control: &str, body: String) -> Outcome {
+fn with_type(status: u16, media_type: &str, cache_control: &str, body: String) -> ApiResult {
     let response = Response::builder()
         .with_status(status)
         .with_header("Content-Type", media_type)?
@@ -103,55 +151,14 @@ fn with_type(status: u16, media_type: &str, cache_control: &str, body: String) -
     Ok(response)
 }
 
-pub(crate) fn problem(problem: &Problem) -> Result<Response> {
+fn problem(problem: &Problem) -> Result<Response> {
     let Ok(response) = with_type(problem.status, MEDIA_TYPE, "no-store", problem.to_json()) else {
         return Response::error("", problem.status);
     };
-    // Every 401 has a challenge (RFC 9110, section 15.5.2). There is none for a session, so it is
-    // that of tokens.
+    // Every 401 needs a challenge (RFC 9110, section 15.5.2). No scheme describes a session cookie,
+    // so this is the tokens' own.
     if problem.status == 401 {
         response.headers().set("WWW-Authenticate", CHALLENGE)?;
     }
     Ok(response)
-}
-
-pub(crate) fn method_not_allowed(allow: &str) -> Result<Response> {
-    let response = problem(&Problem::new(
-        "method-not-allowed",
-        405,
-        "This address does not know the method",
-        format!("Use one of: {allow}."),
-    ))?;
-    response.headers().set("Allow", allow)?;
-    Ok(response)
-}
-
-pub(crate) fn denial(denial: &Denial) -> Result<Response> {
-    let response = problem(&denial.problem(&POLICY))?;
-    for (name, value) in denial.headers(&POLICY) {
-        response.headers().set(name, &value)?;
-    }
-    Ok(response)
-}
-
-pub(crate) fn exceeded(exceeded: &QuotaExceeded) -> Result<Response> {
-    let response = problem(&Problem::new(
-        "rate-limited",
-        429,
-        "That was too often",
-        format!("Try again in {} seconds.", exceeded.retry_after),
-    ))?;
-    for (name, value) in exceeded.headers() {
-        response.headers().set(name, &value)?;
-    }
-    Ok(response)
-}
-
-pub(crate) fn internal() -> Result<Response> {
-    problem(&Problem::new(
-        "internal",
-        500,
-        "Something went wrong here",
-        "It is not your fault; try again, and tell the operator if it stays.",
-    ))
 }

@@ -1,4 +1,4 @@
-//! The origin's settings and keys, read once per isolate.
+//! The origin's settings and keys. Each isolate reads them once.
 
 use patrol::{
     jose::signing::SigningKeys,
@@ -12,32 +12,31 @@ use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::sync::OnceLock;
 use worker::{Env, Error, Result, Url};
 
-/// All that the origin is configured with.
+/// The origin's configuration.
 #[derive(Debug)]
-pub(crate) struct Settings {
-    /// Shared with the edge.
+pub(crate) struct OriginSettings {
+    /// The settings that the edge has too.
     pub(crate) installation: Installation,
-    /// `SIGNING_KEYS`: they sign tokens and lists.
+    /// `SIGNING_KEYS`, for tokens and status lists.
     pub(crate) signing_keys: SigningKeys,
-    /// `SESSION_KEYS`: they sign sessions, and nothing else.
+    /// `SESSION_KEYS`, for sessions only.
     pub(crate) session_keys: SigningKeys,
-    /// `LEASE_MILLISECONDS`: how long an edge judges without asking, and the longest that a
-    /// revocation waits.
+    /// `LEASE_MILLISECONDS`: how long an edge may rely on a list without asking, and the longest
+    /// that a revocation waits.
     pub(crate) lease_length: u64,
-    /// `CREATION_BURST` and `CREATIONS_PER_HOUR`: how many tokens a user may create.
+    /// `CREATION_BURST` and `CREATIONS_PER_HOUR`, for each user.
     pub(crate) creations: Quota,
-    /// `DEV_SIGN_IN`: anyone on this machine may be a development user. It is on only if
-    /// `PUBLIC_URL` is at a loopback address; each sign-in is checked for one, too.
+    /// `DEV_SIGN_IN`: anyone on this machine can sign in as a development user. `PUBLIC_URL` must be
+    /// on loopback, and so must the host of each sign-in request.
     pub(crate) dev_sign_in: bool,
-    /// Checks tokens that come here themselves.
+    /// Verifies tokens on `/api/v1/tokens/current`.
     pub(crate) verifier: Verifier,
 }
 
-static SETTINGS: OnceLock<Settings> = OnceLock::new();
+static SETTINGS: OnceLock<OriginSettings> = OnceLock::new();
 
-impl Settings {
-    /// The settings of this isolate. Wrong ones are an error on every request, which names
-    /// the setting in the log.
+impl OriginSettings {
+    /// The settings of this isolate. An invalid setting fails every request, and the log names it.
     pub(crate) fn get(env: &Env) -> Result<&'static Self> {
         once(&SETTINGS, || Self::from_env(env))
     }
@@ -84,14 +83,14 @@ fn dev_sign_in(env: &Env, installation: &Installation) -> Result<bool> {
         .map_err(|error| Error::RustError(error.to_owned()))
 }
 
-/// The error says what is wrong with the key set, never what is in it.
+/// The error never contains any part of the key set.
 fn keys(env: &Env, name: &str) -> Result<SigningKeys> {
     let json = env
         .secret(name)
         .map(|secret| secret.to_string())
         .map_err(|_| {
             Error::RustError(format!(
-                "the secret {name} is missing: make one with `cargo xtask keygen`"
+                "the secret {name} is missing: create one with `cargo xtask keygen`"
             ))
         })?;
     SigningKeys::from_jwks(&json).map_err(|error| Error::RustError(format!("{name}: {error}")))

@@ -1,26 +1,26 @@
-//! The page: static files, with the headers that core wants for them.
+//! The page's static files, with the headers that core defines for them.
 //!
-//! The Worker stands before the files, so that no way leads to one of them without its headers.
+//! The Worker runs before the platform's own file server (`run_worker_first`), so nobody gets a
+//! file without these headers.
 
-use crate::respond::{Outcome, Refusal};
+use crate::respond::{ApiError, ApiResult};
 use patrol::http::page::{self, File};
 use worker::{Env, Headers, Request, RequestInit, Response};
 
 /// The binding of the static files.
 const ASSETS: &str = "ASSETS";
 
-/// What of a file's own headers goes to the browser.
-const KEPT: &[&str] = &["Content-Type", "ETag"];
+/// The headers of the asset that are passed on.
+const PASSED_ON: &[&str] = &["Content-Type", "ETag"];
 
 /// `GET` of a file of the page.
-pub(crate) async fn answer(file: &File<'_>, request: &Request, env: &Env) -> Outcome {
-    let asked = Headers::new();
-    // Only a file that may be kept can still be there.
+pub(crate) async fn serve(file: &File<'_>, request: &Request, env: &Env) -> ApiResult {
+    let conditions = Headers::new();
     if let Some(tag) = request.headers().get("If-None-Match")? {
-        asked.set("If-None-Match", &tag)?;
+        conditions.set("If-None-Match", &tag)?;
     }
     let mut init = RequestInit::new();
-    init.with_headers(asked);
+    init.with_headers(conditions);
     let found = env
         .assets(ASSETS)?
         .fetch(format!("https://assets{}", file.path), Some(init))
@@ -28,10 +28,10 @@ pub(crate) async fn answer(file: &File<'_>, request: &Request, env: &Env) -> Out
     let status = match found.status_code() {
         200 => file.status,
         304 => 304,
-        _ => return Err(Refusal::not_found()),
+        _ => return Err(ApiError::not_found()),
     };
     let headers = Headers::new();
-    for name in KEPT {
+    for name in PASSED_ON {
         if let Some(value) = found.headers().get(name)? {
             headers.set(name, &value)?;
         }

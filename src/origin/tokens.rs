@@ -1,9 +1,11 @@
-//! The management of tokens: `/api/v1/me`, `/api/v1/scopes`, `/api/v1/tokens`.
+//! Token management: `/api/v1/me`, `/api/v1/scopes` and `/api/v1/tokens`.
 
 use crate::{
-    caller, publish,
-    respond::{self, Outcome, Refusal},
-    settings::Settings,
+    caller,
+    context::OriginContext,
+    public,
+    respond::{self, ApiError, ApiResult},
+    settings::OriginSettings,
 };
 use patrol::{
     authorize::{
@@ -15,44 +17,44 @@ use patrol::{
             Catalogue, CreateToken, CreatedToken, Me, RevocationEffect, RevokeTarget, RevokeTokens,
             RevokedToken, RevokedTokens, TokenList, TokenRecord, TokenStatus, owned,
         },
-        problem::{FieldError, Problem},
+        problem::{Problem, ProblemCode},
     },
     ids::{OrganizationId, TokenId, UserId},
-    issue::rules::{self, Limit, NewToken},
-    jose::{
-        signing::Dalek,
-        status_list::{StatusListId, StatusReference},
+    issue::{
+        rules::{self, CreationLimit, NewToken},
+        token_length::ClaimLengths,
     },
+    jose::{signing::Dalek, status_list::StatusReference},
     placement,
     policy::{POLICY, account::Account},
-    registry::{Create, Created, List, OwnerCall, Read, Revoke, Revoked, Revoker},
+    registry::{Create, Created, ListTokens, OwnerCall, ReadToken, Revoke, Revoked, Revoker},
     token::{
-        Claims, MAX_LENGTH, Token,
-        claims::{self, IssueError},
+        AccessToken, Claims, MAX_LENGTH, Token,
+        claims::{self, StatusClaim, StatusListClaim},
     },
 };
 use patrol_platform::{call_registry, now};
-use worker::{Env, Request, Response};
+use worker::{Request, Response};
 
 /// `GET /api/v1/me`
-pub(crate) fn me(request: &Request, settings: &Settings) -> Outcome {
-    let account = caller::account(request, settings)?;
-    let mode = settings.installation.mode;
+pub(crate) fn me(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let account = caller::account(request, origin.settings)?;
+    let mode = origin.settings.installation.mode;
     respond::json(200, &Me::new(&account, &POLICY, mode))
 }
 
-/// `GET /api/v1/scopes?organization=ID`: what the caller may grant in all of them.
-pub(crate) fn scopes(request: &Request, settings: &Settings) -> Outcome {
-    let account = caller::account(request, settings)?;
+/// `GET /api/v1/scopes?organization=ID`: the scopes that the user may grant in all of them.
+pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let account = caller::account(request, origin.settings)?;
     let url = request.url()?;
-    let chosen: Vec<String> = url
+    let selected: Vec<String> = url
         .query_pairs()
         .filter(|(key, _)| key == "organization")
         .map(|(_, value)| value.into_owned())
         .collect();
-    let organizations = rules::organizations(&chosen, &account).map_err(|rejection| {
-        let error = FieldError::new("organization", &rejection);
-        Problem::of_members("There are no scopes for this choice", vec![error])
+    let organizations = rules::organizations(&selected, &account).map_err(|rejection| {
+        let error = rejection.field_error("organization");
+        Problem::of_fields(vec![error])
     })?;
     let held = account
         .scopes_in_all(organizations.iter().map(OrganizationId::as_str), &POLICY)
@@ -61,9 +63,9 @@ pub(crate) fn scopes(request: &Request, settings: &Settings) -> Outcome {
 }
 
 /// `GET /api/v1/tokens`
-pub(crate) async fn list(request: &Request, env: &Env, settings: &Settings) -> Outcome {
-    let owner = caller::account(request, settings)?.id;
-    let tokens = ask(env, settings, &List { owner }).await?;
+pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let owner = caller::account(request, origin.settings)?.id;
+    let tokens = call_owners_registry(&ListTokens { owner }, origin).await?;
     let active = tokens
         .iter()
         .filter(|token| token.status == TokenStatus::Active)
@@ -80,17 +82,17 @@ pub(crate) async fn list(request: &Request, env: &Env, settings: &Settings) -> O
 }
 
 /// `POST /api/v1/tokens`
-pub(crate) async fn create(request: Request, env: &Env, settings: &Settings) -> Outcome {
-    let account = caller::account_for_change(&request, settings)?;
-    let wish: CreateToken = caller::body(request).await?;
-    let token = NewToken::check(&wish, &account, &POLICY)
-        .map_err(|rejections| Problem::from_rejections(&rejections))?;
-    issue(token, account, env, settings).await
+pub(crate) async fn create(request: Request, origin: OriginContext<'_>) -> ApiResult {
+    let account = caller::account_for_change(&request, origin.settings)?;
+    let request: CreateToken = caller::body(request).await?;
+    let token = NewToken::check(&request, &account, &POLICY)
+        .map_err(|rejections| rules::problem(&rejections))?;
+    issue(token, account, origin).await
 }
 
-async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) -> Outcome {
+async fn issue(token: NewToken, owner: Account, origin: OriginContext<'_>) -> ApiResult {
     let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| Refusal::unexpected(&error.to_string()))?;
+    getrandom::fill(&mut random).map_err(|error| ApiError::unexpected(&error.to_string()))?;
     let created_at = now();
     let create = Create {
         owner: owner.id,
@@ -101,32 +103,27 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
         created_at,
         expires_at: token.lifetime.expiry(created_at),
     };
-    let issuer = &settings.installation.public_url;
-    let sign = |status: StatusReference| {
-        let claims = Claims {
-            iss: issuer.clone(),
-            aud: issuer.clone(),
-            sub: create.owner.clone(),
-            org: create.organizations.clone(),
-            jti: create.id.clone(),
-            iat: create.created_at,
-            nbf: None,
-            exp: create.expires_at,
-            scope: create.scopes.as_ref().map(|names| names.join(" ")),
-            status: claims::StatusClaim {
-                status_list: claims::StatusListClaim {
-                    idx: status.idx,
-                    uri: status.list.uri(issuer),
-                },
-            },
-        };
-        claims::issue(&claims, settings.signing_keys.first()).map_err(not_issued)
-    };
-    // The registry commits, so it is asked only for a token that fits, wherever its place will be.
-    sign(FARTHEST)?;
-    let made = ask(env, settings, &create).await?;
-    let Created { record, status } = made.map_err(limit_reached)?;
-    let token = sign(status)?;
+    // The registry commits the token, so check first that it can be signed.
+    let lengths = ClaimLengths::new(
+        &origin.settings.installation.public_url,
+        create.owner.as_str(),
+        create.id.as_str(),
+        &create.organizations,
+        create.scopes.as_deref(),
+    );
+    if !lengths.is_allowed() {
+        return Err(Problem::new(
+            ProblemCode::TokenTooLong,
+            "Token too long",
+            format!(
+                "Select fewer organizations or scopes. A token can have at most {MAX_LENGTH} bytes."
+            ),
+        )
+        .into());
+    }
+    let answer = call_owners_registry(&create, origin).await?;
+    let Created { record, status } = answer.map_err(limit_reached)?;
+    let token = sign(create, status, origin.settings)?;
     let location = format!("/api/v1/tokens/{}", record.id);
     let created = CreatedToken {
         record,
@@ -137,78 +134,80 @@ async fn issue(token: NewToken, owner: Account, env: &Env, settings: &Settings) 
     Ok(response)
 }
 
-/// The place whose name is the longest.
-const FARTHEST: StatusReference = StatusReference {
-    list: StatusListId {
-        registry: u16::MAX,
-        list: u32::MAX,
-    },
-    idx: u32::MAX,
-};
-
-fn not_issued(error: IssueError) -> Refusal {
-    match error {
-        IssueError::TooLong => Problem::new(
-            "token-too-long",
-            422,
-            "The token would be too long",
-            format!(
-                "Choose fewer organizations or scopes: a token has at most {MAX_LENGTH} bytes."
-            ),
-        )
-        .into(),
-        IssueError::Claims => Refusal::unexpected("claims"),
-    }
+fn sign(
+    create: Create,
+    status: StatusReference,
+    settings: &OriginSettings,
+) -> ApiResult<AccessToken> {
+    let issuer = &settings.installation.public_url;
+    let claims = Claims {
+        iss: issuer.clone(),
+        aud: issuer.clone(),
+        sub: create.owner,
+        org: create.organizations,
+        jti: create.id,
+        iat: create.created_at,
+        nbf: None,
+        exp: create.expires_at,
+        scope: create.scopes.map(|names| names.join(" ")),
+        status: StatusClaim {
+            status_list: StatusListClaim {
+                idx: status.idx,
+                uri: status.list.uri(issuer),
+            },
+        },
+    };
+    claims::issue(&claims, settings.signing_keys.first())
+        .map_err(|error| ApiError::unexpected(&format!("{error:?}")))
 }
 
-fn limit_reached(limit: Limit) -> Refusal {
+fn limit_reached(limit: CreationLimit) -> ApiError {
     match limit {
-        Limit::Active => Problem::new(
-            "token-limit-reached",
-            409,
-            "There are as many active tokens as there may be",
+        CreationLimit::Active => Problem::new(
+            ProblemCode::TokenLimitReached,
+            "Active token limit reached",
             format!(
                 "Revoke one of your {} active tokens, or wait until one expires.",
                 rules::MAX_ACTIVE_TOKENS
             ),
         )
         .into(),
-        Limit::Rate(exceeded) => exceeded.into(),
+        CreationLimit::Rate(exceeded) => exceeded.into(),
     }
 }
 
 /// `GET /api/v1/tokens/{id}`
-pub(crate) async fn read(request: &Request, id: &str, env: &Env, settings: &Settings) -> Outcome {
-    let owner = caller::account(request, settings)?.id;
-    respond::json(200, &record(owner, token_id(id)?, env, settings).await?)
+pub(crate) async fn read(request: &Request, id: &str, origin: OriginContext<'_>) -> ApiResult {
+    let owner = caller::account(request, origin.settings)?.id;
+    respond::json(200, &record(owner, token_id(id)?, origin).await?)
 }
 
 /// `DELETE /api/v1/tokens/{id}`
-pub(crate) async fn revoke(request: &Request, id: &str, env: &Env, settings: &Settings) -> Outcome {
-    let owner = caller::account_for_change(request, settings)?.id;
-    end(owner, token_id(id)?, Revoker::Owner, env, settings).await
+pub(crate) async fn revoke(request: &Request, id: &str, origin: OriginContext<'_>) -> ApiResult {
+    let owner = caller::account_for_change(request, origin.settings)?.id;
+    revoke_one(owner, token_id(id)?, Revoker::Owner, origin).await
 }
 
-/// `POST /api/v1/tokens/revoke`: many at once, in one wait.
-pub(crate) async fn revoke_many(request: Request, env: &Env, settings: &Settings) -> Outcome {
-    let owner = caller::account_for_change(&request, settings)?.id;
-    let wish: RevokeTokens = caller::body(request).await?;
-    let which = wish
-        .which()
-        .map_err(|fix| Refusal::body_invalid(fix.to_owned()))?;
-    let (revoked, effect) = end_all(owner, which, Revoker::Owner, env, settings).await?;
-    let answer = RevokedTokens {
+/// `POST /api/v1/tokens/revoke`: several tokens, with one wait.
+pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> ApiResult {
+    let owner = caller::account_for_change(&request, origin.settings)?.id;
+    let request: RevokeTokens = caller::body(request).await?;
+    let target = request
+        .target()
+        .map_err(|fix| ApiError::body_invalid(fix.to_owned()))?;
+    let (revoked, effect) = revoke_all(owner, target, Revoker::Owner, origin).await?;
+    let response = RevokedTokens {
         tokens: revoked.records,
         unknown: revoked.unknown,
         effect,
     };
-    respond::json(effect.status(), &answer)
+    respond::json(effect.status(), &response)
 }
 
-/// `GET /api/v1/tokens/current`: a token asks about itself.
-pub(crate) async fn current(request: &Request, env: &Env, settings: &Settings) -> Outcome {
-    let token = presented(request, settings)?;
-    let record = record(token.owner, token.id, env, settings).await?;
+/// `GET /api/v1/tokens/current`: the record of the token that the request carries.
+pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let token = bearer_token(request, origin.settings)?;
+    let record = record(token.owner, token.id, origin).await?;
     match record.status {
         TokenStatus::Active => respond::json(200, &record),
         TokenStatus::Expired => Err(Denial::TokenExpired.into()),
@@ -216,15 +215,15 @@ pub(crate) async fn current(request: &Request, env: &Env, settings: &Settings) -
     }
 }
 
-/// `DELETE /api/v1/tokens/current`: a token ends itself, so that a program that finds a leaked
-/// one can stop it. Once an edge knows that it has ended, it does not come here any more.
-pub(crate) async fn revoke_current(request: &Request, env: &Env, settings: &Settings) -> Outcome {
-    let token = presented(request, settings)?;
-    end(token.owner, token.id, Revoker::Itself, env, settings).await
+/// `DELETE /api/v1/tokens/current`: a token revokes itself, so that a program that finds a leaked
+/// token can stop it. Once an edge knows that the token is revoked, the request ends there.
+pub(crate) async fn revoke_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let token = bearer_token(request, origin.settings)?;
+    revoke_one(token.owner, token.id, Revoker::Itself, origin).await
 }
 
-/// The token that a request carries: ours, and within its times. It may be revoked.
-fn presented(request: &Request, settings: &Settings) -> Outcome<Token> {
+/// The token that a request carries. Its signature and times are valid, but it may be revoked.
+fn bearer_token(request: &Request, settings: &OriginSettings) -> ApiResult<Token> {
     let header = request.headers().get("Authorization")?;
     let text = bearer::parse(header.as_deref()).map_err(Denial::from)?;
     let token = settings
@@ -235,55 +234,53 @@ fn presented(request: &Request, settings: &Settings) -> Outcome<Token> {
     Ok(token)
 }
 
-async fn record(
-    owner: UserId,
-    id: TokenId,
-    env: &Env,
-    settings: &Settings,
-) -> Outcome<TokenRecord> {
-    let record = ask(env, settings, &Read { owner, id }).await?;
-    record.ok_or_else(Refusal::not_found)
+async fn record(owner: UserId, id: TokenId, origin: OriginContext<'_>) -> ApiResult<TokenRecord> {
+    let record = call_owners_registry(&ReadToken { owner, id }, origin).await?;
+    record.ok_or_else(ApiError::not_found)
 }
 
-/// Ends one token.
-async fn end(
+async fn revoke_one(
     owner: UserId,
     id: TokenId,
     by: Revoker,
-    env: &Env,
-    settings: &Settings,
-) -> Outcome<Response> {
-    let (revoked, effect) = end_all(owner, RevokeTarget::Ids(vec![id]), by, env, settings).await?;
-    let Some(record) = revoked.records.into_iter().next() else {
-        return Err(Refusal::not_found());
-    };
+    origin: OriginContext<'_>,
+) -> ApiResult<Response> {
+    let target = RevokeTarget::Ids(vec![id]);
+    let (revoked, effect) = revoke_all(owner, target, by, origin).await?;
+    let record = revoked.records.into_iter().next();
+    let record = record.ok_or_else(ApiError::not_found)?;
     respond::json(effect.status(), &RevokedToken { record, effect })
 }
 
-/// Ends tokens; the answer comes when they are refused everywhere, or says when they will be.
-async fn end_all(
+/// Revokes tokens. Returns once every edge refuses them, or in `kv` mode with the time at which
+/// every edge will.
+async fn revoke_all(
     owner: UserId,
-    which: RevokeTarget,
+    target: RevokeTarget,
     by: Revoker,
-    env: &Env,
-    settings: &Settings,
-) -> Outcome<(Revoked, RevocationEffect)> {
-    let revoked = ask(env, settings, &Revoke { owner, which, by }).await??;
-    let mode = settings.installation.mode;
+    origin: OriginContext<'_>,
+) -> ApiResult<(Revoked, RevocationEffect)> {
+    let call = Revoke { owner, target, by };
+    let revoked = call_owners_registry(&call, origin).await??;
+    let mode = origin.settings.installation.mode;
     let effect = RevocationEffect::new(mode, revoked.effective_ms, revoked.waited_ms);
     Ok((revoked, effect))
 }
 
-/// Asks the owner's registry.
-async fn ask<C: OwnerCall>(env: &Env, settings: &Settings, call: &C) -> Outcome<C::Answer> {
-    let registry = placement::of_user(call.owner(), settings.installation.registries);
-    let answer = call_registry(env, &settings.installation, registry, call).await;
+async fn call_owners_registry<C: OwnerCall>(
+    call: &C,
+    origin: OriginContext<'_>,
+) -> ApiResult<C::Answer> {
+    let installation = &origin.settings.installation;
+    let registry = placement::of_user(call.owner(), installation.registries);
+    let answer = call_registry(origin.env, installation, registry, call).await;
     if C::CHANGES_LISTS {
-        publish::forget(registry);
+        // Even after an error: the registry may have carried out the call.
+        public::invalidate(registry);
     }
     Ok(answer?)
 }
 
-fn token_id(text: &str) -> Outcome<TokenId> {
-    text.parse().map_err(|_| Refusal::not_found())
+fn token_id(text: &str) -> ApiResult<TokenId> {
+    text.parse().map_err(|_| ApiError::not_found())
 }

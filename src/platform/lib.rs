@@ -16,7 +16,7 @@ use js_sys::{JSON, Promise, Reflect};
 use patrol::{
     mode::RevocationMode,
     placement::{self, object_name},
-    registry::{Call, Message},
+    registry::Call,
     session::is_loopback,
     time::{Instant, Timestamp},
 };
@@ -258,7 +258,7 @@ pub async fn call_registry<C: Call>(
     registry: u16,
     call: &C,
 ) -> Result<C::Answer> {
-    let message = Message::to_json(registry, call)?;
+    let message = call.to_json()?;
     let location = installation.registry_location;
     let answer = send(env, &object_name(registry), location, message).await?;
     Ok(serde_json::from_str(&answer)?)

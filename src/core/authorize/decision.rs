@@ -7,7 +7,7 @@
 
 use super::bearer::BearerError;
 use crate::{
-    http::problem::Problem,
+    http::problem::{Problem, ProblemCode},
     ids::OrganizationId,
     jose::{jws::ParseError, status_list::Status},
     policy::{Policy, scope::Requirement},
@@ -182,39 +182,28 @@ pub const CHALLENGE: &str = "Bearer realm=\"patrol\"";
 const RETRY_AFTER_SECONDS: u64 = RETRY_BACKOFF.div_ceil(1_000);
 
 impl Denial {
-    /// Stable, for programs.
-    pub const fn code(&self) -> &'static str {
+    /// The code of the problem.
+    pub const fn code(&self) -> ProblemCode {
         match self {
-            Self::TokenMissing => "token-missing",
-            Self::TokenMalformed(_) => "token-malformed",
-            Self::SignatureInvalid => "signature-invalid",
-            Self::TokenExpired => "token-expired",
-            Self::TokenNotYetValid => "token-not-yet-valid",
-            Self::TokenRevoked => "token-revoked",
-            Self::TokenSuspended => "token-suspended",
-            Self::RouteUnknown => "route-unknown",
-            Self::OrganizationRequired => "organization-required",
-            Self::OrganizationMismatch => "organization-mismatch",
-            Self::ScopeInsufficient(_) => "scope-insufficient",
-            Self::RevocationUnavailable => "revocation-unavailable",
-            Self::HeaderRefused(_) => "header-refused",
+            Self::TokenMissing => ProblemCode::TokenMissing,
+            Self::TokenMalformed(_) => ProblemCode::TokenMalformed,
+            Self::SignatureInvalid => ProblemCode::SignatureInvalid,
+            Self::TokenExpired => ProblemCode::TokenExpired,
+            Self::TokenNotYetValid => ProblemCode::TokenNotYetValid,
+            Self::TokenRevoked => ProblemCode::TokenRevoked,
+            Self::TokenSuspended => ProblemCode::TokenSuspended,
+            Self::RouteUnknown => ProblemCode::RouteUnknown,
+            Self::OrganizationRequired => ProblemCode::OrganizationRequired,
+            Self::OrganizationMismatch => ProblemCode::OrganizationMismatch,
+            Self::ScopeInsufficient(_) => ProblemCode::ScopeInsufficient,
+            Self::RevocationUnavailable => ProblemCode::RevocationUnavailable,
+            Self::HeaderRefused(_) => ProblemCode::HeaderRefused,
         }
     }
 
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
-        match self {
-            Self::TokenMissing
-            | Self::TokenMalformed(_)
-            | Self::SignatureInvalid
-            | Self::TokenExpired
-            | Self::TokenNotYetValid
-            | Self::TokenRevoked
-            | Self::TokenSuspended => 401,
-            Self::RouteUnknown | Self::OrganizationMismatch | Self::ScopeInsufficient(_) => 403,
-            Self::OrganizationRequired | Self::HeaderRefused(_) => 400,
-            Self::RevocationUnavailable => 503,
-        }
+        self.code().status()
     }
 
     /// Whether the token was good, and only the request is not one that it allows.
@@ -277,12 +266,7 @@ impl Denial {
 
     /// The response body.
     pub fn problem(&self, policy: &Policy) -> Problem {
-        Problem::new(
-            self.code(),
-            self.status(),
-            self.title(),
-            self.detail(policy),
-        )
+        Problem::new(self.code(), self.title(), self.detail(policy))
     }
 
     /// The value of `WWW-Authenticate` (RFC 6750, section 3) if the denial is about credentials.

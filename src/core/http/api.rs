@@ -1,7 +1,7 @@
-//! The JSON of the HTTP surface, shared by the Workers, the form and the tests.
+//! The JSON bodies of the HTTP API, shared by the Workers, the form and the tests.
 //!
-//! Requests refuse members they do not know: a misspelt one would otherwise be ignored and
-//! the token be made without it.
+//! Requests reject unknown members. Otherwise a misspelt member would be ignored, and the token
+//! created without it.
 
 use crate::{
     ids::{OrganizationId, TokenId, UserId},
@@ -15,23 +15,21 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Where a token asks about itself, and ends itself.
-pub const CURRENT: &str = "/api/v1/tokens/current";
-
-/// `GET /api/v1/me`
+/// The response of `GET /api/v1/me`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Me {
-    /// The user.
+    /// The value of a token's `sub` claim.
     pub id: UserId,
-    /// For people.
+    /// The display name.
     pub name: String,
-    /// For people.
+    /// Shown on the page; nothing is sent to it.
     pub email: String,
-    /// Where the user is a member.
+    /// The user's organizations.
     pub organizations: Vec<OrganizationView>,
-    /// Are tokens restricted by scopes?
+    /// Whether scopes restrict tokens.
     pub rbac: bool,
-    /// How long a revoked token may still pass; absent: not at all, a revocation waits.
+    /// The longest that an edge may still accept a revoked token. Absent if a revocation waits
+    /// until no edge does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_delay_seconds: Option<u64>,
 }
@@ -39,18 +37,18 @@ pub struct Me {
 /// One of the user's organizations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganizationView {
-    /// For `X-Organization-ID`.
+    /// The value of `X-Organization-ID`.
     pub id: OrganizationId,
-    /// For people.
+    /// The display name.
     pub name: String,
-    /// Names of roles.
+    /// Names of the user's roles there.
     pub roles: Vec<String>,
-    /// What these roles allow.
+    /// Names of the scopes that these roles grant.
     pub scopes: Vec<String>,
 }
 
 impl Me {
-    /// The account as its owner sees it.
+    /// What a user sees of their account.
     pub fn new(account: &Account, policy: &Policy, mode: RevocationMode) -> Self {
         let organizations = account
             .memberships
@@ -68,14 +66,11 @@ impl Me {
             email: account.email.clone(),
             organizations,
             rbac: policy.rbac,
-            revocation_delay_seconds: match mode {
-                RevocationMode::Lease => None,
-                RevocationMode::Kv { max_age } => Some(max_age),
-            },
+            revocation_delay_seconds: mode.revocation_delay(),
         }
     }
 
-    /// The account that this is a view of, for the rules of creating a token.
+    /// Recovers the account, for the rules of [`crate::issue`] in the browser.
     pub fn account(&self) -> Account {
         let memberships = self
             .organizations
@@ -95,27 +90,27 @@ impl Me {
     }
 }
 
-/// `GET /api/v1/scopes`: what the caller may grant.
+/// The response of `GET /api/v1/scopes`: what the user may grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
-    /// Are tokens restricted by scopes? If not, there are no groups.
+    /// Whether scopes restrict tokens. If not, `groups` is empty.
     pub rbac: bool,
-    /// In display order; groups without scopes are left out.
+    /// In display order, without empty groups.
     pub groups: Vec<CatalogueGroup>,
 }
 
-/// Scopes that belong together.
+/// A group of scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogueGroup {
-    /// Heading.
+    /// The heading.
     pub name: String,
-    /// Key of the badge color.
+    /// A key of the page's badge colors.
     pub color: String,
     /// In display order.
     pub scopes: Vec<CatalogueScope>,
 }
 
-/// One scope that the caller may grant.
+/// A scope that the user may grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogueScope {
     /// `resource:action`
@@ -127,7 +122,7 @@ pub struct CatalogueScope {
 }
 
 impl Catalogue {
-    /// The scopes of the set, by group.
+    /// Groups the scopes of a set.
     pub fn new(offered: ScopeSet, policy: &Policy) -> Self {
         let offered = if policy.rbac {
             offered
@@ -156,57 +151,57 @@ impl Catalogue {
     }
 }
 
-/// `POST /api/v1/tokens`, the request.
+/// The request of `POST /api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
-    /// 1 to 255 characters.
+    /// 1 to 255 characters after trimming.
     pub name: String,
-    /// 30, 90, 180 or 365; absent: 90.
+    /// 30, 90, 180 or 365; 90 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in_days: Option<u64>,
-    /// At least one of the caller's.
+    /// Ids of at least one and at most 16 of the user's organizations.
     pub organizations: Vec<String>,
-    /// Names of scopes; empty or absent when RBAC is off.
+    /// Names of scopes; empty or absent if RBAC is off.
     #[serde(default)]
     pub scopes: Vec<String>,
 }
 
-/// What a token's owner sees of it.
+/// What the owner sees of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRecord {
-    /// `jti`
+    /// The `jti` claim.
     pub id: TokenId,
-    /// As given at creation.
+    /// The owner's name for it.
     pub name: String,
-    /// Where it may act.
+    /// Ids of the organizations that it works in.
     pub organizations: Vec<OrganizationId>,
-    /// Names of scopes; null: no restriction, because it was made with RBAC off.
+    /// Names of scopes. Null if it was created with RBAC off, and so is unrestricted.
     pub scopes: Option<Vec<String>>,
-    /// RFC 3339 in UTC, as all times here.
+    /// When it was issued: the `iat` claim.
     pub created_at: Timestamp,
-    /// Null: never. To the minute, and a few seconds late.
+    /// To the minute, and some seconds late. Null if it was never used.
     pub last_used_at: Option<Timestamp>,
-    /// From where it was used then; null: never, or not known.
+    /// The client's address at that time. Null if never used, or unknown.
     #[serde(default)]
     pub last_used_address: Option<String>,
-    /// First second in which it no longer works.
+    /// The first second in which it no longer works: the `exp` claim.
     pub expires_at: Timestamp,
-    /// Null: not revoked.
+    /// Null unless it was revoked.
     pub revoked_at: Option<Timestamp>,
-    /// As of the answer.
+    /// As of this response.
     pub status: TokenStatus,
 }
 
-/// What the list shows. A token that is both is shown as revoked: that cannot be waited out.
+/// A token's status. Revoked takes precedence over expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenStatus {
-    /// It works.
+    /// Neither expired nor revoked.
     Active,
-    /// Its time is over.
+    /// `expires_at` has passed.
     Expired,
-    /// Its owner ended it.
+    /// By its owner, or by itself; for good.
     Revoked,
 }
 
@@ -223,86 +218,85 @@ impl TokenStatus {
     }
 }
 
-/// `GET /api/v1/tokens`
+/// The response of `GET /api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenList {
     /// Newest first.
     pub tokens: Vec<TokenRecord>,
     /// How many of them are active.
     pub active: usize,
-    /// How many may be.
+    /// How many may be active at once.
     pub limit: usize,
 }
 
-/// `POST /api/v1/tokens`, the answer: the only time that the token is told.
+/// The response of `POST /api/v1/tokens`, and the only one that contains the token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedToken {
-    /// What the list will show.
+    /// The new token's record.
     #[serde(flatten)]
     pub record: TokenRecord,
-    /// The token itself.
+    /// A secret: only its owner stores it.
     pub token: String,
 }
 
-/// `DELETE /api/v1/tokens/{id}`, the answer.
+/// The response of `DELETE /api/v1/tokens/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokedToken {
-    /// What the list shows now.
+    /// The token's record after the revocation.
     #[serde(flatten)]
     pub record: TokenRecord,
-    /// Since when it is refused.
+    /// When it is refused everywhere.
     #[serde(flatten)]
     pub effect: RevocationEffect,
 }
 
-/// `POST /api/v1/tokens/revoke`, the answer.
+/// The response of `POST /api/v1/tokens/revoke`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokedTokens {
-    /// What the list shows now.
+    /// The records after the revocation.
     pub tokens: Vec<TokenRecord>,
-    /// Ids that name no token of the caller.
+    /// Requested ids that belong to no token of the user.
     pub unknown: Vec<TokenId>,
-    /// Since when all of them are refused.
+    /// When all of them are refused everywhere.
     #[serde(flatten)]
     pub effect: RevocationEffect,
 }
 
-/// When revoked tokens are refused everywhere.
+/// When every edge refuses the revoked tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum RevocationEffect {
-    /// They are, as of this answer (200).
+    /// By the time of this response (200).
     Now {
-        /// Every request that arrives at any edge from this second on is refused.
+        /// Every edge refuses requests that arrive from this second on.
         effective_at: Timestamp,
-        /// How long the call waited until it could say so, in milliseconds.
+        /// How long the request waited for that, in milliseconds.
         waited_ms: u64,
     },
-    /// They will be (202): the edges live on snapshots.
+    /// Later (202): edges rely on snapshots in KV.
     Later {
-        /// Every request that arrives at any edge from this second on is refused.
+        /// Every edge refuses requests that arrive from this second on.
         effective_by: Timestamp,
     },
 }
 
 impl RevocationEffect {
-    /// The effect of a revocation that leaves no lease after `effective_ms` (milliseconds since
-    /// 1970) without it. Times of the API are whole seconds, so it is rounded up.
+    /// The effect of a revocation that every lease knows of from `effective_ms` on, in
+    /// milliseconds since 1970. Rounded up, because the API's times are whole seconds.
     pub fn new(mode: RevocationMode, effective_ms: u64, waited_ms: u64) -> Self {
         let effective_at = Timestamp::from_millis(effective_ms.saturating_add(999));
-        match mode {
-            RevocationMode::Lease => Self::Now {
+        match mode.revocation_delay() {
+            None => Self::Now {
                 effective_at,
                 waited_ms,
             },
-            // A snapshot that does not have it was signed before, and is too old by then.
-            RevocationMode::Kv { max_age } => Self::Later {
-                effective_by: effective_at.plus(max_age),
+            Some(delay) => Self::Later {
+                effective_by: effective_at.plus(delay),
             },
         }
     }
 
-    /// HTTP status.
+    /// The HTTP status of the response.
     pub const fn status(&self) -> u16 {
         match self {
             Self::Now { .. } => 200,
@@ -311,34 +305,34 @@ impl RevocationEffect {
     }
 }
 
-/// `POST /api/v1/tokens/revoke`, the request: `{"ids": […]}` or `{"all": true}`.
+/// The request of `POST /api/v1/tokens/revoke`: `{"ids": […]}` or `{"all": true}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeTokens {
-    /// These.
+    /// The tokens to revoke.
     #[serde(default)]
     pub ids: Vec<TokenId>,
-    /// All that are active. Written out, so that nobody asks for it by leaving something away.
+    /// Revoke all active tokens. It must be stated: an empty request revokes nothing.
     #[serde(default)]
     pub all: bool,
 }
 
-/// Which tokens of a user.
+/// The tokens of a user that a revocation is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevokeTarget {
-    /// These.
+    /// The tokens with these ids.
     Ids(Vec<TokenId>),
-    /// All that are active.
+    /// All active tokens.
     Active,
 }
 
 impl RevokeTokens {
-    /// What is asked for.
+    /// The tokens that the request is for.
     ///
     /// # Errors
-    /// Neither or both are given; the text says what to send.
-    pub fn which(self) -> Result<RevokeTarget, &'static str> {
+    /// Fails if the request has neither member, or both. The text says what to send.
+    pub fn target(self) -> Result<RevokeTarget, &'static str> {
         match (self.ids.is_empty(), self.all) {
             (false, false) => Ok(RevokeTarget::Ids(self.ids)),
             (true, true) => Ok(RevokeTarget::Active),
@@ -347,15 +341,15 @@ impl RevokeTokens {
     }
 }
 
-/// `POST /auth/dev`, the request.
+/// The request of `POST /auth/dev`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
-    /// A development user.
+    /// The id of a development user.
     pub user: String,
 }
 
-/// Names as the wire has them.
+/// Copies names of the policy, for types that are also parsed.
 pub fn owned(names: Vec<&'static str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
@@ -366,30 +360,30 @@ mod tests {
     use crate::policy::POLICY;
 
     #[test]
-    fn tokens_are_revoked_by_their_ids_or_all_of_them_in_so_many_words() {
-        let which =
-            |json: &str| serde_json::from_str::<RevokeTokens>(json).map(RevokeTokens::which);
+    fn revocation_names_ids_or_says_all_explicitly() {
+        let target =
+            |json: &str| serde_json::from_str::<RevokeTokens>(json).map(RevokeTokens::target);
         let ids = vec!["a".parse().unwrap()];
         assert_eq!(
-            which(r#"{"ids":["a"]}"#).unwrap(),
+            target(r#"{"ids":["a"]}"#).unwrap(),
             Ok(RevokeTarget::Ids(ids))
         );
-        assert_eq!(which(r#"{"all":true}"#).unwrap(), Ok(RevokeTarget::Active));
+        assert_eq!(target(r#"{"all":true}"#).unwrap(), Ok(RevokeTarget::Active));
         for wrong in [
             "{}",
             r#"{"ids":[]}"#,
             r#"{"all":false}"#,
             r#"{"ids":["a"],"all":true}"#,
         ] {
-            assert!(which(wrong).unwrap().is_err(), "{wrong}");
+            assert!(target(wrong).unwrap().is_err(), "{wrong}");
         }
         for wrong in [r#"{"ids":"a"}"#, r#"{"ids":[""]}"#, r#"{"id":["a"]}"#] {
-            assert!(which(wrong).is_err(), "{wrong}");
+            assert!(target(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn a_revocation_is_in_effect_since_a_second_that_is_not_too_early() {
+    fn effective_second_is_rounded_up() {
         let second = Timestamp::from_seconds;
         for (millis, at) in [(5_000, 5), (5_001, 6), (5_999, 6)] {
             assert_eq!(
@@ -407,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_judges_the_account_that_the_origin_has_and_knows_how_late_a_revocation_is() {
+    fn browser_recovers_the_account_and_the_revocation_delay() {
         let account = Account {
             id: "ada".parse().unwrap(),
             name: "Ada".to_owned(),

@@ -1,5 +1,7 @@
-//! The HTTP surface: its JSON, its problems, and the files of the page.
+//! The HTTP interface, without HTTP: which endpoint serves a path, and the JSON that goes in and
+//! comes out. `docs/API.md` describes it, and `tests/api_docs.rs` compares the two.
 
 pub mod api;
+pub mod endpoint;
 pub mod page;
 pub mod problem;

@@ -1,68 +1,132 @@
-//! Problem details (RFC 9457): what every refusal of Patrol looks like.
+//! Problem details (RFC 9457): the body of every refusal.
+//!
+//! [`ProblemCode`] lists every code that a Worker can send, so a new one cannot be sent before it
+//! has a name and a status here. `docs/API.md` documents each of them, and a test compares the
+//! two. Titles and details belong to the code that refuses.
 
-use crate::issue::rules::Rejection;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// A refusal.
+macro_rules! problem_codes {
+    ($($code:ident = $name:literal, $status:literal;)+) => {
+        /// The kind of a problem: stable, for programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ProblemCode {
+            $(#[doc = concat!("`", $name, "`, with status ", stringify!($status))] $code,)+
+        }
+
+        impl ProblemCode {
+            /// Every code, in the order of `docs/API.md`.
+            pub const ALL: &[Self] = &[$(Self::$code,)+];
+
+            /// The code as it is sent.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)+
+                }
+            }
+
+            /// The HTTP status of every problem with this code.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$code => $status,)+
+                }
+            }
+        }
+    };
+}
+
+problem_codes! {
+    TokenMissing = "token-missing", 401;
+    TokenMalformed = "token-malformed", 401;
+    SignatureInvalid = "signature-invalid", 401;
+    TokenExpired = "token-expired", 401;
+    TokenNotYetValid = "token-not-yet-valid", 401;
+    TokenRevoked = "token-revoked", 401;
+    TokenSuspended = "token-suspended", 401;
+    OrganizationRequired = "organization-required", 400;
+    OrganizationMismatch = "organization-mismatch", 403;
+    RouteUnknown = "route-unknown", 403;
+    ScopeInsufficient = "scope-insufficient", 403;
+    RevocationUnavailable = "revocation-unavailable", 503;
+    UpstreamUnreachable = "upstream-unreachable", 502;
+    UpstreamTimeout = "upstream-timeout", 504;
+    OriginUnreachable = "origin-unreachable", 502;
+    ForwardedMissing = "forwarded-missing", 400;
+    ForwardedInvalid = "forwarded-invalid", 400;
+    HeaderRefused = "header-refused", 400;
+    SessionRequired = "session-required", 401;
+    OriginForbidden = "origin-forbidden", 403;
+    NameInvalid = "name-invalid", 422;
+    ExpiryInvalid = "expiry-invalid", 422;
+    OrganizationUnknown = "organization-unknown", 422;
+    ScopesInvalid = "scopes-invalid", 422;
+    ScopesExceedOwner = "scopes-exceed-owner", 422;
+    TokenTooLong = "token-too-long", 422;
+    TokenLimitReached = "token-limit-reached", 409;
+    UserUnknown = "user-unknown", 422;
+    RateLimited = "rate-limited", 429;
+    BodyInvalid = "body-invalid", 400;
+    BodyTooLarge = "body-too-large", 413;
+    NotFound = "not-found", 404;
+    MethodNotAllowed = "method-not-allowed", 405;
+    TimeNotSupported = "time-not-supported", 501;
+    Internal = "internal", 500;
+}
+
+impl Serialize for ProblemCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// The JSON body of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// A name of the kind of problem; docs/API.md lists them.
+    /// A URN that contains the code.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The same for every problem of the kind.
+    /// Does not vary between two occurrences (RFC 9457, section 3.1.4).
     pub title: &'static str,
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// What is wrong this time, and what helps.
+    /// What is wrong with this request, and how to fix it.
     pub detail: Cow<'static, str>,
-    /// Stable, for programs.
-    pub code: &'static str,
-    /// The member of the request that is wrong.
+    /// For programs.
+    pub code: ProblemCode,
+    /// The first invalid member or parameter of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<&'static str>,
-    /// Every wrong member, when members are wrong.
+    /// Every invalid member or parameter; empty if the problem is not about one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
-/// One wrong member of a request.
+/// One invalid member or parameter of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// The member.
+    /// The member's or parameter's name.
     pub field: &'static str,
-    /// As in [`Problem::code`].
-    pub code: &'static str,
-    /// As in [`Problem::detail`].
+    /// The code that the problem would have if this were the only error.
+    pub code: ProblemCode,
+    /// What is wrong, and how to fix it.
     pub detail: String,
 }
 
-impl FieldError {
-    /// What a rule has against the member.
-    pub fn new(field: &'static str, rejection: &Rejection) -> Self {
-        Self {
-            field,
-            code: rejection.code(),
-            detail: rejection.to_string(),
-        }
-    }
-}
-
 impl Problem {
-    /// A problem that is about the request as a whole.
+    /// A problem with the request as a whole.
     pub fn new(
-        code: &'static str,
-        status: u16,
+        code: ProblemCode,
         title: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self {
-            kind: format!("urn:patrol:problem:{code}"),
+            kind: format!("urn:patrol:problem:{}", code.as_str()),
             title,
-            status,
+            status: code.status(),
             detail: detail.into(),
             code,
             field: None,
@@ -70,43 +134,22 @@ impl Problem {
         }
     }
 
-    /// The problem of a creation that breaks rules.
-    pub fn from_rejections(rejections: &[Rejection]) -> Self {
-        let error = |rejection: &Rejection| FieldError::new(rejection.field().name(), rejection);
-        let errors = rejections.iter().map(error).collect();
-        Self::of_members("The token cannot be created like this", errors)
-    }
-
-    /// The problem of wrong members. The first gives its code.
-    pub fn of_members(title: &'static str, errors: Vec<FieldError>) -> Self {
+    /// A problem with members or parameters of the request. The first error names the problem: its
+    /// code, detail and field.
+    pub fn of_fields(errors: Vec<FieldError>) -> Self {
         let first = errors.first();
-        let code = first.map_or("body-invalid", |error| error.code);
+        let code = first.map_or(ProblemCode::BodyInvalid, |error| error.code);
         let detail = first.map_or(String::new(), |error| error.detail.clone());
         Self {
             field: first.map(|error| error.field),
             errors,
-            ..Self::new(code, 422, title, detail)
+            ..Self::new(code, "Invalid request", detail)
         }
     }
 
-    /// The body.
+    /// The response body.
     pub fn to_json(&self) -> String {
-        // Strings and numbers only: this cannot fail.
+        // It holds only strings and numbers: this cannot fail.
         serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_wrong_member_gives_a_problem_its_code_and_all_are_listed() {
-        let problem = Problem::from_rejections(&[Rejection::Expiry, Rejection::NameMissing]);
-        assert_eq!((problem.status, problem.code), (422, "expiry-invalid"));
-        assert_eq!(problem.field, Some("expires_in_days"));
-        let fields: Vec<_> = problem.errors.iter().map(|error| error.field).collect();
-        assert_eq!(fields, ["expires_in_days", "name"]);
-        assert_eq!(problem.detail, problem.errors[0].detail);
     }
 }

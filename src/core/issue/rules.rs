@@ -1,11 +1,17 @@
-//! The rules of creating a token.
+//! The rules for creating a token.
 //!
-//! The form in the browser and the origin call the same functions, so what the form lets
-//! pass is what the origin accepts, with the same words. Each rule is a function from what
-//! the user gave to a checked value or a [`Rejection`] that names the field and the fix.
+//! The browser's form and the origin call the same functions, so the origin accepts what the form
+//! accepts, and both use the same words. Each rule turns a part of the request into a checked
+//! value, or into a [`Rejection`] that names the field and the fix.
+//!
+//! Left out: how long the token may be ([`super::token_length`]), which depends on the
+//! installation's address.
 
 use crate::{
-    http::api::CreateToken,
+    http::{
+        api::CreateToken,
+        problem::{FieldError, Problem, ProblemCode},
+    },
     ids::OrganizationId,
     policy::{Policy, account::Account, scope::ScopeSet},
     quota::QuotaExceeded,
@@ -15,19 +21,19 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The longest token name, in Unicode scalar values, after trimming.
+/// The longest token name, in Unicode scalar values after trimming.
 pub const MAX_NAME_LENGTH: usize = 255;
 
-/// The most tokens of one user that are neither expired nor revoked.
+/// The most active tokens of one user: those that are neither expired nor revoked.
 pub const MAX_ACTIVE_TOKENS: usize = 50;
 
-/// How long a token is remembered after its end, in days: it is listed until then.
-pub const REMEMBERED_DAYS: u64 = 400;
+/// How long a token stays listed after it has expired or been revoked, in days.
+pub const RETENTION_DAYS: u64 = 400;
 
-/// The most organizations that one token can be for: the token has to fit into a header.
+/// The most organizations of one token. It has to fit into a request header.
 pub const MAX_ORGANIZATIONS: usize = 16;
 
-/// The part of a creation that a rejection is about; the member's name in the request.
+/// A member of the request to create a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     /// `name`
@@ -41,10 +47,10 @@ pub enum Field {
 }
 
 impl Field {
-    /// All, in the order of the form.
+    /// In the order of the form.
     pub const ALL: [Self; 4] = [Self::Name, Self::Expiry, Self::Organizations, Self::Scopes];
 
-    /// The field of that member.
+    /// Finds the field by its member's name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
@@ -60,51 +66,55 @@ impl Field {
     }
 }
 
-/// Why a token cannot be created as asked.
+/// Why a request to create a token is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
-    /// Nothing but white space.
+    /// The name is empty or only white space.
     NameMissing,
-    /// More than [`MAX_NAME_LENGTH`] characters.
+    /// The name has more than [`MAX_NAME_LENGTH`] characters.
     NameTooLong {
-        /// Characters given.
+        /// In Unicode scalar values.
         length: usize,
     },
-    /// A control character, such as a line break.
+    /// The name has a control character, such as a line break.
     NameUnprintable,
-    /// Not one of the lifetimes.
+    /// The lifetime is not one of [`Lifetime::ALL`].
     Expiry,
-    /// None chosen.
+    /// No organization is selected.
     OrganizationMissing,
-    /// More than [`MAX_ORGANIZATIONS`].
+    /// More than [`MAX_ORGANIZATIONS`] are selected.
     TooManyOrganizations,
-    /// Not an organization of the user.
+    /// The user is not a member of this organization.
     OrganizationUnknown(String),
-    /// None chosen although RBAC is on.
+    /// RBAC is on, and no scope is selected.
     ScopesMissing,
-    /// Scopes although RBAC is off.
+    /// RBAC is off, and scopes are selected.
     ScopesUnused,
-    /// The policy has no such scope.
+    /// The policy does not define this scope.
     ScopeUnknown(String),
-    /// The user does not hold these in every chosen organization.
+    /// The user does not hold these scopes in every selected organization.
     ScopesExceedOwner(Vec<&'static str>),
 }
 
 impl Rejection {
-    /// Stable, for programs.
-    pub const fn code(&self) -> &'static str {
+    /// The code of the problem, if this is the first rejection.
+    pub const fn code(&self) -> ProblemCode {
         match self {
-            Self::NameMissing | Self::NameTooLong { .. } | Self::NameUnprintable => "name-invalid",
-            Self::Expiry => "expiry-invalid",
+            Self::NameMissing | Self::NameTooLong { .. } | Self::NameUnprintable => {
+                ProblemCode::NameInvalid
+            }
+            Self::Expiry => ProblemCode::ExpiryInvalid,
             Self::OrganizationMissing
             | Self::TooManyOrganizations
-            | Self::OrganizationUnknown(_) => "organization-unknown",
-            Self::ScopesMissing | Self::ScopesUnused | Self::ScopeUnknown(_) => "scopes-invalid",
-            Self::ScopesExceedOwner(_) => "scopes-exceed-owner",
+            | Self::OrganizationUnknown(_) => ProblemCode::OrganizationUnknown,
+            Self::ScopesMissing | Self::ScopesUnused | Self::ScopeUnknown(_) => {
+                ProblemCode::ScopesInvalid
+            }
+            Self::ScopesExceedOwner(_) => ProblemCode::ScopesExceedOwner,
         }
     }
 
-    /// What it is about.
+    /// The member of the request that is invalid.
     pub const fn field(&self) -> Field {
         match self {
             Self::NameMissing | Self::NameTooLong { .. } | Self::NameUnprintable => Field::Name,
@@ -116,6 +126,15 @@ impl Rejection {
             | Self::ScopesUnused
             | Self::ScopeUnknown(_)
             | Self::ScopesExceedOwner(_) => Field::Scopes,
+        }
+    }
+
+    /// The error in a problem's list. `field` is the name of the member or parameter.
+    pub fn field_error(&self, field: &'static str) -> FieldError {
+        FieldError {
+            field,
+            code: self.code(),
+            detail: self.to_string(),
         }
     }
 }
@@ -137,39 +156,37 @@ impl fmt::Display for Rejection {
                 write!(f, "Choose {MAX_ORGANIZATIONS} organizations or fewer.")
             }
             Self::OrganizationUnknown(id) => {
-                write!(
-                    f,
-                    "You are not a member of the organization {id:?}; remove it."
-                )
+                write!(f, "You are not a member of organization {id:?}; remove it.")
             }
             Self::ScopesMissing => f.write_str("Select at least one permission."),
             Self::ScopesUnused => f.write_str(
-                "Leave the scopes empty: RBAC is off, and the token inherits your full access.",
+                "Leave the scopes empty: RBAC is off, so the token inherits your full access.",
             ),
-            Self::ScopeUnknown(name) => write!(f, "There is no scope {name:?}; remove it."),
+            Self::ScopeUnknown(name) => write!(f, "Scope {name:?} does not exist; remove it."),
             Self::ScopesExceedOwner(names) => write!(
                 f,
-                "You do not hold {} in every chosen organization; remove it or choose other organizations.",
+                "You do not hold {} in every selected organization; remove it or select other organizations.",
                 names.join(", ")
             ),
         }
     }
 }
 
-/// A token's name: 1 to [`MAX_NAME_LENGTH`] characters, trimmed, no control characters.
+/// A token's name: trimmed, 1 to [`MAX_NAME_LENGTH`] characters, none of them a control
+/// character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenName(String);
 
 impl TokenName {
-    /// How many characters of a text count: Unicode scalar values, after trimming.
+    /// The length that counts: Unicode scalar values after trimming.
     pub fn length(text: &str) -> usize {
         text.trim().chars().count()
     }
 
-    /// Trims and checks.
+    /// Trims and checks a name.
     ///
     /// # Errors
-    /// A [`Rejection`] of the field `name`.
+    /// Returns a [`Rejection`] of the field `name`.
     pub fn parse(text: &str) -> Result<Self, Rejection> {
         let name = text.trim();
         let length = Self::length(text);
@@ -184,13 +201,13 @@ impl TokenName {
         }
     }
 
-    /// The name.
+    /// The trimmed name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// How long a token lives.
+/// The lifetimes that a token can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Lifetime {
     /// 30 days
@@ -205,10 +222,10 @@ pub enum Lifetime {
 }
 
 impl Lifetime {
-    /// All, in the order of the form.
+    /// In the order of the form.
     pub const ALL: [Self; 4] = [Self::Month, Self::Quarter, Self::HalfYear, Self::Year];
 
-    /// Whole days.
+    /// The lifetime in days.
     pub const fn days(self) -> u16 {
         match self {
             Self::Month => 30,
@@ -218,10 +235,10 @@ impl Lifetime {
         }
     }
 
-    /// The lifetime of that many days.
+    /// Finds the lifetime with this many days.
     ///
     /// # Errors
-    /// [`Rejection::Expiry`].
+    /// Returns [`Rejection::Expiry`] for any other number.
     pub fn from_days(days: u64) -> Result<Self, Rejection> {
         Self::ALL
             .into_iter()
@@ -229,19 +246,22 @@ impl Lifetime {
             .ok_or(Rejection::Expiry)
     }
 
-    /// When a token that is made now expires.
+    /// When a token that is created now expires.
     pub fn expiry(self, now: Timestamp) -> Timestamp {
         now.plus(u64::from(self.days()) * DAY)
     }
 }
 
-/// The chosen organizations, each once, all of them the user's.
+/// Checks the selected organizations, and returns each of them once.
 ///
 /// # Errors
-/// A [`Rejection`] of the field `organizations`.
-pub fn organizations(chosen: &[String], owner: &Account) -> Result<Vec<OrganizationId>, Rejection> {
+/// Returns a [`Rejection`] of the field `organizations`.
+pub fn organizations(
+    selected: &[String],
+    owner: &Account,
+) -> Result<Vec<OrganizationId>, Rejection> {
     let mut organizations: Vec<OrganizationId> = Vec::new();
-    for id in chosen {
+    for id in selected {
         let membership = owner
             .membership(id)
             .ok_or_else(|| Rejection::OrganizationUnknown(excerpt(id)))?;
@@ -256,26 +276,26 @@ pub fn organizations(chosen: &[String], owner: &Account) -> Result<Vec<Organizat
     }
 }
 
-/// The chosen scopes: None when RBAC is off, else a set that is not empty and that the owner
-/// holds whole in every chosen organization.
+/// Checks the selected scopes: at least one, and the owner must hold all of them in every selected
+/// organization. Returns `None` if RBAC is off.
 ///
 /// # Errors
-/// A [`Rejection`] of the field `scopes`.
+/// Returns a [`Rejection`] of the field `scopes`.
 pub fn scopes(
-    chosen: &[String],
+    selected: &[String],
     organizations: &[OrganizationId],
     owner: &Account,
     policy: &Policy,
 ) -> Result<Option<ScopeSet>, Rejection> {
     if !policy.rbac {
-        return if chosen.is_empty() {
+        return if selected.is_empty() {
             Ok(None)
         } else {
             Err(Rejection::ScopesUnused)
         };
     }
     let mut set = ScopeSet::EMPTY;
-    for name in chosen {
+    for name in selected {
         let index = policy
             .scope_index(name)
             .ok_or_else(|| Rejection::ScopeUnknown(excerpt(name)))?;
@@ -296,16 +316,16 @@ pub fn scopes(
     }
 }
 
-/// A creation that every rule allows, but for the limit, which only the registry can judge.
+/// A request that passes every rule. The registry still checks the limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewToken {
-    /// Trimmed.
+    /// The name, trimmed.
     pub name: TokenName,
-    /// One of four.
+    /// The requested lifetime, or the default.
     pub lifetime: Lifetime,
-    /// The owner's, at least one.
+    /// At least one, each once.
     pub organizations: Vec<OrganizationId>,
-    /// None: RBAC is off.
+    /// `None` if RBAC is off.
     pub scopes: Option<ScopeSet>,
 }
 
@@ -313,8 +333,8 @@ impl NewToken {
     /// Applies every rule.
     ///
     /// # Errors
-    /// All rejections, in the order of the form, at least one. Scopes are judged only when
-    /// the organizations are right, because they depend on them.
+    /// Returns all rejections, in the order of the form. Scopes depend on the organizations, so
+    /// they are checked only if those are valid.
     pub fn check(
         request: &CreateToken,
         owner: &Account,
@@ -349,33 +369,44 @@ impl NewToken {
     }
 }
 
-/// What keeps a user from having one more token.
+/// The response to an invalid request.
+pub fn problem(rejections: &[Rejection]) -> Problem {
+    let error = |rejection: &Rejection| rejection.field_error(rejection.field().name());
+    Problem::of_fields(rejections.iter().map(error).collect())
+}
+
+/// The limit that keeps a user from creating one more token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Limit {
+pub enum CreationLimit {
     /// [`MAX_ACTIVE_TOKENS`]
     Active,
-    /// Too many were made lately.
+    /// [`crate::quota::CREATIONS`]
     Rate(QuotaExceeded),
 }
 
-/// Tokens that ended then or before are forgotten, if they have expired too: what a status list
-/// says is computed from what is remembered, and a revoked token must stay revoked until no edge
-/// accepts it for its time.
-pub const fn forgotten_before(now: Timestamp) -> Timestamp {
-    Timestamp::from_seconds(now.seconds().saturating_sub(REMEMBERED_DAYS * DAY))
+/// When a token's row may be deleted: [`RETENTION_DAYS`] after it ended, but not before it expires.
+/// Status lists are computed from the rows, and a revoked token must stay revoked until every edge
+/// refuses it as expired.
+pub fn deletable_at(ended_at: Timestamp, expires_at: Timestamp) -> Timestamp {
+    ended_at.plus(RETENTION_DAYS * DAY).max(expires_at)
 }
 
-// Who is revoked on the first day has expired before it is forgotten.
-const _: () = assert!(REMEMBERED_DAYS > MAX_LIFETIME_DAYS);
+/// Tokens that ended at this time or before have been listed long enough. See [`deletable_at`].
+pub const fn retention_start(now: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(now.seconds().saturating_sub(RETENTION_DAYS * DAY))
+}
 
-/// Is there room for one more active token, by a limit that the origin has told
-/// ([`crate::http::api::TokenList::limit`])?
+// A token that is revoked on its first day expires before its row is deleted.
+const _: () = assert!(RETENTION_DAYS > MAX_LIFETIME_DAYS);
+
+/// Whether one more token may be active. The form gets `limit` from the origin
+/// ([`crate::http::api::TokenList::limit`]).
 pub const fn has_room(active: usize, limit: usize) -> bool {
     active < limit
 }
 
-/// As much of what the user gave as fits into a sentence.
+/// Shortens the user's text, so that it fits into a sentence.
 fn excerpt(text: &str) -> String {
     text.chars().take(64).collect()
 }
@@ -406,23 +437,23 @@ mod tests {
     #[test]
     fn enter_a_token_name_of_at_most_255_characters() {
         let long = "ä".repeat(255);
-        for (given, kept) in [
+        for (text, expected) in [
             ("ERP Data Sync", "ERP Data Sync"),
             ("  a \n", "a"),
             (&long, &long),
         ] {
-            assert_eq!(TokenName::parse(given).unwrap().as_str(), kept);
-            assert_eq!(TokenName::length(given), kept.chars().count());
+            assert_eq!(TokenName::parse(text).unwrap().as_str(), expected);
+            assert_eq!(TokenName::length(text), expected.chars().count());
         }
         let too_long = "x".repeat(256);
-        for (given, rejection) in [
+        for (text, rejection) in [
             ("", Rejection::NameMissing),
             (" \t\u{a0}", Rejection::NameMissing),
             ("a\nb", Rejection::NameUnprintable),
             ("a\u{0}b", Rejection::NameUnprintable),
             (&too_long, Rejection::NameTooLong { length: 256 }),
         ] {
-            assert_eq!(TokenName::parse(given), Err(rejection));
+            assert_eq!(TokenName::parse(text), Err(rejection));
         }
     }
 
@@ -487,9 +518,9 @@ mod tests {
         let policy = POLICY.with_rbac(false);
         let acme = organizations(&strings(&["acme"]), &ada()).unwrap();
         assert_eq!(scopes(&[], &acme, &ada(), &policy), Ok(None));
-        let given = strings(&["uns:read"]);
+        let selected = strings(&["uns:read"]);
         assert_eq!(
-            scopes(&given, &acme, &ada(), &policy),
+            scopes(&selected, &acme, &ada(), &policy),
             Err(Rejection::ScopesUnused)
         );
     }
@@ -505,7 +536,7 @@ mod tests {
         let rejections = NewToken::check(&request, &ada(), &POLICY).unwrap_err();
         let fields: Vec<_> = rejections
             .iter()
-            .map(|r| (r.field().name(), r.code()))
+            .map(|rejection| (rejection.field().name(), rejection.code().as_str()))
             .collect();
         assert_eq!(
             fields,
@@ -528,10 +559,26 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_remembered_for_400_days_after_its_end() {
+    fn problem_takes_its_code_from_the_first_rejection_and_lists_all() {
+        let problem = problem(&[Rejection::Expiry, Rejection::NameMissing]);
+        assert_eq!(
+            (problem.status, problem.code),
+            (422, ProblemCode::ExpiryInvalid)
+        );
+        assert_eq!(problem.field, Some("expires_in_days"));
+        let fields: Vec<_> = problem.errors.iter().map(|error| error.field).collect();
+        assert_eq!(fields, ["expires_in_days", "name"]);
+        assert_eq!(problem.detail, problem.errors[0].detail);
+    }
+
+    #[test]
+    fn token_stays_listed_for_400_days_after_its_end() {
         let end = Timestamp::from_seconds(1_800_000_000);
-        assert!(forgotten_before(end.plus(400 * DAY)) >= end);
-        assert!(forgotten_before(end.plus(400 * DAY - 1)) < end);
-        assert_eq!(forgotten_before(Timestamp::from_seconds(5)).seconds(), 0);
+        assert!(retention_start(end.plus(400 * DAY)) >= end);
+        assert!(retention_start(end.plus(400 * DAY - 1)) < end);
+        assert_eq!(retention_start(Timestamp::from_seconds(5)).seconds(), 0);
+        assert_eq!(deletable_at(end, end), end.plus(400 * DAY));
+        let later = end.plus(500 * DAY);
+        assert_eq!(deletable_at(end, later), later, "not before it expires");
     }
 }

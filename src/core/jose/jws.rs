@@ -54,6 +54,18 @@ pub fn sign<T: Serialize>(
     Ed25519.token(&header, &Claims::new(claims), key.inner())
 }
 
+/// The length of a JWS that [`sign`] makes of a payload of this many bytes of JSON.
+pub const fn compact_length(typ: &str, payload: usize) -> usize {
+    // A `kid` is a SHA-256 thumbprint: 32 bytes (RFC 8037, appendix A.3).
+    let header = r#"{"alg":"EdDSA","typ":"","kid":""}"#.len() + typ.len() + base64url_length(32);
+    base64url_length(header) + 1 + base64url_length(payload) + 1 + base64url_length(64)
+}
+
+/// Without padding.
+const fn base64url_length(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StrictHeader {

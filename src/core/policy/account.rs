@@ -1,38 +1,38 @@
-//! Who a user is, as far as tokens are concerned: organizations, and roles there.
+//! A user's account: their organizations, and their roles in each.
 //!
-//! Where users come from (a directory, an identity provider) is the origin's business.
+//! Left out: where accounts come from. The origin asks a directory or an identity provider.
 
 use crate::{
     ids::{OrganizationId, UserId},
     policy::{Policy, scope::ScopeSet},
 };
 
-/// A signed-in user.
+/// A user, as the rules of [`crate::issue`] see them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Stable and unique.
+    /// Stable, and never reassigned: tokens belong to it.
     pub id: UserId,
-    /// For people.
+    /// The display name.
     pub name: String,
-    /// For people.
+    /// Shown on the page; nothing is sent to it.
     pub email: String,
-    /// Where the user is a member.
+    /// One for each of the user's organizations.
     pub memberships: Vec<Membership>,
 }
 
-/// A user's place in one organization.
+/// A user's membership in one organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
-    /// The organization.
+    /// The organization's id.
     pub organization: OrganizationId,
-    /// Its name, for people.
+    /// The organization's display name.
     pub name: String,
-    /// Names of roles of the policy; one that it does not have gives nothing.
+    /// Names of the user's roles there. A role that the policy does not define grants nothing.
     pub roles: Vec<String>,
 }
 
 impl Membership {
-    /// What the member may do in the organization.
+    /// The scopes that the member holds in the organization: those of all their roles.
     pub fn scopes(&self, policy: &Policy) -> ScopeSet {
         self.roles
             .iter()
@@ -42,15 +42,15 @@ impl Membership {
 }
 
 impl Account {
-    /// The user's membership in an organization.
+    /// Finds the user's membership in an organization.
     pub fn membership(&self, organization: &str) -> Option<&Membership> {
         self.memberships
             .iter()
-            .find(|m| m.organization.as_str() == organization)
+            .find(|membership| membership.organization.as_str() == organization)
     }
 
-    /// What the user may do in every one of these organizations; None when one of them is not
-    /// the user's. No organizations: nothing.
+    /// The scopes that the user holds in every one of these organizations; none if there are no
+    /// organizations. `None` if the user is not a member of one of them.
     pub fn scopes_in_all<'a>(
         &self,
         organizations: impl IntoIterator<Item = &'a str>,

@@ -49,7 +49,7 @@ fn at(now: u64) -> AccessRequest<'static> {
 fn code(request: &AccessRequest<'_>, token: &Token, revocation: StatusCheck) -> &'static str {
     match authorize(request, token, revocation, &POLICY) {
         Ok(_) => "allowed",
-        Err(denial) => denial.code(),
+        Err(denial) => denial.code().as_str(),
     }
 }
 
@@ -336,7 +336,7 @@ fn denials_have_their_status_challenge_and_text() {
             None,
         ),
     ] {
-        assert_eq!((denial.code(), denial.status()), (code, status));
+        assert_eq!((denial.code().as_str(), denial.status()), (code, status));
         let header = denial.challenge(&POLICY);
         match challenge {
             Some(part) => assert!(header.unwrap().contains(part), "{code}"),

@@ -2,11 +2,8 @@
 //! tests fail if core adds or renames a member.
 
 use patrol::{
-    http::{
-        api::{Me, TokenRecord},
-        problem::Problem,
-    },
-    issue::rules::Rejection,
+    http::api::{Me, TokenRecord},
+    issue::rules::{self, Rejection},
     policy::POLICY,
 };
 use patrol_form::{
@@ -159,9 +156,9 @@ fn table_input_reads_every_status() {
 #[test]
 fn server_problem_reads_an_error_response() {
     let rejections = [Rejection::NameMissing, Rejection::ScopesMissing];
-    let problem = Problem::from_rejections(&rejections);
+    let problem = rules::problem(&rejections);
     let read = server_problem(&parsed(&serde_json::to_value(&problem).unwrap()));
-    assert_eq!(read.code.as_deref(), Some(problem.code));
+    assert_eq!(read.code.as_deref(), Some(problem.code.as_str()));
     assert_eq!(read.title.as_deref(), Some(problem.title));
     assert_eq!(read.detail.as_deref(), Some(problem.detail.as_ref()));
     assert_eq!(read.field.as_deref(), problem.field);
@@ -173,7 +170,7 @@ fn server_problem_reads_an_error_response() {
     let written: Vec<_> = problem
         .errors
         .iter()
-        .map(|error| (error.field, error.code, &error.detail))
+        .map(|error| (error.field, error.code.as_str(), &error.detail))
         .collect();
     assert_eq!(errors, written);
 }

@@ -1,48 +1,58 @@
-//! The Registry: one Durable Object for a share of the users, and the truth about their tokens.
+//! The Registry: a Durable Object that stores the tokens of a share of the users.
 //!
-//! Each call is one synchronous step between two awaits, and the object runs one at a time, so
-//! each is a transaction: the limit of active tokens cannot be overrun by callers that come at
-//! once, and a lease carries all that was committed before it. The runtime holds every answer
-//! back until what was written is on disk.
+//! The runtime runs one object at a time, and each call does its work without an await, so each
+//! call is a transaction. Concurrent calls cannot exceed the limit of active tokens, and a lease
+//! carries everything that was committed before it. The runtime holds back every answer until the
+//! writes before it are on disk.
 //!
-//! A revocation is committed in its step and answered when the leases that were out then are
-//! over; other calls go on in the meantime. An alarm, which survives a crash, does what nobody
-//! waits for: it writes signed lists to KV, retires lists that nobody needs any more, and forgets
-//! tokens that ended long ago.
+//! A revocation commits at once, and is answered when the leases from before it have ended. Other
+//! calls run in the meantime. An alarm does the rest: it writes signed lists to KV, retires lists,
+//! and deletes old tokens. It survives a crash.
+//!
+//! The object takes its number from its name, which the runtime also passes to alarms. An object
+//! that was addressed by an id without a name has none, and fails every call.
 
+mod creation;
+mod quotas;
+mod revocation;
+mod schedule;
 mod schema;
+mod status_lists;
 mod store;
 
-use crate::{publish, settings::Settings};
+use crate::{caching::LIST_VALIDITY, settings::OriginSettings};
 use patrol::{
-    jose::status_list::{self, StatusListId},
-    mode::{self, RevocationMode},
-    placement::object_name,
+    issue::rules,
+    jose::status_list::StatusListId,
+    placement::{object_name, object_number},
     quota::{self, QuotaPolicy},
     registry::{
-        AnyCall, Call, LeaseAnswer, LeaseRequest, Message, ReadSignedList, Revoke, Revoked,
-        Revoker, SignedList,
+        AnyCall, Call, LeaseAnswer, LeaseRequest, ReadSignedList, Revoke, Revoker, SignedList,
+        Usage,
     },
     revocation::lease::Grantor,
-    time::{DAY, Instant, Timestamp},
+    time::{Instant, Timestamp},
 };
 use patrol_platform::{STATUS, clock, now};
+use revocation::Revocation;
+use schedule::DueWork;
+use status_lists::SignedSnapshot;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     time::Duration,
 };
-use store::{Published, Store};
+use store::Store;
 use worker::{
     Delay, DurableObject, Env, Error, Request, Response, Result, State, console_error,
     durable_object,
 };
 
-/// KV takes one write a second for each key; the last one is known to the second.
-const PUBLISH_DELAY: u64 = 2_000;
-
-/// How soon the alarm tries again when KV does not answer well, in milliseconds.
+/// How soon the alarm tries again after KV failed, in milliseconds.
 const RETRY_DELAY: u64 = 5_000;
+
+/// How many tokens one alarm deletes: more would hold up calls.
+const MAX_DELETIONS: u64 = 1_000;
 
 /// The object.
 #[durable_object(alarm)]
@@ -50,58 +60,54 @@ const RETRY_DELAY: u64 = 5_000;
 pub struct Registry {
     state: State,
     env: Env,
-    store: Result<Store>,
-    /// None until the first call.
+    /// The registry's number and its database. An error fails every call.
+    opened: Result<(u16, Store)>,
+    /// `None` until the first lease or revocation.
     grantor: RefCell<Option<Grantor>>,
-    /// When the alarm is due, as far as this start of the object has set it.
+    /// Whether this instance has planned the alarm since it started.
+    is_alarm_planned: Cell<bool>,
+    /// When the alarm is due, as far as this instance knows.
     alarm_at: Cell<Option<Instant>>,
-    /// The number, once it is written down.
-    number: Cell<Option<u16>>,
-    /// KV was told that this registry exists, by this start of the object.
-    announced: Cell<bool>,
-    /// Lists as they were last signed for the public.
-    signed: RefCell<BTreeMap<u32, Signed>>,
-}
-
-/// A list as it was signed.
-#[derive(Debug, Clone)]
-struct Signed {
-    version: u64,
-    at: Timestamp,
-    jwt: String,
+    /// Whether this instance has told KV that the registry exists.
+    is_announced: Cell<bool>,
+    /// The lists as they were last signed for the public.
+    signed: RefCell<BTreeMap<u32, SignedSnapshot>>,
 }
 
 impl DurableObject for Registry {
     fn new(state: State, env: Env) -> Self {
-        let store = Store::open(state.storage().sql());
+        let opened = open(&state);
         Self {
             state,
             env,
-            store,
+            opened,
             grantor: RefCell::new(None),
+            is_alarm_planned: Cell::new(false),
             alarm_at: Cell::new(None),
-            number: Cell::new(None),
-            announced: Cell::new(false),
+            is_announced: Cell::new(false),
             signed: RefCell::default(),
         }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let message: Message = serde_json::from_str(&request.text().await?)?;
-        let settings = Settings::get(&self.env)?;
+        let call: AnyCall = serde_json::from_str(&request.text().await?)?;
+        let settings = OriginSettings::get(&self.env)?;
         let arrived = clock();
-        let starts = self.number.get().is_none();
-        let changes = message.call.changes_lists();
-        let handled = self.handle(message, settings)?;
-        if starts || changes {
+        let changes_lists = call.changes_lists();
+        let handled = self.handle(call, settings)?;
+        if changes_lists || !self.is_alarm_planned.get() {
             // No await since the writes: one transaction with them.
             self.plan_alarm(settings, Instant::default()).await?;
+            self.is_alarm_planned.set(true);
         }
         let answer = match handled {
             Handled::Answered(answer) => answer,
-            Handled::Revoked(mut revoked, wait) => {
-                if settings.installation.mode == RevocationMode::Lease {
-                    wait_until(wait).await;
+            Handled::Revoked(Revocation {
+                mut revoked,
+                clear_at,
+            }) => {
+                if settings.installation.mode.waits_for_leases() {
+                    wait_until(clear_at).await;
                     revoked.waited_ms = arrived.until(clock());
                 }
                 serde_json::to_string::<<Revoke as Call>::Answer>(&Ok(revoked))?
@@ -111,11 +117,8 @@ impl DurableObject for Registry {
     }
 
     async fn alarm(&self) -> Result<Response> {
-        let store = self.store()?;
-        let Some(registry) = store.number()? else {
-            return Response::empty();
-        };
-        let settings = Settings::get(&self.env)?;
+        let (registry, store) = self.opened()?;
+        let settings = OriginSettings::get(&self.env)?;
         self.alarm_at.set(None);
         let mut not_before = Instant::default();
         for list in store.lists()? {
@@ -123,30 +126,33 @@ impl DurableObject for Registry {
                 registry,
                 list: list.list,
             };
-            let retired = list.retires_at().is_some_and(|at| at <= now());
-            if !retired
-                && publish_at(&list, settings).is_none_or(|at| Instant::from_millis(at) > clock())
-            {
-                continue;
-            }
-            // A failure must not end the alarm: the runtime repeats one a few times only.
-            if let Err(error) = self.publish(store, id, &list, retired, settings).await {
+            let done = match schedule::due_work(&list, clock(), settings) {
+                Some(DueWork::Publish) => self.publish(store, id, settings).await,
+                Some(DueWork::Retire) => self.retire(store, id).await,
+                None => Ok(()),
+            };
+            // A failure must not fail the alarm: the runtime repeats a failed one only a few times.
+            if let Err(error) = done {
                 console_error!("registry {registry}: KV: {error}");
                 not_before = clock().plus(RETRY_DELAY);
             }
         }
-        store.forget(now())?;
+        let now = now();
+        store.delete_tokens(rules::retention_start(now), now, MAX_DELETIONS)?;
+        store.delete_full_buckets(now)?;
         self.plan_alarm(settings, not_before).await?;
         Response::empty()
     }
 }
 
-/// Tokens are forgotten at the beginning of a day, all of the day before at once.
-fn next_day(time: Timestamp) -> Timestamp {
-    Timestamp::from_seconds(time.seconds().next_multiple_of(DAY))
+/// Opens the database of an object that has a registry's name.
+fn open(state: &State) -> Result<(u16, Store)> {
+    let number = state.id().name().and_then(|name| object_number(&name));
+    let number = number
+        .ok_or_else(|| Error::RustError("the object was not called by a registry's name".into()))?;
+    Ok((number, Store::open(state.storage().sql())?))
 }
 
-/// Waits until the clock shows that time.
 async fn wait_until(time: Instant) {
     loop {
         match clock().until(time) {
@@ -156,25 +162,12 @@ async fn wait_until(time: Instant) {
     }
 }
 
-/// When KV should get the list, in milliseconds; None: not before something changes.
-fn publish_at(list: &Published, settings: &Settings) -> Option<u64> {
-    if list.is_behind(settings.signing_keys.public()) {
-        return Some(list.in_kv_since.seconds() * 1_000 + PUBLISH_DELAY);
-    }
-    match settings.installation.mode {
-        RevocationMode::Kv { max_age } if list.is_live(now()) => {
-            Some((list.in_kv_since.seconds() + mode::heartbeat(max_age)) * 1_000)
-        }
-        _ => None,
-    }
-}
-
-/// What became of a call.
+/// The outcome of a call.
 enum Handled {
     /// The answer, as JSON.
     Answered(String),
-    /// Tokens have ended; the answer has to wait until then.
-    Revoked(Revoked, Instant),
+    /// The answer may have to wait.
+    Revoked(Revocation),
 }
 
 fn answer<C: Call>(_: &C, answer: &C::Answer) -> Result<Handled> {
@@ -182,35 +175,41 @@ fn answer<C: Call>(_: &C, answer: &C::Answer) -> Result<Handled> {
 }
 
 impl Registry {
-    fn store(&self) -> Result<&Store> {
-        self.store
-            .as_ref()
-            .map_err(|error| Error::RustError(format!("the registry's storage: {error}")))
+    fn opened(&self) -> Result<(u16, &Store)> {
+        match &self.opened {
+            Ok((number, store)) => Ok((*number, store)),
+            Err(error) => Err(Error::RustError(format!("the registry: {error}"))),
+        }
     }
 
-    /// One call, from start to end without an await.
-    fn handle(&self, message: Message, settings: &Settings) -> Result<Handled> {
-        let store = self.store()?;
-        let registry = message.registry;
-        if self.number.get() != Some(registry) {
-            store.remember_number(registry)?;
-            self.number.set(Some(registry));
-        }
-        match message.call {
+    /// Handles one call without an await.
+    fn handle(&self, call: AnyCall, settings: &OriginSettings) -> Result<Handled> {
+        let (registry, store) = self.opened()?;
+        match call {
             AnyCall::Create(call) => {
-                answer(&call, &store.create(registry, &call, settings.creations)?)
+                let created = creation::create(store, registry, &call, settings.creations)?;
+                answer(&call, &created)
             }
-            AnyCall::List(call) => answer(&call, &store.list(&call.owner, now())?),
-            AnyCall::Read(call) => answer(&call, &store.read(&call.owner, &call.id, now())?),
+            AnyCall::ListTokens(call) => {
+                let rows = store.tokens(&call.owner)?.into_iter();
+                let records = rows
+                    .map(|row| row.into_record(now()))
+                    .collect::<Result<_>>()?;
+                answer(&call, &records)
+            }
+            AnyCall::ReadToken(call) => {
+                let row = store.token(&call.owner, &call.id)?;
+                answer(&call, &row.map(|row| row.into_record(now())).transpose()?)
+            }
             AnyCall::Revoke(call) => self.revoke(store, call),
             AnyCall::LeaseRequest(call) => answer(&call, &self.lease(store, &call, settings)?),
-            AnyCall::Used(call) => answer(&call, &store.note(call.list, &call.usage, now())?),
+            AnyCall::Used(call) => answer(&call, &record_usage(store, call.list, &call.usage)?),
             AnyCall::ReadSignedList(call) => {
                 let ReadSignedList { list } = call;
                 let id = StatusListId { registry, list };
                 answer(&call, &self.signed_list(store, id, settings)?)
             }
-            AnyCall::ListNumbers(call) => {
+            AnyCall::ReadListNumbers(call) => {
                 let lists = store.lists()?;
                 answer(&call, &lists.iter().map(|list| list.list).collect())
             }
@@ -219,40 +218,40 @@ impl Registry {
 
     fn revoke(&self, store: &Store, call: Revoke) -> Result<Handled> {
         if call.by == Revoker::Owner {
-            let quota = quota::REVOCATIONS;
-            let taken = store.take(&call.owner, QuotaPolicy::Revocation, quota, now())?;
-            if let Err(exceeded) = taken {
+            let (policy, quota) = (QuotaPolicy::Revocation, quota::REVOCATIONS);
+            if let Err(exceeded) = quotas::take(store, &call.owner, policy, quota, now())? {
                 return answer(&call, &Err(exceeded));
             }
         }
         self.with_grantor(store, |grantor| {
-            let (revoked, wait) = store.revoke(&call.owner, call.which, clock(), grantor)?;
-            Ok(Handled::Revoked(revoked, wait))
+            revocation::revoke(store, &call.owner, call.target, clock(), grantor)
+                .map(Handled::Revoked)
         })
     }
 
-    /// A list, signed anew if it has changed or was signed some time ago.
+    /// A signed list. Signs it again if it has changed, or was signed some time ago.
     fn signed_list(
         &self,
         store: &Store,
         id: StatusListId,
-        settings: &Settings,
+        settings: &OriginSettings,
     ) -> Result<Option<SignedList>> {
-        let fresh = publish::VALIDITY.ttl / 2;
+        let max_age = LIST_VALIDITY.ttl / 2;
         let version = store.version(id.list)?;
-        let kept = self.signed.borrow().get(&id.list).cloned();
-        let kept =
-            kept.filter(|kept| Some(kept.version) == version && now().since(kept.at) < fresh);
-        let signed = match kept {
-            Some(kept) => kept,
-            None => match sign(store, id, settings)? {
+        let cached = self.signed.borrow().get(&id.list).cloned();
+        let cached = cached.filter(|cached| {
+            Some(cached.version) == version && now().since(cached.signed_at) < max_age
+        });
+        let signed = match cached {
+            Some(cached) => cached,
+            None => match status_lists::sign(store, id, now(), settings)? {
                 Some(signed) => signed,
                 None => return Ok(None),
             },
         };
         self.signed.borrow_mut().insert(id.list, signed.clone());
         Ok(Some(SignedList {
-            tag: format!("{}-{}", signed.version, signed.at.seconds()),
+            tag: format!("{}-{}", signed.version, signed.signed_at.seconds()),
             jwt: signed.jwt,
         }))
     }
@@ -261,14 +260,14 @@ impl Registry {
         &self,
         store: &Store,
         request: &LeaseRequest,
-        settings: &Settings,
+        settings: &OriginSettings,
     ) -> Result<Option<LeaseAnswer>> {
         let list = request.list;
-        store.note(list, &request.usage, now())?;
+        record_usage(store, list, &request.usage)?;
         let Some(version) = store.version(list)? else {
             return Ok(None);
         };
-        let content = store.content(list, version, request.since)?;
+        let content = status_lists::content(store, list, version, request.since)?;
         let length = settings.lease_length;
         self.with_grantor(store, |grantor| {
             match grantor.grant(list, clock(), length) {
@@ -285,38 +284,33 @@ impl Registry {
         }))
     }
 
-    /// The grantor of this start of the object, made when it is first needed: later is safer.
+    /// Runs `act` with this instance's grantor. Creates it on first use, not earlier: it assumes
+    /// that leases were granted until then.
     fn with_grantor<T>(
         &self,
         store: &Store,
         act: impl FnOnce(&mut Grantor) -> Result<T>,
     ) -> Result<T> {
-        let mut kept = self.grantor.borrow_mut();
-        let grantor = match &mut *kept {
+        let mut current = self.grantor.borrow_mut();
+        let grantor = match &mut *current {
             Some(grantor) => grantor,
-            empty => empty.insert(Grantor::restarted(clock(), store.longest_lease()?)),
+            none => none.insert(Grantor::restarted(clock(), store.longest_lease()?)),
         };
         let result = act(grantor);
         if result.is_err() {
-            // It may believe that a length was written down which was not.
-            *kept = None;
+            // It may assume that a length was stored which was not.
+            *current = None;
         }
         result
     }
 
-    /// Sets the alarm for what is due next.
-    async fn plan_alarm(&self, settings: &Settings, not_before: Instant) -> Result<()> {
-        let store = self.store()?;
-        let lists = store.lists()?;
-        let due = lists.iter().flat_map(|list| {
-            let retires = list.retires_at().map(|at| at.seconds() * 1_000);
-            [publish_at(list, settings), retires]
-        });
-        let forgets = store.forgets_at()?.map(|at| next_day(at).seconds() * 1_000);
-        let Some(due) = due.chain([forgets]).flatten().min() else {
+    /// Sets the alarm for the next work that is due, but not before a time.
+    async fn plan_alarm(&self, settings: &OriginSettings, not_before: Instant) -> Result<()> {
+        let (_, store) = self.opened()?;
+        let Some(due) = schedule::next_due(store, clock(), settings)? else {
             return Ok(());
         };
-        let due = Instant::from_millis(due).max(not_before).max(clock());
+        let due = due.max(not_before).max(clock());
         if self.alarm_at.get().is_some_and(|at| at <= due) {
             return Ok(());
         }
@@ -329,48 +323,40 @@ impl Registry {
         set
     }
 
-    /// Brings a list in KV up to date: the list signed now or, once it is retired, nothing.
+    /// Signs a list and writes it to KV.
     async fn publish(
         &self,
         store: &Store,
         id: StatusListId,
-        list: &Published,
-        retired: bool,
-        settings: &Settings,
+        settings: &OriginSettings,
     ) -> Result<()> {
-        let kv = self.env.kv(STATUS)?;
-        if retired {
-            kv.delete(&id.path()).await?;
-            return store.retire(id.list, now());
-        }
-        let Some(signed) = sign(store, id, settings)? else {
+        let Some(signed) = status_lists::sign(store, id, now(), settings)? else {
             return Ok(());
         };
+        let kv = self.env.kv(STATUS)?;
         kv.put(&id.path(), signed.jwt)?.execute().await?;
-        if !self.announced.get() {
-            // Who must not make a registry looks here whether there is one.
+        if !self.is_announced.get() {
+            // Tells callers who must not create a registry that this one exists.
             kv.put(&object_name(id.registry), "1")?.execute().await?;
-            self.announced.set(true);
+            self.is_announced.set(true);
         }
-        // What changed during the write has a newer version, and gets its own.
+        // A change during the write has a later version, and is published next.
         let kid = settings.signing_keys.first().id();
-        store.mark_published(list.list, signed.version, kid, signed.at)
+        store.set_published(id.list, signed.version, kid, signed.signed_at)
+    }
+
+    /// Removes a list from KV, and retires it.
+    async fn retire(&self, store: &Store, id: StatusListId) -> Result<()> {
+        self.env.kv(STATUS)?.delete(&id.path()).await?;
+        store.retire_list(id.list, now())
     }
 }
 
-/// Signs a list as it is now; None: there is no such list.
-fn sign(store: &Store, id: StatusListId, settings: &Settings) -> Result<Option<Signed>> {
-    let Some(snapshot) = store.snapshot(id.list)? else {
-        return Ok(None);
-    };
-    let at = now();
-    let issuer = &settings.installation.public_url;
-    let key = settings.signing_keys.first();
-    let jwt = status_list::sign(&snapshot, id, issuer, at, publish::VALIDITY, key)
-        .map_err(|error| Error::RustError(error.to_string()))?;
-    Ok(Some(Signed {
-        version: snapshot.version,
-        at,
-        jwt,
-    }))
+/// Records uses of tokens. The edges' clocks may be ahead, so no use is later than now.
+fn record_usage(store: &Store, list: u32, usage: &[Usage]) -> Result<()> {
+    let now: Timestamp = now();
+    for Usage { idx, at, address } in usage {
+        store.set_last_used(list, *idx, now.min(*at), *address)?;
+    }
+    Ok(())
 }

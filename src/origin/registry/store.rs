@@ -1,31 +1,21 @@
-//! The statements of a registry.
+//! The SQL of a registry.
 //!
-//! Nothing here awaits, so the statements of one function are one transaction. Rules are
-//! core's: this module counts and writes down.
+//! Each method is one statement, and nothing here awaits, so the statements of one call to the
+//! registry are one transaction. Methods return rows and versions; what they mean is decided by
+//! the modules beside this one.
 
 use super::schema;
 use patrol::{
-    http::api::{RevokeTarget, TokenRecord, TokenStatus},
+    http::api::{TokenRecord, TokenStatus},
     ids::{TokenId, UserId},
-    issue::{
-        index_permutation::IndexPermutation,
-        rules::{self, Limit},
-    },
-    jose::{
-        keys::{KeyId, KeySet},
-        status_list::{Snapshot, Status, StatusList, StatusListId, StatusReference},
-    },
-    quota::{Quota, QuotaExceeded, QuotaPolicy},
-    registry::{Create, Created, ListContent, MAX_CHANGES, Revoked, Usage},
-    revocation::lease::Grantor,
-    time::{DAY, Instant, Timestamp, numeric},
+    jose::{keys::KeyId, status_list::LIST_SIZE},
+    quota::QuotaPolicy,
+    registry::Create,
+    time::{Timestamp, numeric},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use std::collections::BTreeMap;
-use worker::{Error, Result, SqlStorage, SqlStorageValue as Value};
-
-/// How many tokens are forgotten in one go, so that it does not hold up calls.
-const FORGOTTEN_AT_ONCE: u64 = 1_000;
+use std::net::IpAddr;
+use worker::{Error, Result, SqlStorage, SqlStorageValue};
 
 /// A registry's database.
 #[derive(Debug)]
@@ -33,26 +23,31 @@ pub(super) struct Store {
     sql: SqlStorage,
 }
 
-/// The columns that a [`TokenRecord`] is made of.
-const RECORD: &str = "id, name, organizations, scopes, created_at, expires_at, revoked_at, last_used_at, last_used_address";
+/// The columns of a [`TokenRow`].
+const COLUMNS: &str = "id, name, organizations, scopes, list, created_at, expires_at, revoked_at, effective_ms, last_used_at, last_used_address";
 
+/// A token.
 #[derive(Deserialize)]
-struct Row {
-    id: TokenId,
+pub(super) struct TokenRow {
+    pub(super) id: TokenId,
     name: String,
     organizations: String,
     scopes: Option<String>,
+    pub(super) list: u32,
     #[serde(with = "numeric")]
     created_at: Timestamp,
     #[serde(with = "numeric")]
     expires_at: Timestamp,
     revoked_at: Option<u64>,
+    /// Since when every edge refuses it, in milliseconds. `None` unless it was revoked.
+    pub(super) effective_ms: Option<u64>,
     last_used_at: Option<u64>,
     last_used_address: Option<String>,
 }
 
-impl Row {
-    fn into_record(self, now: Timestamp) -> Result<TokenRecord> {
+impl TokenRow {
+    /// What the token's owner sees at this time.
+    pub(super) fn into_record(self, now: Timestamp) -> Result<TokenRecord> {
         let revoked_at = self.revoked_at.map(Timestamp::from_seconds);
         Ok(TokenRecord {
             id: self.id,
@@ -72,101 +67,58 @@ impl Row {
     }
 }
 
+/// A status list.
+#[derive(Debug, Deserialize)]
+pub(super) struct ListRow {
+    pub(super) list: u32,
+    pub(super) version: u64,
+    /// The version that KV has; `None` before the first write.
+    pub(super) published_version: Option<u64>,
+    /// The key that signed that version.
+    pub(super) published_kid: Option<String>,
+    /// When it was written.
+    #[serde(with = "numeric")]
+    pub(super) published_at: Timestamp,
+    /// When the last of its tokens expires.
+    #[serde(with = "numeric")]
+    pub(super) last_expiry: Timestamp,
+    /// How many lists are newer. The newest one issues indexes.
+    pub(super) newer: u32,
+}
+
+/// An index of a list, as the list's permutation counts them.
 #[derive(Deserialize)]
-struct Number {
+pub(super) struct IssuedIndex {
+    pub(super) list: u32,
+    permutation_key: String,
+    /// How many indexes the list had issued before.
+    pub(super) count: u32,
+}
+
+impl IssuedIndex {
+    pub(super) fn permutation_key(&self) -> Result<u128> {
+        u128::from_str_radix(&self.permutation_key, 16)
+            .map_err(|error| Error::RustError(error.to_string()))
+    }
+}
+
+/// When a token ended.
+#[derive(Deserialize)]
+pub(super) struct TokenEnd {
+    #[serde(with = "numeric")]
+    pub(super) ends_at: Timestamp,
+    #[serde(with = "numeric")]
+    pub(super) expires_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct NumberRow {
     number: u64,
 }
 
 #[derive(Deserialize)]
-struct ListRow {
-    list: u32,
-    order_key: String,
-    given: u32,
-}
-
-#[derive(Deserialize)]
-struct Place {
+struct IndexRow {
     idx: u32,
-}
-
-#[derive(Deserialize)]
-struct Count {
-    count: usize,
-}
-
-/// What a revocation has to know of a token.
-#[derive(Deserialize)]
-struct Mark {
-    id: TokenId,
-    list: u32,
-    /// None: it has not been ended yet.
-    effective_ms: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct End {
-    #[serde(with = "numeric")]
-    ends_at: Timestamp,
-    #[serde(with = "numeric")]
-    expires_at: Timestamp,
-}
-
-/// When a token that was ended is refused everywhere.
-#[derive(Clone, Copy, Default)]
-struct Effect {
-    /// Since when, as its owner is told: in milliseconds since 1970, and the same each time.
-    since_ms: u64,
-    /// Until when the call has to wait.
-    clear: Instant,
-}
-
-impl Effect {
-    /// When both are.
-    fn and(self, other: Self) -> Self {
-        Self {
-            since_ms: self.since_ms.max(other.since_ms),
-            clear: self.clear.max(other.clear),
-        }
-    }
-}
-
-/// What the alarm has to know of a list.
-#[derive(Debug, Deserialize)]
-pub(super) struct Published {
-    pub(super) list: u32,
-    pub(super) version: u64,
-    /// The version that KV has.
-    #[serde(rename = "published")]
-    pub(super) in_kv: Option<u64>,
-    /// The key that signed that.
-    #[serde(rename = "published_kid")]
-    in_kv_by: Option<String>,
-    #[serde(rename = "published_at", with = "numeric")]
-    pub(super) in_kv_since: Timestamp,
-    /// When the last of its tokens expires.
-    #[serde(with = "numeric")]
-    pub(super) last_expiry: Timestamp,
-    /// 0: it is the newest, and may get more tokens.
-    newer: u32,
-}
-
-impl Published {
-    /// Has KV an older version or none, or one that nobody can verify any more?
-    pub(super) fn is_behind(&self, keys: &KeySet) -> bool {
-        let kid = self.in_kv_by.as_deref();
-        self.in_kv.is_none_or(|version| version < self.version)
-            || kid.and_then(|kid| keys.find(kid)).is_none()
-    }
-
-    /// Has somebody a token of it that is not expired?
-    pub(super) fn is_live(&self, now: Timestamp) -> bool {
-        now < self.last_expiry
-    }
-
-    /// When nobody needs the list any more: it gets no more tokens, and the last has expired.
-    pub(super) fn retires_at(&self) -> Option<Timestamp> {
-        (self.newer > 0).then_some(self.last_expiry)
-    }
 }
 
 impl Store {
@@ -176,83 +128,24 @@ impl Store {
         Ok(Self { sql })
     }
 
-    /// Keeps the registry's number for the alarm, which has no caller to tell it.
-    pub(super) fn remember_number(&self, number: u16) -> Result<()> {
-        match self.number()? {
-            None => self.run(
-                "INSERT INTO registry (number) VALUES (?)",
-                vec![i32::from(number).into()],
-            ),
-            Some(known) if known == number => Ok(()),
-            Some(_) => Err(Error::RustError("another registry was meant".to_owned())),
-        }
-    }
+    // Tokens.
 
-    pub(super) fn number(&self) -> Result<Option<u16>> {
-        let found: Option<Number> = self.first("SELECT number FROM registry", vec![])?;
-        Ok(found.and_then(|row| row.number.try_into().ok()))
-    }
-
-    /// Counts an act of a user. The inner error: there were too many.
-    pub(super) fn take(
-        &self,
-        owner: &UserId,
-        policy: QuotaPolicy,
-        quota: Quota,
-        now: Timestamp,
-    ) -> Result<std::result::Result<(), QuotaExceeded>> {
-        let bucket = || vec![Value::from(owner.as_str()), policy.name().into()];
-        let kept: Option<Number> = self.first(
-            "SELECT full_at AS number FROM buckets WHERE owner = ? AND policy = ?",
-            bucket(),
-        )?;
-        let full_at = match quota.take(policy, kept.map_or(0, |row| row.number), now) {
-            Ok(full_at) => full_at,
-            Err(exceeded) => return Ok(Err(exceeded)),
-        };
-        let mut values = bucket();
-        values.push(integer(full_at)?);
-        self.run(
-            "INSERT INTO buckets (owner, policy, full_at) VALUES (?, ?, ?)
-             ON CONFLICT DO UPDATE SET full_at = excluded.full_at",
-            values,
-        )?;
-        Ok(Ok(()))
-    }
-
-    /// Makes a token, unless its owner has as many as there may be. A refused call counts too.
-    pub(super) fn create(
-        &self,
-        registry: u16,
-        create: &Create,
-        quota: Quota,
-    ) -> Result<std::result::Result<Created, Limit>> {
-        let now = create.created_at;
-        if let Err(exceeded) = self.take(&create.owner, QuotaPolicy::Creation, quota, now)? {
-            return Ok(Err(Limit::Rate(exceeded)));
-        }
-        let owner = Value::from(create.owner.as_str());
-        let active: Count = self.only(
-            "SELECT count(*) AS count FROM tokens
-             WHERE owner = ? AND revoked_at IS NULL AND expires_at > ?",
-            vec![owner.clone(), seconds(now)?],
-        )?;
-        if !rules::has_room(active.count, rules::MAX_ACTIVE_TOKENS) {
-            return Ok(Err(Limit::Active));
-        }
-        let (list, idx) = self.next_place(create.expires_at)?;
+    pub(super) fn insert_token(&self, create: &Create, list: u32, idx: u32) -> Result<TokenRow> {
         let organizations = serde_json::to_string(&create.organizations)?;
         let scopes = create
             .scopes
             .as_ref()
             .map(serde_json::to_string)
             .transpose()?;
-        self.run(
-            "INSERT INTO tokens (id, owner, name, organizations, scopes, list, idx, created_at, expires_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        self.one(
+            &format!(
+                "INSERT INTO tokens
+                    (id, owner, name, organizations, scopes, list, idx, created_at, expires_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}"
+            ),
             vec![
                 create.id.as_str().into(),
-                owner,
+                create.owner.as_str().into(),
                 create.name.as_str().into(),
                 organizations.into(),
                 scopes.into(),
@@ -261,329 +154,189 @@ impl Store {
                 seconds(create.created_at)?,
                 seconds(create.expires_at)?,
             ],
-        )?;
-        let record = self
-            .read(&create.owner, &create.id, create.created_at)?
-            .ok_or_else(|| Error::RustError("the new token is not there".to_owned()))?;
-        let status = StatusReference {
-            list: StatusListId { registry, list },
-            idx,
-        };
-        Ok(Ok(Created { record, status }))
-    }
-
-    /// The next free place, for a token that expires then: in the newest list, or in a new one
-    /// when that is full.
-    fn next_place(&self, expires_at: Timestamp) -> Result<(u32, u32)> {
-        let newest: Option<ListRow> = self.first(
-            "SELECT list, order_key, given FROM lists ORDER BY list DESC LIMIT 1",
-            vec![],
-        )?;
-        if let Some(ListRow {
-            list,
-            order_key,
-            given,
-        }) = &newest
-        {
-            let key = u128::from_str_radix(order_key, 16)
-                .map_err(|error| Error::RustError(error.to_string()))?;
-            if let Some(idx) = IndexPermutation::new(key).nth(*given) {
-                self.run(
-                    "UPDATE lists SET given = given + 1, last_expiry = max(last_expiry, ?) WHERE list = ?",
-                    vec![seconds(expires_at)?, i64::from(*list).into()],
-                )?;
-                return Ok((*list, idx));
-            }
-        }
-        let list = newest.map_or(0, |row| row.list + 1);
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
-        let key = u128::from_be_bytes(random);
-        self.run(
-            "INSERT INTO lists (list, order_key, given, version, last_expiry) VALUES (?, ?, 1, 0, ?)",
-            vec![
-                i64::from(list).into(),
-                format!("{key:032x}").into(),
-                seconds(expires_at)?,
-            ],
-        )?;
-        let idx = IndexPermutation::new(key).nth(0);
-        idx.map(|idx| (list, idx))
-            .ok_or_else(|| Error::RustError("a new list is full".to_owned()))
+        )
     }
 
     /// All tokens of a user, newest first.
-    pub(super) fn list(&self, owner: &UserId, now: Timestamp) -> Result<Vec<TokenRecord>> {
-        let rows: Vec<Row> = self.all(
+    pub(super) fn tokens(&self, owner: &UserId) -> Result<Vec<TokenRow>> {
+        self.all(
             &format!(
-                "SELECT {RECORD} FROM tokens WHERE owner = ? ORDER BY created_at DESC, rowid DESC"
+                "SELECT {COLUMNS} FROM tokens WHERE owner = ? ORDER BY created_at DESC, rowid DESC"
             ),
             vec![owner.as_str().into()],
-        )?;
-        rows.into_iter().map(|row| row.into_record(now)).collect()
+        )
     }
 
-    /// One token of a user.
-    pub(super) fn read(
-        &self,
-        owner: &UserId,
-        id: &TokenId,
-        now: Timestamp,
-    ) -> Result<Option<TokenRecord>> {
-        let row: Option<Row> = self.first(
-            &format!("SELECT {RECORD} FROM tokens WHERE id = ? AND owner = ?"),
-            vec![id.as_str().into(), owner.as_str().into()],
-        )?;
-        row.map(|row| row.into_record(now)).transpose()
-    }
-
-    /// Ends tokens, each once: a second time changes nothing. Gives until when to wait, too: also
-    /// for those that had ended before, as their call may have been cut off while it waited.
-    pub(super) fn revoke(
-        &self,
-        owner: &UserId,
-        which: RevokeTarget,
-        now: Instant,
-        grantor: &Grantor,
-    ) -> Result<(Revoked, Instant)> {
-        let time = Timestamp::from_millis(now.millis());
-        let every = which == RevokeTarget::Active;
-        // All is read before anything is written, so that a call does the whole or nothing.
-        let (marks, unknown) = match which {
-            RevokeTarget::Ids(ids) => self.marks(owner, ids)?,
-            RevokeTarget::Active => (self.unexpired(owner, time)?, Vec::new()),
-        };
-        let mut versions = BTreeMap::new();
-        let mut records = Vec::new();
-        let mut effect = Effect::default();
-        for mark in marks {
-            effect = effect.and(self.end(&mark, now, grantor, &mut versions)?);
-            // Who wants all active ones to end is not told of those that had ended before.
-            if !every || mark.effective_ms.is_none() {
-                records.extend(self.read(owner, &mark.id, time)?);
-            }
-        }
-        if records.is_empty() {
-            effect.since_ms = effect.since_ms.max(now.millis());
-        }
-        let revoked = Revoked {
-            records,
-            unknown,
-            effective_ms: effect.since_ms,
-            waited_ms: 0,
-        };
-        Ok((revoked, effect.clear))
-    }
-
-    /// Ends one token, if that has not happened before. A list has one new version in `versions`,
-    /// however many of its tokens end.
-    fn end(
-        &self,
-        mark: &Mark,
-        now: Instant,
-        grantor: &Grantor,
-        versions: &mut BTreeMap<u32, u64>,
-    ) -> Result<Effect> {
-        if let Some(since_ms) = mark.effective_ms {
-            let clear = grantor.clear_since(mark.list, Instant::from_millis(since_ms));
-            return Ok(Effect { since_ms, clear });
-        }
-        let version = match versions.get(&mark.list) {
-            Some(version) => *version,
-            None => *versions
-                .entry(mark.list)
-                .or_insert(self.next_version(mark.list)?),
-        };
-        let clear = grantor.clear_at(mark.list);
-        let since_ms = clear.max(now).millis();
-        self.run(
-            "UPDATE tokens SET revoked_at = ?, changed = ?, effective_ms = ? WHERE id = ?",
-            vec![
-                seconds(Timestamp::from_millis(now.millis()))?,
-                integer(version)?,
-                integer(since_ms)?,
-                mark.id.as_str().into(),
-            ],
-        )?;
-        Ok(Effect { since_ms, clear })
-    }
-
-    /// Those of the ids that name tokens of the user, and the others.
-    fn marks(&self, owner: &UserId, ids: Vec<TokenId>) -> Result<(Vec<Mark>, Vec<TokenId>)> {
-        let (mut marks, mut unknown) = (Vec::new(), Vec::new());
-        for id in ids {
-            let mark: Option<Mark> = self.first(
-                "SELECT id, list, effective_ms FROM tokens WHERE id = ? AND owner = ?",
-                vec![id.as_str().into(), owner.as_str().into()],
-            )?;
-            match mark {
-                Some(mark) => marks.push(mark),
-                None => unknown.push(id),
-            }
-        }
-        Ok((marks, unknown))
-    }
-
-    /// The tokens of a user that work, or would if they had not been ended.
-    fn unexpired(&self, owner: &UserId, now: Timestamp) -> Result<Vec<Mark>> {
+    /// The user's tokens that have not expired, including revoked ones.
+    pub(super) fn unexpired_tokens(&self, owner: &UserId, now: Timestamp) -> Result<Vec<TokenRow>> {
         self.all(
-            "SELECT id, list, effective_ms FROM tokens WHERE owner = ? AND expires_at > ?",
+            &format!("SELECT {COLUMNS} FROM tokens WHERE owner = ? AND expires_at > ?"),
             vec![owner.as_str().into(), seconds(now)?],
         )
     }
 
-    /// Counts a change of a list: of a retired one too, whose tokens can still be ended.
-    fn next_version(&self, list: u32) -> Result<u64> {
-        let next: Number = self.only(
-            "UPDATE lists SET version = version + 1 WHERE list = ? RETURNING version AS number",
-            vec![i64::from(list).into()],
-        )?;
-        Ok(next.number)
-    }
-
-    /// The version of a list; None: there is none of that number, or it is retired.
-    pub(super) fn version(&self, list: u32) -> Result<Option<u64>> {
-        let found: Option<Number> = self.first(
-            "SELECT version AS number FROM lists WHERE list = ? AND retired_at IS NULL",
-            vec![i64::from(list).into()],
-        )?;
-        Ok(found.map(|row| row.number))
-    }
-
-    /// What somebody lacks of a list who knows the version `since` of it.
-    pub(super) fn content(
-        &self,
-        list: u32,
-        version: u64,
-        since: Option<u64>,
-    ) -> Result<ListContent> {
-        match since {
-            Some(since) if since == version => Ok(ListContent::Changes {
-                since,
-                changes: Vec::new(),
-            }),
-            // A version that is not ours yet: the storage is older than what was told of it.
-            Some(since) if since < version => {
-                let limit = i64::try_from(MAX_CHANGES).unwrap_or_default() + 1;
-                let rows: Vec<Place> = self.all(
-                    "SELECT idx FROM tokens WHERE list = ? AND changed > ? LIMIT ?",
-                    vec![
-                        i64::from(list).into(),
-                        integer(since)?,
-                        Value::try_from_i64(limit)?,
-                    ],
-                )?;
-                if rows.len() > MAX_CHANGES {
-                    return Ok(ListContent::Whole(self.bits(list)?.encode()));
-                }
-                let changes = rows.into_iter().map(|row| (row.idx, Status::Invalid));
-                Ok(ListContent::Changes {
-                    since,
-                    changes: changes.collect(),
-                })
-            }
-            _ => Ok(ListContent::Whole(self.bits(list)?.encode())),
-        }
-    }
-
-    /// The list as it is now; None as with [`Self::version`].
-    pub(super) fn snapshot(&self, list: u32) -> Result<Option<Snapshot>> {
-        let Some(version) = self.version(list)? else {
-            return Ok(None);
-        };
-        let list = self.bits(list)?;
-        Ok(Some(Snapshot { list, version }))
-    }
-
-    fn bits(&self, list: u32) -> Result<StatusList> {
-        let revoked: Vec<Place> = self.all(
-            "SELECT idx FROM tokens WHERE list = ? AND changed IS NOT NULL",
-            vec![i64::from(list).into()],
-        )?;
-        let mut bits = StatusList::ours();
-        for Place { idx } in revoked {
-            bits.set(idx, Status::Invalid);
-        }
-        Ok(bits)
-    }
-
-    /// Writes down who used their tokens. Forward only, and not beyond now: edges have clocks of
-    /// their own, and what they tell may come late.
-    pub(super) fn note(&self, list: u32, usage: &[Usage], now: Timestamp) -> Result<()> {
-        for Usage { idx, at, address } in usage {
-            let at = seconds(now.min(*at))?;
-            self.run(
-                "UPDATE tokens SET last_used_at = ?, last_used_address = ?
-                 WHERE list = ? AND idx = ? AND coalesce(last_used_at, -1) < ?",
-                vec![
-                    at.clone(),
-                    address.map(|address| address.to_string()).into(),
-                    i64::from(list).into(),
-                    i64::from(*idx).into(),
-                    at,
-                ],
-            )?;
-        }
-        Ok(())
-    }
-
-    /// The longest lease that may be out, in milliseconds.
-    pub(super) fn longest_lease(&self) -> Result<u64> {
-        let found: Option<Number> =
-            self.first("SELECT longest_lease AS number FROM registry", vec![])?;
-        Ok(found.map_or(0, |row| row.number))
-    }
-
-    pub(super) fn set_longest_lease(&self, length: u64) -> Result<()> {
-        self.run(
-            "UPDATE registry SET longest_lease = ?",
-            vec![integer(length)?],
+    pub(super) fn token(&self, owner: &UserId, id: &TokenId) -> Result<Option<TokenRow>> {
+        self.first(
+            &format!("SELECT {COLUMNS} FROM tokens WHERE id = ? AND owner = ?"),
+            vec![id.as_str().into(), owner.as_str().into()],
         )
     }
 
-    /// The lists that somebody may still need.
-    pub(super) fn lists(&self) -> Result<Vec<Published>> {
+    /// How many tokens of a user are neither revoked nor expired.
+    pub(super) fn count_active_tokens(&self, owner: &UserId, now: Timestamp) -> Result<u64> {
+        let count: NumberRow = self.one(
+            "SELECT count(*) AS number FROM tokens
+             WHERE owner = ? AND revoked_at IS NULL AND expires_at > ?",
+            vec![owner.as_str().into(), seconds(now)?],
+        )?;
+        Ok(count.number)
+    }
+
+    /// Marks a token as revoked by this version of its list.
+    pub(super) fn set_revoked(
+        &self,
+        id: &TokenId,
+        at: Timestamp,
+        version: u64,
+        effective_ms: u64,
+    ) -> Result<TokenRow> {
+        self.one(
+            &format!(
+                "UPDATE tokens SET revoked_at = ?, changed = ?, effective_ms = ? WHERE id = ?
+                 RETURNING {COLUMNS}"
+            ),
+            vec![
+                seconds(at)?,
+                integer(version)?,
+                integer(effective_ms)?,
+                id.as_str().into(),
+            ],
+        )
+    }
+
+    /// Records a use of the token at this index, unless a later one is recorded.
+    pub(super) fn set_last_used(
+        &self,
+        list: u32,
+        idx: u32,
+        at: Timestamp,
+        address: Option<IpAddr>,
+    ) -> Result<()> {
+        let at = seconds(at)?;
+        self.run(
+            "UPDATE tokens SET last_used_at = ?, last_used_address = ?
+             WHERE list = ? AND idx = ? AND coalesce(last_used_at, -1) < ?",
+            vec![
+                at.clone(),
+                address.map(|address| address.to_string()).into(),
+                i64::from(list).into(),
+                i64::from(idx).into(),
+                at,
+            ],
+        )
+    }
+
+    /// The token that ended first.
+    pub(super) fn first_end(&self) -> Result<Option<TokenEnd>> {
+        self.first(
+            "SELECT ends_at, expires_at FROM tokens WHERE ends_at > 0 ORDER BY ends_at LIMIT 1",
+            vec![],
+        )
+    }
+
+    /// Deletes up to `limit` tokens that ended by one time and expired by the other. Their indexes
+    /// are not issued again, because a list counts the indexes that it has issued.
+    pub(super) fn delete_tokens(
+        &self,
+        ended_by: Timestamp,
+        expired_by: Timestamp,
+        limit: u64,
+    ) -> Result<()> {
+        self.run(
+            "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens
+                WHERE ends_at <= ? AND expires_at <= ? ORDER BY ends_at LIMIT ?)",
+            vec![seconds(ended_by)?, seconds(expired_by)?, integer(limit)?],
+        )
+    }
+
+    // Status lists.
+
+    /// Issues the next index of the newest list, for a token that expires at this time. `None` if
+    /// that list is full, or there is none.
+    pub(super) fn issue_index(&self, expires_at: Timestamp) -> Result<Option<IssuedIndex>> {
+        self.first(
+            "UPDATE lists SET issued = issued + 1, last_expiry = max(last_expiry, ?)
+             WHERE list = (SELECT max(list) FROM lists) AND issued < ?
+             RETURNING list, permutation_key, issued - 1 AS count",
+            vec![seconds(expires_at)?, i64::from(LIST_SIZE).into()],
+        )
+    }
+
+    /// Adds a list, and issues its first index.
+    pub(super) fn insert_list(
+        &self,
+        permutation_key: u128,
+        expires_at: Timestamp,
+    ) -> Result<IssuedIndex> {
+        self.one(
+            "INSERT INTO lists (list, permutation_key, issued, version, last_expiry)
+             SELECT coalesce(max(list) + 1, 0), ?, 1, 0, ? FROM lists
+             RETURNING list, permutation_key, issued - 1 AS count",
+            vec![
+                format!("{permutation_key:032x}").into(),
+                seconds(expires_at)?,
+            ],
+        )
+    }
+
+    /// All lists that have not been retired.
+    pub(super) fn lists(&self) -> Result<Vec<ListRow>> {
         self.all(
-            "SELECT list, version, published, published_kid, published_at, last_expiry,
+            "SELECT list, version, published_version, published_kid, published_at, last_expiry,
                 (SELECT count(*) FROM lists AS other WHERE other.list > lists.list) AS newer
              FROM lists WHERE retired_at IS NULL ORDER BY list",
             vec![],
         )
     }
 
-    /// When the first token is to be forgotten.
-    pub(super) fn forgets_at(&self) -> Result<Option<Timestamp>> {
-        let first: Option<End> = self.first(
-            "SELECT ends_at, expires_at FROM tokens WHERE ends_at > 0 ORDER BY ends_at LIMIT 1",
-            vec![],
+    /// A list's version; `None` if it does not exist or has been retired.
+    pub(super) fn version(&self, list: u32) -> Result<Option<u64>> {
+        let found: Option<NumberRow> = self.first(
+            "SELECT version AS number FROM lists WHERE list = ? AND retired_at IS NULL",
+            vec![i64::from(list).into()],
         )?;
-        Ok(first.map(|token| {
-            let remembered = token.ends_at.plus(rules::REMEMBERED_DAYS * DAY);
-            remembered.max(token.expires_at)
-        }))
+        Ok(found.map(|row| row.number))
     }
 
-    /// Forgets tokens that ended long ago, and full buckets. A place in a list is not given out
-    /// again: places come from a counter. What has not expired stays, as the lists are computed
-    /// from these rows.
-    pub(super) fn forget(&self, now: Timestamp) -> Result<()> {
-        self.run(
-            "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens
-                WHERE ends_at <= ? AND expires_at <= ? ORDER BY ends_at LIMIT ?)",
-            vec![
-                seconds(rules::forgotten_before(now))?,
-                seconds(now)?,
-                integer(FORGOTTEN_AT_ONCE)?,
-            ],
+    /// Returns the new version. Works for a retired list, because its tokens can still be revoked.
+    pub(super) fn increment_version(&self, list: u32) -> Result<u64> {
+        let next: NumberRow = self.one(
+            "UPDATE lists SET version = version + 1 WHERE list = ? RETURNING version AS number",
+            vec![i64::from(list).into()],
         )?;
-        self.run(
-            "DELETE FROM buckets WHERE full_at <= ?",
-            vec![integer(now.seconds() * 1_000)?],
-        )
+        Ok(next.number)
     }
 
-    /// KV got a version of a list then, signed by that key.
-    pub(super) fn mark_published(
+    /// The indexes of up to `limit` tokens that were revoked after a version.
+    pub(super) fn revoked_after(&self, list: u32, version: u64, limit: u64) -> Result<Vec<u32>> {
+        let rows: Vec<IndexRow> = self.all(
+            "SELECT idx FROM tokens WHERE list = ? AND changed > ? LIMIT ?",
+            vec![i64::from(list).into(), integer(version)?, integer(limit)?],
+        )?;
+        Ok(rows.into_iter().map(|row| row.idx).collect())
+    }
+
+    /// The indexes of all revoked tokens.
+    pub(super) fn revoked(&self, list: u32) -> Result<Vec<u32>> {
+        let rows: Vec<IndexRow> = self.all(
+            "SELECT idx FROM tokens WHERE list = ? AND changed IS NOT NULL",
+            vec![i64::from(list).into()],
+        )?;
+        Ok(rows.into_iter().map(|row| row.idx).collect())
+    }
+
+    /// Records what was written to KV.
+    pub(super) fn set_published(
         &self,
         list: u32,
         version: u64,
@@ -591,7 +344,8 @@ impl Store {
         at: Timestamp,
     ) -> Result<()> {
         self.run(
-            "UPDATE lists SET published = ?, published_kid = ?, published_at = ? WHERE list = ?",
+            "UPDATE lists SET published_version = ?, published_kid = ?, published_at = ?
+             WHERE list = ?",
             vec![
                 integer(version)?,
                 kid.as_str().into(),
@@ -601,38 +355,96 @@ impl Store {
         )
     }
 
-    pub(super) fn retire(&self, list: u32, now: Timestamp) -> Result<()> {
+    pub(super) fn retire_list(&self, list: u32, at: Timestamp) -> Result<()> {
         self.run(
             "UPDATE lists SET retired_at = ? WHERE list = ?",
-            vec![seconds(now)?, i64::from(list).into()],
+            vec![seconds(at)?, i64::from(list).into()],
         )
     }
 
-    fn run(&self, statement: &str, values: Vec<Value>) -> Result<()> {
+    // Leases.
+
+    /// The longest lease that an edge may hold, in milliseconds.
+    pub(super) fn longest_lease(&self) -> Result<u64> {
+        let row: NumberRow = self.one("SELECT longest_lease AS number FROM registry", vec![])?;
+        Ok(row.number)
+    }
+
+    pub(super) fn set_longest_lease(&self, length: u64) -> Result<()> {
+        self.run(
+            "UPDATE registry SET longest_lease = ?",
+            vec![integer(length)?],
+        )
+    }
+
+    // Quotas.
+
+    /// When a user's bucket will be full again, in milliseconds. `None` if it is full.
+    pub(super) fn bucket(&self, owner: &UserId, policy: QuotaPolicy) -> Result<Option<u64>> {
+        let found: Option<NumberRow> = self.first(
+            "SELECT full_at AS number FROM buckets WHERE owner = ? AND policy = ?",
+            vec![owner.as_str().into(), policy.name().into()],
+        )?;
+        Ok(found.map(|row| row.number))
+    }
+
+    pub(super) fn set_bucket(
+        &self,
+        owner: &UserId,
+        policy: QuotaPolicy,
+        full_at: u64,
+    ) -> Result<()> {
+        self.run(
+            "INSERT INTO buckets (owner, policy, full_at) VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET full_at = excluded.full_at",
+            vec![
+                owner.as_str().into(),
+                policy.name().into(),
+                integer(full_at)?,
+            ],
+        )
+    }
+
+    pub(super) fn delete_full_buckets(&self, now: Timestamp) -> Result<()> {
+        self.run(
+            "DELETE FROM buckets WHERE full_at <= ?",
+            vec![integer(now.seconds() * 1_000)?],
+        )
+    }
+
+    fn run(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<()> {
         self.sql.exec(statement, values).map(|_| ())
     }
 
-    fn all<T: DeserializeOwned>(&self, statement: &str, values: Vec<Value>) -> Result<Vec<T>> {
+    fn all<T: DeserializeOwned>(
+        &self,
+        statement: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Vec<T>> {
         self.sql.exec(statement, values)?.to_array()
     }
 
-    /// The first row. Not `one()` of the cursor: it throws through Wasm frames.
-    fn first<T: DeserializeOwned>(&self, statement: &str, values: Vec<Value>) -> Result<Option<T>> {
+    /// The first row. The cursor has a method for that, but it throws through Wasm frames.
+    fn first<T: DeserializeOwned>(
+        &self,
+        statement: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Option<T>> {
         Ok(self.all(statement, values)?.into_iter().next())
     }
 
-    /// The row that a statement always gives.
-    fn only<T: DeserializeOwned>(&self, statement: &str, values: Vec<Value>) -> Result<T> {
+    /// The row of a statement that always returns one.
+    fn one<T: DeserializeOwned>(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<T> {
         self.first(statement, values)?
             .ok_or_else(|| Error::RustError("a row is missing".to_owned()))
     }
 }
 
-fn seconds(time: Timestamp) -> Result<Value> {
+fn seconds(time: Timestamp) -> Result<SqlStorageValue> {
     integer(time.seconds())
 }
 
-fn integer(value: u64) -> Result<Value> {
+fn integer(value: u64) -> Result<SqlStorageValue> {
     let value = i64::try_from(value).map_err(|error| Error::RustError(error.to_string()))?;
-    Value::try_from_i64(value)
+    SqlStorageValue::try_from_i64(value)
 }

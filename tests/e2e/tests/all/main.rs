@@ -16,6 +16,7 @@ mod logs;
 mod preflight;
 mod query_plan;
 mod rbac_off;
+mod registry;
 mod restart;
 mod scopes_get;
 mod sessions;

@@ -17,7 +17,7 @@ fn statements() -> Vec<String> {
                 .iter()
                 .any(|verb| text.starts_with(verb))
         })
-        .map(|text| text.replace("{RECORD}", "id, name"))
+        .map(|text| text.replace("{COLUMNS}", "id, name"))
         .collect()
 }
 

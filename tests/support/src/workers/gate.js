@@ -10,7 +10,7 @@ export default {
       return Response.json(calls);
     }
     const body = await request.text();
-    const [kind] = Object.keys(JSON.parse(body).call);
+    const [kind] = Object.keys(JSON.parse(body));
     const counts = (calls[request.headers.get("X-Caller")] ??= {});
     counts[kind] = (counts[kind] ?? 0) + 1;
     return env.REGISTRY.getByName(pathname.slice(1)).fetch(request.url, { method: "POST", body });

@@ -1,0 +1,156 @@
+//! The origin's endpoints: which one serves a path, and which methods it has.
+//!
+//! [`crate::routes`] decides which Worker a path belongs to; this is the origin's own table. The
+//! edge has two endpoints, which are named there.
+
+use crate::{
+    http::page::{self, File},
+    jose::status_list,
+    policy::Method,
+    routes,
+};
+
+/// The path of the token that the request carries; the edge authenticates it first.
+pub const CURRENT_TOKEN: &str = "/api/v1/tokens/current";
+
+/// The folder of single tokens.
+const TOKENS_FOLDER: &str = "/api/v1/tokens/";
+
+/// The folder of signed status lists.
+const STATUS_FOLDER: &str = "/status/";
+
+/// What serves a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint<'a> {
+    /// The signed-in user.
+    Me,
+    /// The scopes that the user may grant.
+    Scopes,
+    /// The user's tokens.
+    Tokens,
+    /// Revocation of several tokens.
+    RevokeTokens,
+    /// The token that the request carries.
+    CurrentToken,
+    /// One token, by its id.
+    Token(&'a str),
+    /// The public keys.
+    KeySet,
+    /// The addresses of all status lists.
+    StatusLists,
+    /// One signed status list, by its path.
+    StatusList(&'a str),
+    /// Sign-in for development.
+    DevSignIn,
+    /// Sign-out.
+    SignOut,
+    /// A file of the page.
+    Page(File<'a>),
+}
+
+impl<'a> Endpoint<'a> {
+    /// The endpoints of the API, each once. Files of the page are left out.
+    pub const API: [Self; 11] = [
+        Self::Me,
+        Self::Scopes,
+        Self::Tokens,
+        Self::Token(""),
+        Self::RevokeTokens,
+        Self::CurrentToken,
+        Self::DevSignIn,
+        Self::SignOut,
+        Self::KeySet,
+        Self::StatusList(""),
+        Self::StatusLists,
+    ];
+
+    /// Finds the endpoint for a path, without its query.
+    pub fn from_path(path: &'a str) -> Option<Self> {
+        let fixed = |endpoint: &Self| endpoint.pattern() == path;
+        if let Some(endpoint) = Self::API.into_iter().find(fixed) {
+            return Some(endpoint);
+        }
+        if path.starts_with(STATUS_FOLDER) {
+            return Some(Self::StatusList(path));
+        }
+        match path.strip_prefix(TOKENS_FOLDER) {
+            Some(id) => Some(Self::Token(id)),
+            None => page::file(path).map(Self::Page),
+        }
+    }
+
+    /// The path, with its parameters in braces.
+    pub const fn pattern(&self) -> &'static str {
+        match self {
+            Self::Me => "/api/v1/me",
+            Self::Scopes => "/api/v1/scopes",
+            Self::Tokens => "/api/v1/tokens",
+            Self::RevokeTokens => "/api/v1/tokens/revoke",
+            Self::CurrentToken => CURRENT_TOKEN,
+            Self::Token(_) => "/api/v1/tokens/{id}",
+            Self::KeySet => routes::JWKS,
+            Self::StatusLists => status_list::AGGREGATION,
+            Self::StatusList(_) => "/status/{registry}/{list}",
+            Self::DevSignIn => "/auth/dev",
+            Self::SignOut => "/auth/sign-out",
+            Self::Page(_) => "/{file}",
+        }
+    }
+
+    /// The methods of the endpoint. [`Method::Get`] includes HEAD.
+    pub const fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Tokens => &[Method::Get, Method::Post],
+            Self::CurrentToken | Self::Token(_) => &[Method::Get, Method::Delete],
+            Self::RevokeTokens | Self::DevSignIn | Self::SignOut => &[Method::Post],
+            Self::Me
+            | Self::Scopes
+            | Self::KeySet
+            | Self::StatusLists
+            | Self::StatusList(_)
+            | Self::Page(_) => &[Method::Get],
+        }
+    }
+
+    /// The value of `Allow` (RFC 9110, section 10.2.1).
+    pub fn allow(&self) -> String {
+        let names = self.methods().iter().map(|method| match method {
+            Method::Get => "GET, HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes::Destination;
+
+    #[test]
+    fn endpoint_is_found_by_its_path_and_belongs_to_the_origin() {
+        for (path, expected) in [
+            ("/api/v1/tokens", Endpoint::Tokens),
+            ("/api/v1/tokens/revoke", Endpoint::RevokeTokens),
+            ("/api/v1/tokens/current", Endpoint::CurrentToken),
+            ("/api/v1/tokens/abc", Endpoint::Token("abc")),
+            ("/status/aggregation", Endpoint::StatusLists),
+            ("/status/1/2", Endpoint::StatusList("/status/1/2")),
+            ("/status/", Endpoint::StatusList("/status/")),
+        ] {
+            assert_eq!(Endpoint::from_path(path), Some(expected), "{path}");
+        }
+        assert!(matches!(Endpoint::from_path("/"), Some(Endpoint::Page(_))));
+        for unknown in ["/auth/nowhere", "/api/v1/me/", "/api/v2/tokens"] {
+            assert_eq!(Endpoint::from_path(unknown), None, "{unknown}");
+        }
+        for endpoint in Endpoint::API {
+            let destination = routes::destination(endpoint.pattern());
+            assert_eq!(destination, Destination::Origin, "{endpoint:?}");
+        }
+        assert_eq!(Endpoint::Token("abc").allow(), "GET, HEAD, DELETE");
+    }
+}
