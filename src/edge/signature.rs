@@ -1,4 +1,4 @@
-//! Signatures, verified by the runtime's own crypto library (BoringSSL in workerd).
+//! Signatures, verified by the runtime's own crypto library.
 //!
 //! Each key is imported once. Nothing is remembered of signatures that fail, and one is verified at
 //! a time, so a flood of forged tokens costs the processor what it costs any verifier and nothing
