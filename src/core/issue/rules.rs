@@ -526,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_field_is_named_at_once() {
+    fn check_reports_every_invalid_field() {
         let request = CreateToken {
             name: String::new(),
             expires_in_days: Some(7),

@@ -54,7 +54,7 @@ const RETRY_DELAY: u64 = 5_000;
 /// How many tokens one alarm deletes: more would hold up calls.
 const MAX_DELETIONS: u64 = 1_000;
 
-/// The object.
+/// A registry.
 #[durable_object(alarm)]
 #[derive(Debug)]
 pub struct Registry {

@@ -86,12 +86,12 @@ pub(super) struct ListRow {
     pub(super) newer: u32,
 }
 
-/// An index of a list, as the list's permutation counts them.
+/// An index that a list has just issued. Its value is the permutation's at `count`.
 #[derive(Deserialize)]
 pub(super) struct IssuedIndex {
     pub(super) list: u32,
     permutation_key: String,
-    /// How many indexes the list had issued before.
+    /// How many indexes the list issued before this one.
     pub(super) count: u32,
 }
 
