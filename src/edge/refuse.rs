@@ -170,7 +170,7 @@ pub(crate) fn upstream_timeout() -> Result<Response> {
 pub(crate) fn misconfigured() -> Result<Response> {
     problem(&Problem::new(
         ProblemCode::Internal,
-        "Internal error",
+        "Internal server error",
         "This is not your fault. Tell the operator.",
     ))
 }

@@ -218,7 +218,7 @@ fn read_rejects_a_wrong_policy_with_its_line() {
             "a route is \"METHOD /path\"",
         ),
         ("[routes]\n\"GET /x\" = []\n", 8, "open to every token"),
-        ("[routes]\n\"GET /x\" = [[]]\n", 8, "allow everyone"),
+        ("[routes]\n\"GET /x\" = [[]]\n", 8, "allow every token"),
         (
             "[routes]\n\"FETCH /x\" = [\"a:b\"]\n",
             8,
@@ -248,12 +248,12 @@ fn read_rejects_a_wrong_policy_with_its_line() {
         (
             "[[role]]\nname = \"r\"\nlabel = \"R\"\ninherits = [\"q\"]\n",
             10,
-            "no role \"q\" stands above",
+            "no role \"q\" is defined above",
         ),
         (
             "[[group]]\nname = \"G\"\ncolor = \"pink\"\nscopes = []\n",
             8,
-            "stands twice",
+            "is defined twice",
         ),
         (
             "[[group]]\nname = \"H\"\ncolor = \"pink\"\nscopes = []\n",
@@ -296,7 +296,7 @@ fn read_rejects_a_route_that_would_never_be_reached() {
     ] {
         let error = read(path).unwrap_err();
         assert_eq!(error.line, 8, "{path}: {error}");
-        assert!(error.message.contains("take another path"), "{error}");
+        assert!(error.message.contains("use another path"), "{error}");
     }
     for path in [
         "/api/v1/tokensx",

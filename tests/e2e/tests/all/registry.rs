@@ -2,12 +2,9 @@
 
 use patrol_support::{
     client,
-    config::{Binding, Config, MODULES, Worker, copy_worker},
-    empty_folder, root,
-    runtime::Runtime,
-    shared,
+    config::{Binding, MODULES, Worker, text_bindings},
+    sandbox::{Sandbox, origin_settings},
 };
-use std::fs;
 
 /// Calls the object with the name in the path; with an empty path, one that has no name.
 const CALLER: &str = r#"
@@ -22,41 +19,24 @@ export default {
 
 #[tokio::test]
 async fn registry_fails_every_call_unless_it_has_a_registrys_name() {
-    // Builds the Workers.
-    let system = shared();
-    let folder = empty_folder("registry-names");
-    copy_worker(&root().join("build/origin"), &folder);
-    fs::write(folder.join("caller.js"), CALLER).unwrap();
-    let objects = folder.join("objects");
-    fs::create_dir_all(&objects).unwrap();
-    let keys = ["SIGNING_KEYS", "SESSION_KEYS"].map(|name| (name, system.secret(name)));
-    let mut bindings = vec![
-        ("PUBLIC_URL", Binding::Text("http://127.0.0.1:8787")),
-        ("REGISTRIES", Binding::Text("1")),
-    ];
-    bindings.extend(
-        keys.iter()
-            .map(|(name, value)| (*name, Binding::Text(value))),
-    );
-    let mut config = Config::default();
-    config.worker(&Worker {
+    let mut sandbox = Sandbox::new("registry-names", "origin");
+    sandbox.write_script("caller.js", CALLER);
+    sandbox.config.add_worker(&Worker {
         name: "origin",
         modules: &MODULES,
-        bindings: &bindings,
+        bindings: &text_bindings(&origin_settings()),
         storage: Some("objects"),
     });
-    config.worker(&Worker {
+    sandbox.config.add_worker(&Worker {
         name: "caller",
         modules: &["caller.js"],
         bindings: &[("REGISTRY", Binding::Objects("origin"))],
         storage: None,
     });
-    config.disk("objects", objects.to_str().unwrap());
-    config.socket("caller");
-    let path = folder.join("config.capnp");
-    fs::write(&path, config.finish()).unwrap();
-    let process = Runtime::start(&path, &folder.join("log"), 1).await;
-    let base = format!("http://127.0.0.1:{}", process.port("caller"));
+    sandbox.add_storage("objects");
+    sandbox.config.add_socket("caller");
+    let runtime = sandbox.start().await;
+    let base = runtime.url("caller");
     for (name, expected) in [
         ("registry-0", 200),
         ("registry-00", 500),

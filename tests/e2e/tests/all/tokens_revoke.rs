@@ -150,7 +150,7 @@ async fn expired_token_can_be_revoked() {
     let statements = [
         expire.as_str(),
         // Ada's list is full, and its last token has expired.
-        "UPDATE lists SET given = 131072, retired_at = 1 WHERE EXISTS
+        "UPDATE lists SET issued = 131072, retired_at = 1 WHERE EXISTS
             (SELECT * FROM tokens WHERE tokens.list = lists.list AND owner = 'ada')",
     ];
     change_registries(&cluster.objects(), &statements);
