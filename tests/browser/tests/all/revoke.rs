@@ -10,10 +10,12 @@ const MODELS: &str = "/api/v1/models";
 async fn a_token_is_revoked_by_the_action_on_its_row_and_a_confirmation() {
     visit(shared_system(), Appearance::default(), async |page| {
         page.open_tokens("ada").await;
-        page.create_and_copy("Not yet revoked", &["models:read"]).await;
+        page.create_and_copy("Not yet revoked", &["models:read"])
+            .await;
         let revoke = page.row_selector("Not yet revoked", ".revoke").await;
         page.click(&revoke).await;
-        page.wait_for_text("#revoke-dialog", "Not yet revoked").await;
+        page.wait_for_text("#revoke-dialog", "Not yet revoked")
+            .await;
         for word in ["Immediate.", "Permanent.", "Stays listed."] {
             page.wait_for_text("#revoke-dialog", word).await;
         }
