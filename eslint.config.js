@@ -5,7 +5,7 @@ import globals from "globals";
 const workers = { IdentityTransformStream: "readonly", FixedLengthStream: "readonly" };
 
 export default [
-  { ignores: ["build/", "target/", "www/pkg/"] },
+  { ignores: [".wrangler/", "build/", "target/", "www/pkg/"] },
   js.configs.recommended,
   {
     rules: {

@@ -2,6 +2,7 @@
 
 use patrol_browser::{
     Appearance,
+    page::key,
     systems::{SAMPLE_TOKENS, sample_system},
     visit, visit_at,
 };
@@ -33,12 +34,13 @@ async fn element_reloads_the_list_when_its_base_changes() {
         let name = SAMPLE_TOKENS[0].name;
         page.cell(name, "status").await;
         page.open_form().await;
-        // Nobody serves the API below this path.
-        page.expect_status(404);
+        // There is no API below this path, so every request fails with status 401.
         page.eval("$$('patrol-tokens')[0].setAttribute('base', '/elsewhere')")
             .await;
-        page.wait_for("#retry").await;
+        page.wait_for("#sign-in-dialog").await;
         assert_eq!(page.count("#create-dialog").await, 0);
+        page.press(&[key::ESCAPE]).await;
+        page.wait_for("#retry").await;
         page.eval("$$('patrol-tokens')[0].removeAttribute('base')")
             .await;
         page.wait_for_list().await;
