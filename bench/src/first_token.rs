@@ -1,9 +1,9 @@
 //! The processor time that an isolate's first token takes beyond a later one.
 //!
 //! Every sample is a new process of the edge. A token with an unknown key makes it fetch the key
-//! set; then come valid tokens, each of another list, so each of them fetches a lease. What the
-//! first of these takes beyond the others is preparing the key and the code that it is first to
-//! run. Times are those of the whole process, read while it is idle.
+//! set. Then come valid tokens, each of another list, so each of them fetches a lease. The first
+//! of them takes longer than the others, because it prepares the key and runs some code for the
+//! first time. Times are those of the whole process, read while it is idle.
 
 use crate::{
     launch::Running,

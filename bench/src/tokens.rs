@@ -266,7 +266,8 @@ impl Issuer<'_> {
         Ok(tokens)
     }
 
-    /// The sequence of tokens for `mix`. Only tokens that are drawn get signed, about a third.
+    /// The sequence of tokens for `mix`. Only tokens that are drawn get signed: 20,000 draws take
+    /// some 7,500 tokens.
     fn mix(&self, source: &TokenSource, count: u32) -> Result<Vec<String>> {
         let mut zipf = Zipf::new(MIX);
         let drawn: Vec<u32> = (0..count).map(|_| MIX_FIRST + zipf.draw()).collect();

@@ -117,7 +117,7 @@ mod tests {
             ("warning: unused variable: `x`", Line::Diagnostic),
             ("  --> src/edge/lib.rs:1:2", Line::Diagnostic),
             ("error[E0425]: cannot find value `y`", Line::Diagnostic),
-            ("Compiling is what the text speaks of", Line::Diagnostic),
+            ("Compiling takes long", Line::Diagnostic),
         ] {
             assert_eq!(Line::parse(line), expected, "{line}");
         }
