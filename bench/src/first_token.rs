@@ -1,9 +1,15 @@
 //! The processor time that an isolate's first token takes beyond a later one.
 //!
-//! Every sample is a new process of the edge. A token with an unknown key makes it fetch the key
-//! set. Then come valid tokens, each of another list, so each of them fetches a lease. The first
-//! of them takes longer than the others, because it prepares the key and runs some code for the
-//! first time. Times are those of the whole process, read while it is idle.
+//! Every sample is a new process of the edge, which first gets a token of an unknown key and so
+//! fetches the key set. Two series follow, each in processes of its own:
+//!
+//! - Tokens with a false signature. The first of them takes longer, because the edge prepares the
+//!   key. They are denied right after the check of the signature, so hardly any other code runs.
+//! - Valid tokens, each of another status list, so each of them fetches a lease. The first of them
+//!   takes longer also because the engine compiles the code that runs for the first time.
+//!
+//! Times are those of the thread that runs the isolate, read while it is idle. Other threads of the
+//! process optimize code in the background, at no particular token.
 
 use crate::{
     launch::Running,
@@ -26,40 +32,55 @@ use patrol::{
 use serde::Serialize;
 use std::{fs, time::Duration};
 
-/// Processor times in milliseconds.
 #[derive(Debug, Serialize)]
 pub(crate) struct FirstToken {
-    pub(crate) first: Spread,
-    pub(crate) later: Spread,
+    /// Tokens with a false signature.
+    pub(crate) signature_check: Times,
+    pub(crate) valid: Times,
+}
+
+/// Processor times in milliseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Times {
+    first: Spread,
+    later: Spread,
     pub(crate) difference: Spread,
 }
 
-/// Valid tokens after the first in each process.
+/// Tokens after the first in each process.
 const LATER: usize = 5;
 
 pub(crate) async fn measure(system: &System, plan: &Plan) -> Result<FirstToken> {
     println!(
-        "measuring an isolate's first token: {} new processes",
+        "measuring an isolate's first token: 2 series of {} new processes",
         plan.first_token_samples
     );
-    let unknown = token_of_an_unknown_key()?;
     let file = tokens::file(Workload::Lists, Contestant::Patrol.token_format());
     let text =
         fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let tokens: Vec<&str> = text.lines().take(LATER + 1).collect();
+    let valid: Vec<String> = text.lines().take(LATER + 1).map(str::to_owned).collect();
+    let forged: Vec<String> = valid.iter().map(|token| forge(token)).collect();
+    Ok(FirstToken {
+        signature_check: series(system, plan, &forged, 401).await?,
+        valid: series(system, plan, &valid, 204).await?,
+    })
+}
+
+/// Sends the tokens to each of some new processes. `expected` is the status of each response.
+async fn series(system: &System, plan: &Plan, tokens: &[String], expected: u16) -> Result<Times> {
     let (mut first, mut later) = (Vec::new(), Vec::new());
     for _ in 0..plan.first_token_samples {
-        let times = sample(system, &unknown, &tokens).await?;
+        let times = sample(system, tokens, expected).await?;
         let (&one, others) = times.split_first().context("no tokens")?;
         first.push(one);
         later.push(
             Spread::of(others.iter().copied())
-                .context("no later tokens")?
+                .context("no tokens")?
                 .median,
         );
     }
     let difference = first.iter().zip(&later).map(|(first, later)| first - later);
-    Ok(FirstToken {
+    Ok(Times {
         difference: Spread::of(difference).context("no samples")?,
         first: Spread::of(first).context("no samples")?,
         later: Spread::of(later).context("no samples")?,
@@ -67,7 +88,7 @@ pub(crate) async fn measure(system: &System, plan: &Plan) -> Result<FirstToken> 
 }
 
 /// The time of each token in one new process.
-async fn sample(system: &System, unknown: &str, tokens: &[&str]) -> Result<Vec<f64>> {
+async fn sample(system: &System, tokens: &[String], expected: u16) -> Result<Vec<f64>> {
     let running = Running::start(Contestant::Patrol, Workload::Lists, system).await?;
     let clock = CpuClock::of(&running.process)?;
     let client = reqwest::Client::new();
@@ -76,15 +97,15 @@ async fn sample(system: &System, unknown: &str, tokens: &[&str]) -> Result<Vec<f
         running.port(),
         Workload::Lists.path()
     );
-    if request(&client, &url, unknown).await? != 401 {
+    if request(&client, &url, &token_of_an_unknown_key()?).await? != 401 {
         bail!("the edge accepted a token of an unknown key");
     }
     let mut times = Vec::new();
     let mut before = when_idle(&clock).await?;
     for token in tokens {
         let status = request(&client, &url, token).await?;
-        if status != 204 {
-            bail!("the edge denied a valid token with {status}");
+        if status != expected {
+            bail!("the edge responded to a token with {status} instead of {expected}");
         }
         let after = when_idle(&clock).await?;
         times.push((after - before).as_secs_f64() * 1e3);
@@ -93,21 +114,30 @@ async fn sample(system: &System, unknown: &str, tokens: &[&str]) -> Result<Vec<f
     Ok(times)
 }
 
-/// The processor time of a process once it stops growing.
+/// The processor time of the main thread once it stops growing.
 async fn when_idle(clock: &CpuClock) -> Result<Duration> {
     const PAUSE: Duration = Duration::from_millis(20);
     /// Timers may keep a process from ever being idle.
     const ATTEMPTS: u32 = 20;
-    let mut before = clock.read()?;
+    let mut before = clock.main_thread()?;
     for _ in 0..ATTEMPTS {
         tokio::time::sleep(PAUSE).await;
-        let now = clock.read()?;
+        let now = clock.main_thread()?;
         if now == before {
             break;
         }
         before = now;
     }
     Ok(before)
+}
+
+/// The token with another signature of the same form.
+fn forge(token: &str) -> String {
+    let (message, signature) = token.rsplit_once('.').unwrap_or((token, ""));
+    // The first letters belong to the point R, so the number S stays in its range.
+    let (first, rest) = signature.split_at_checked(1).unwrap_or_default();
+    let other = if first == "A" { "B" } else { "A" };
+    format!("{message}.{other}{rest}")
 }
 
 fn token_of_an_unknown_key() -> Result<String> {

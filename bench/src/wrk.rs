@@ -7,7 +7,7 @@ use crate::files::{folder, write};
 use anyhow::{Context as _, Result};
 use patrol_support::runtime::Runtime;
 use serde::{Deserialize, Serialize};
-use std::{fs, process::Command, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 /// Requests in flight.
 const CONNECTIONS: &str = "32";
@@ -102,16 +102,24 @@ impl CpuClock {
     /// The time so far, of all threads.
     pub(crate) fn read(&self) -> Result<Duration> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.pid));
-        let mut nanos = 0;
+        let mut sum = Duration::ZERO;
         for thread in threads.context("the runtime has ended")? {
-            // The first number is the time on a processor in nanoseconds. A thread may end now.
-            let times = fs::read_to_string(thread?.path().join("schedstat"));
-            let time = times.ok().and_then(|times| {
-                let nanos = times.split_whitespace().next()?;
-                nanos.parse::<u64>().ok()
-            });
-            nanos += time.unwrap_or_default();
+            // A thread may end between the two calls.
+            sum += thread_time(&thread?.path()).unwrap_or_default();
         }
-        Ok(Duration::from_nanos(nanos))
+        Ok(sum)
     }
+
+    /// The time so far, of the thread that runs the isolate.
+    pub(crate) fn main_thread(&self) -> Result<Duration> {
+        let thread = format!("/proc/{0}/task/{0}", self.pid);
+        thread_time(Path::new(&thread)).context("the runtime has ended")
+    }
+}
+
+fn thread_time(thread: &Path) -> Option<Duration> {
+    // The first number is the time on a processor in nanoseconds.
+    let times = fs::read_to_string(thread.join("schedstat")).ok()?;
+    let nanos = times.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
 }
