@@ -72,7 +72,7 @@ pub(crate) fn wrk(
         .args(arguments)
         .output()
         .context("cannot run wrk")?;
-    let cpu = (clock.read()? - before).as_secs_f64() * 1e6;
+    let cpu = clock.read()?.saturating_sub(before).as_secs_f64() * 1e6;
     let text = String::from_utf8_lossy(&output.stdout);
     let output = text
         .lines()

@@ -72,6 +72,7 @@ impl Script {
             "--minify",
             "--external:./index_bg.wasm",
             "--external:cloudflare:*",
+            "--external:node:*",
             &format!("--outfile={}", bundle.display()),
         ])?;
         // A runtime that watches the folder must never read half a file or a mismatched pair.
