@@ -1,8 +1,8 @@
-//! The smallest Worker that the `worker` crate makes: what the framework alone costs.
+//! The smallest Worker of the `worker` crate: the cost of the framework alone.
 
 use worker::{Context, Env, Request, Response, Result, event};
 
-/// Answers at once.
+/// Responds at once.
 ///
 /// # Errors
 /// None in practice.

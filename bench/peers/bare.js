@@ -1,2 +1,2 @@
-// The limit: a Worker that answers at once. It is the trivial upstream too.
+// The upper limit: a Worker that responds at once. Also the trivial upstream.
 export default { fetch: () => new Response(null, { status: 204 }) };

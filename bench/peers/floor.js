@@ -1,5 +1,5 @@
-// The least that a Worker in JavaScript can do which looks at a request and tells what it saw:
-// it reads what the edge reads, decides nothing, and sends what the edge sends.
+// The least a JavaScript Worker can do that inspects requests and identifies the caller: it reads
+// the headers that the edge reads, decides nothing, and sends what the edge sends.
 import { env } from "cloudflare:workers";
 
 const IDENTITY = [
@@ -16,11 +16,11 @@ const read = ({ url, headers }) => {
   return length;
 };
 
-// Responses are made at the first request: the runtime makes none before.
+// The runtime allows no responses before the first request.
 let allowed;
 let denied;
 
-const answers = {
+const responses = {
   allow(request) {
     allowed ??= new Response(null, { status: 204, headers: IDENTITY });
     return read(request) ? allowed : null;
@@ -55,4 +55,4 @@ const answers = {
   },
 };
 
-export default { fetch: answers[env.ANSWER] };
+export default { fetch: responses[env.RESPONSE] };

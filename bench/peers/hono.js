@@ -1,4 +1,4 @@
-// A framework's middleware, with a shared secret (HS256). It knows of no revocation.
+// A framework's middleware with a shared secret (HS256). No revocation.
 import { Hono } from "hono";
 import { jwt } from "hono/jwt";
 

@@ -1,10 +1,10 @@
-// The usual way to know of revocations besides: a look-up in KV for every request.
+// The usual way to check revocation as well: a KV lookup per request.
 import { check } from "./token.js";
 
 export default {
   async fetch(request, env) {
-    const { refusal, claims } = await check(request, env);
-    if (refusal) return refusal;
+    const { denial, claims } = await check(request, env);
+    if (denial) return denial;
     const revoked = await env.STATUS.get(claims.jti);
     return new Response(null, { status: revoked === null ? 204 : 401 });
   },

@@ -1,4 +1,4 @@
-// The quickest KV that can be: it answers from memory, in the same process.
+// The fastest possible KV: it responds from memory, in the same process.
 let revoked;
 
 export default {

@@ -1,5 +1,5 @@
-// Limits of a Durable Object: one that does nothing, and one that writes a row and waits, as
-// every object does, until it is on disk.
+// The limits of a Durable Object: one call does nothing; the other writes a row and waits, as every
+// object does, until it is on disk.
 export class Registry {
   #sql;
   constructor(state) {

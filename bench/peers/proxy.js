@@ -1,2 +1,2 @@
-// The limit of a proxy: every request goes on as it is.
+// The upper limit of a proxy: it forwards requests unchanged.
 export default { fetch: (request, env) => env.UPSTREAM.fetch(request) };

@@ -1,15 +1,15 @@
-// What the peers with `jose` share: a token's signature, issuer, audience, times and scope.
-// Keys are read once for each isolate, as an operator would do it.
+// Shared by the peers with `jose`: checks signature, issuer, audience, times and scope. Keys are
+// parsed once per isolate, as an operator would do.
 import { createLocalJWKSet, jwtVerify } from "jose";
 
 let keys;
 
-const answer = (status) => new Response(null, { status });
+const respond = (status) => new Response(null, { status });
 
-/** The claims, or the refusal. */
+/** Returns the claims, or the response that denies the request. */
 export async function check(request, env) {
   const header = request.headers.get("Authorization");
-  if (!header?.startsWith("Bearer ")) return { refusal: answer(401) };
+  if (!header?.startsWith("Bearer ")) return { denial: respond(401) };
   keys ??= createLocalJWKSet(JSON.parse(env.JWKS));
   let claims;
   try {
@@ -21,8 +21,8 @@ export async function check(request, env) {
     });
     claims = verified.payload;
   } catch {
-    return { refusal: answer(401) };
+    return { denial: respond(401) };
   }
-  if (!claims.scope.split(" ").includes("pipelines:read")) return { refusal: answer(403) };
+  if (!claims.scope.split(" ").includes("pipelines:read")) return { denial: respond(403) };
   return { claims };
 }

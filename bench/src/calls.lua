@@ -1,5 +1,5 @@
 -- The load of one run on a registry, for wrk. Arguments: the path of the object, the kind of call,
--- the first number of the run and how many users there are.
+-- the first number of the run, and the number of users.
 
 local body, at, users
 
@@ -7,7 +7,7 @@ local calls = {
   nothing = function()
     return '{"lists":{}}'
   end,
-  -- Forty for each owner: fewer than an owner may have.
+  -- Forty per owner: an owner may have more.
   create = function(number)
     return string.format(
       '{"create":{"owner":"new-%d","id":"new-%d","name":"Benchmark","organizations":["acme"],' ..
@@ -17,7 +17,7 @@ local calls = {
   list = function(number)
     return string.format('{"list":{"owner":"user-%d"}}', number * 7919 % users)
   end,
-  -- Not as an owner, whose calls are counted.
+  -- Not as the owner, whose calls are limited.
   revoke = function(number)
     return string.format('{"revoke":{"owner":"user-%d","target":"active","by":"itself"}}', number % users)
   end,
@@ -39,7 +39,7 @@ end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    'result {"requests":%d,"micros":%d,"refused":%d,"lost":%d,"p50":%d,"p99":%d}\n',
+    'result {"requests":%d,"micros":%d,"denied":%d,"lost":%d,"p50":%d,"p99":%d}\n',
     summary.requests, summary.duration, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout,
     latency:percentile(50), latency:percentile(99)))

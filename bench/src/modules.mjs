@@ -1,7 +1,7 @@
-// Size and start of the modules in some folders, as JSON.
+// Sizes and start times of the modules in some folders, as JSON.
 //
-// Node has the runtime's engine. The imports are empty functions: what is called at the start of
-// a module is no part of these figures.
+// Node has the same engine as the runtime. The imports are empty functions: calls that a module
+// makes at its start are not part of these figures.
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -17,14 +17,14 @@ for (const folder of process.argv.slice(2)) {
   const compile = [];
   const instantiate = [];
   for (let sample = 0; sample < SAMPLES; sample++) {
-    // A section that nobody reads makes it another module: no cache knows it.
+    // A different custom section makes it another module, which no cache has.
     const other = new Uint8Array([...bytes, 0, 3, 1, 120, sample]);
     const began = performance.now();
     const module = new WebAssembly.Module(other);
     const compiled = performance.now();
     const imports = {};
     for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-      // The tag is that of exceptions from JavaScript.
+      // The tag of JavaScript exceptions.
       (imports[from] ??= {})[name] = kind === "tag" ? tag : () => 0;
     }
     const linked = performance.now();

@@ -1,14 +1,15 @@
-//! The origin: what a registry manages, beside Durable Objects that do next to nothing.
+//! The rate of calls to a registry, beside Durable Objects that do next to nothing.
 //!
-//! All calls go through the same small Worker, to objects of one process each. Registry 0 has a
-//! million tokens, registry 1 a thousand; both were written while nobody ran, as the origin
-//! would have done in months. Rounds are interleaved; the processes stay, as objects do.
+//! All calls go through the same small Worker. Registry 0 has a million tokens, registry 1 a
+//! thousand, written into the databases while no process ran, as the origin would have done over
+//! months. Rounds are interleaved; the processes stay, as objects do.
 
 use crate::{
-    Plan,
-    load::{self, Run},
-    rounds::Spread,
-    system::{self, folder},
+    files::{self, CONFIG, folder},
+    plan::Plan,
+    stats::Spread,
+    system,
+    wrk::{Run, wrk},
 };
 use anyhow::{Context as _, Result, bail};
 use patrol_support::{
@@ -17,71 +18,71 @@ use patrol_support::{
     runtime::Runtime,
 };
 use serde::Serialize;
-use std::{fs, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
-/// One kind of call, a run for each round.
+/// One kind of call.
 #[derive(Debug, Serialize)]
 pub(crate) struct Score {
     pub(crate) call: Call,
+    /// One for each round.
     pub(crate) runs: Vec<Run>,
 }
 
-/// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Call {
-    /// An object that does nothing.
+    /// To an object that does nothing.
     Nothing,
-    /// An object that writes one row.
+    /// To an object that writes one row.
     Row,
-    /// A token is made.
+    /// Creates a token.
     Create,
-    /// The 50 tokens of a user, among a thousand: there are 20 users.
+    /// Lists the 50 tokens of one of 20 users, among a thousand.
     ListAmongFew,
-    /// The 50 tokens of a user, among a million: the same 20 users in turn.
+    /// The same, among a million.
     ListAmongMany,
-    /// The 50 tokens of any user, among a million: nothing of them is in a cache.
-    ListOfAnybody,
-    /// A lease is renewed, and nothing has changed.
+    /// Lists the 50 tokens of any user, among a million: none are in a cache.
+    ListOfAnyUser,
+    /// Renews a lease when nothing has changed.
     Lease,
-    /// The 50 tokens of a user end.
+    /// Revokes the 50 tokens of a user.
     Revoke,
 }
 
 impl Call {
-    /// In this order, so that leases are asked for while no change is told with them.
+    /// Leases come before revocations, so they carry no changes.
     const ALL: [Self; 8] = [
         Self::Nothing,
         Self::Row,
         Self::Create,
         Self::ListAmongFew,
         Self::ListAmongMany,
-        Self::ListOfAnybody,
+        Self::ListOfAnyUser,
         Self::Lease,
         Self::Revoke,
     ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Nothing => "does nothing",
-            Self::Row => "writes a row",
+            Self::Nothing => "do nothing",
+            Self::Row => "write a row",
             Self::Create => "create",
             Self::ListAmongFew => "list 50 of 1,000",
             Self::ListAmongMany => "list 50 of many",
-            Self::ListOfAnybody => "list 50, any user",
+            Self::ListOfAnyUser => "list 50, any user",
             Self::Lease => "renew a lease",
             Self::Revoke => "revoke 50",
         }
     }
 
-    /// The object's name, the kind of call in `calls.lua`.
+    /// The path of the object, and the kind of call in `calls.lua`.
     fn target(self) -> (&'static str, &'static str) {
         match self {
             Self::Nothing => ("/nothing", "nothing"),
             Self::Row => ("/row", "nothing"),
             Self::Create => (MANY, "create"),
             Self::ListAmongFew => ("/registry-1", "list"),
-            Self::ListAmongMany | Self::ListOfAnybody => (MANY, "list"),
+            Self::ListAmongMany | Self::ListOfAnyUser => (MANY, "list"),
             // A revocation waits for the leases of its list only, and this one has no users.
             Self::Lease => (MANY, "lease"),
             Self::Revoke => (MANY, "revoke"),
@@ -96,19 +97,18 @@ impl Call {
 /// The object with many tokens.
 const MANY: &str = "/registry-0";
 
-/// Tokens of one user.
-const EACH: u32 = 50;
+/// Tokens per user.
+const TOKENS_PER_USER: u32 = 50;
 
-/// All scores.
 #[derive(Debug, Serialize)]
 pub(crate) struct Registry {
-    /// How many tokens "many" are.
+    /// Tokens in registry 0.
     pub(crate) many: u32,
     pub(crate) scores: Vec<Score>,
 }
 
 impl Registry {
-    /// The ratio of two calls' figures, round by round.
+    /// The ratio of a figure of two calls, round by round.
     pub(crate) fn ratio(
         &self,
         (one, other): (Call, Call),
@@ -126,27 +126,29 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
     let registry = folder().join("registry");
     let limits = folder().join("limits");
     for folder in [&registry, &limits] {
-        if folder.exists() {
-            fs::remove_dir_all(folder).context("cannot remove the old state")?;
-        }
+        files::empty_folder(folder)?;
     }
     system::write_origin(&registry, &system::signing_keys(), kv.address())?;
     write_limits(&limits)?;
-    fill(&registry, plan.many_tokens).await?;
+    fill(&registry, plan.registry_tokens).await?;
     let processes = [start(&limits, 1).await, start(&registry, 2).await];
     let mut scores = Call::ALL.map(|call| Score {
         call,
         runs: Vec::new(),
     });
     for round in 0..plan.rounds {
-        println!("registry: round {} of {}", round + 1, plan.rounds);
+        println!(
+            "measuring registry calls: round {} of {}",
+            round + 1,
+            plan.rounds
+        );
         for Score { call, runs } in &mut scores {
             let process = &processes[usize::from(!call.is_limit())];
             runs.push(turn(*call, process, round, plan)?);
         }
     }
     Ok(Registry {
-        many: plan.many_tokens,
+        many: plan.registry_tokens,
         scores: scores.into(),
     })
 }
@@ -154,70 +156,69 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
 fn turn(call: Call, process: &Runtime, round: u32, plan: &Plan) -> Result<Run> {
     let (object, kind) = call.target();
     let users = match call {
-        Call::ListAmongFew | Call::ListAmongMany => 1_000 / EACH,
-        _ => plan.many_tokens / EACH,
+        Call::ListAmongFew | Call::ListAmongMany => 1_000 / TOKENS_PER_USER,
+        _ => plan.registry_tokens / TOKENS_PER_USER,
     };
-    // A user's tokens end once only, and an id is given once.
+    // A user's tokens are revoked once, and an id is used once.
     let first = match call {
         Call::Revoke => round * users / plan.rounds,
         _ => round * 1_000_000,
     };
     let arguments = [object, kind, &first.to_string(), &users.to_string()];
-    let (said, cpu) = load::wrk(
+    let (output, cpu) = wrk(
         ("calls.lua", include_str!("calls.lua")),
         process.port("gate"),
         &arguments,
-        plan.turns_of_a_round,
-        &load::Clock::of(process),
+        plan.turns,
+        process,
     )?;
-    if said.refused > 0.0 || said.lost > 0.0 {
-        bail!("{}: some calls failed", call.name());
+    if output.denied > 0.0 || output.lost > 0.0 {
+        bail!("some calls to `{}` failed", call.name());
     }
-    if call == Call::Revoke && said.requests > f64::from(users / plan.rounds) {
-        bail!("revoke: there were not enough users");
+    if call == Call::Revoke && output.requests > f64::from(users / plan.rounds) {
+        bail!("there were too few users to revoke tokens of");
     }
-    Ok(Run::of(&said, cpu))
+    Ok(Run::new(&output, cpu))
 }
 
 async fn start(folder: &Path, sockets: usize) -> Runtime {
-    Runtime::start(&folder.join(system::CONFIG), &folder.join("log"), sockets).await
+    Runtime::start(&folder.join(CONFIG), &folder.join("log"), sockets).await
 }
 
-/// Makes both registries, then fills their databases while they rest.
+/// Creates both registries, then fills their databases while no process runs.
 async fn fill(folder: &Path, many: u32) -> Result<()> {
     let process = start(folder, 2).await;
     let client = reqwest::Client::new();
     let gate = format!("http://127.0.0.1:{}", process.port("gate"));
     for registry in [0, 1] {
-        // The owner tells fill.mjs which registry a database belongs to.
-        let owner = patrol::placement::object_name(registry);
+        let owner = format!("registry-{registry}");
         system::create(&client, &gate, registry, &owner, 0).await?;
     }
     process.kill();
-    let script = self::folder().join("fill.mjs");
-    fs::write(&script, include_str!("fill.mjs")).context("cannot write a script")?;
+    let script = files::folder().join("fill.mjs");
+    files::write(&script, include_str!("fill.mjs"))?;
     let output = Command::new(patrol_support::root().join("node_modules/.bin/node"))
         .arg("--disable-warning=ExperimentalWarning")
         .arg(script)
         .arg(folder.join("objects"))
         .arg(many.to_string())
         .output()
-        .context("cannot run Node")?;
+        .context("cannot run Node.js")?;
     if String::from_utf8_lossy(&output.stdout).trim() != "2" {
         bail!(
-            "the databases were not filled: {}",
+            "cannot fill the databases: {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
     Ok(())
 }
 
-/// The objects that do next to nothing, behind the same Worker.
+/// Writes the process of the objects that do next to nothing.
 fn write_limits(folder: &Path) -> Result<()> {
     let objects = folder.join("objects");
-    fs::create_dir_all(&objects).context("cannot create a folder")?;
+    files::create_folder(&objects)?;
     let peers = patrol_support::root().join("build/bench/peers");
-    system::copy(&peers, &["object.js"], folder)?;
+    files::copy(&peers, &["object.js"], folder)?;
     system::write_gate(folder)?;
     let mut config = Config::default();
     config.add_worker(&Worker {
@@ -234,5 +235,5 @@ fn write_limits(folder: &Path) -> Result<()> {
     });
     config.add_disk("objects", &objects.to_string_lossy());
     config.add_socket("gate");
-    fs::write(folder.join(system::CONFIG), config.finish()).context("cannot write a configuration")
+    files::write(&folder.join(CONFIG), config.finish())
 }

@@ -1,142 +1,272 @@
-//! The figures, for people and for programs.
+//! The figures: one table in Markdown for people, and everything as JSON for programs.
 
 use crate::{
-    Plan,
-    chart::chart,
-    contestants::Contestant,
-    goals,
+    files,
+    first_token::FirstToken,
     inside::Inside,
-    load::Run,
+    plan::Plan,
     registry::{Call, Registry},
-    rounds::{Results, Score, Spread},
-    system::folder,
+    rounds::Results,
+    stats::Spread,
+    workload::{
+        Contestant::{self, Bare, Floor, Jose, JoseKv, Patrol},
+        Workload,
+    },
 };
 use anyhow::{Context as _, Result};
 use patrol::time::Timestamp;
 use serde::Serialize;
-use std::{fs, process::Command};
+use std::{fmt::Write as _, fs, process::Command};
 
-/// All that was measured.
+/// All measurements.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// When.
-    pub(crate) at: String,
-    /// Where, and on what.
-    pub(crate) on: Vec<String>,
-    /// Rounds, and turns of one second in each.
-    pub(crate) rounds: u32,
-    pub(crate) turns: u32,
-    pub(crate) registry: Option<Registry>,
+    measured_at: String,
+    /// The processors, and the versions of the runtime and the compiler.
+    machine: Vec<String>,
+    rounds: u32,
+    turns: u32,
     pub(crate) http: Option<Results>,
+    pub(crate) first_token: Option<FirstToken>,
     pub(crate) inside: Option<Inside>,
+    pub(crate) registry: Option<Registry>,
 }
+
+/// A row of the table.
+#[derive(Debug, Serialize)]
+struct Figure {
+    name: String,
+    unit: &'static str,
+    measured: Spread,
+    goal: Option<Goal>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+use Goal::{AtLeast, AtMost};
 
 impl Report {
-    /// An empty report.
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
-            at: Timestamp::from_seconds(patrol_support::now()).to_string(),
-            on: machine(),
+            measured_at: Timestamp::from_seconds(patrol_support::now()).to_string(),
+            machine: machine(),
             rounds: plan.rounds,
-            turns: plan.turns_of_a_round,
-            registry: None,
+            turns: plan.turns,
             http: None,
+            first_token: None,
             inside: None,
+            registry: None,
         }
     }
 
-    /// Prints tables.
-    pub(crate) fn show(&self) {
-        if let Some(inside) = &self.inside {
-            show_inside(inside);
-        }
-        if let Some(registry) = &self.registry {
-            show_registry(registry);
-        }
-        if let Some(results) = &self.http {
-            show_http(results);
-        }
-    }
-
-    /// Prints what was to be reached, and what was.
-    pub(crate) fn judge(&self) {
-        let goals = goals::goals(self);
-        println!("\n{:<52} {:>8} {:>26}", "figure", "goal", "measured");
-        for goal in goals {
-            let measured = goal.measured.map_or_else(|| "-".to_owned(), written);
-            println!(
-                "{:<52} {:>8} {measured:>26} {}",
-                goal.figure,
-                goal.wanted(),
-                goal.verdict()
-            );
-        }
-    }
-
-    /// Writes `target/bench/report.json`.
-    pub(crate) fn write(&self) -> Result<()> {
-        let path = folder().join("report.json");
-        let all = serde_json::json!({ "goals": goals::goals(self), "report": self });
-        let text = serde_json::to_string_pretty(&all).context("a report")?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        if let Some(picture) = self.http.as_ref().and_then(chart) {
-            let path = folder().join("performance.svg");
-            fs::write(&path, picture)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        }
+    /// Prints the table and writes both files.
+    pub(crate) fn publish(&self, with_goals: bool) -> Result<()> {
+        let figures = self.figures();
+        let table = self.table(&figures, with_goals);
+        println!("\n{table}");
+        let path = files::folder().join("report.md");
+        files::write(&path, &table)?;
+        let json = serde_json::json!({ "figures": figures, "details": self });
+        let json = serde_json::to_string_pretty(&json).context("cannot write JSON")?;
+        files::write(&path.with_extension("json"), json)?;
+        println!("wrote {} and report.json beside it", path.display());
         Ok(())
     }
-}
 
-fn show_inside(inside: &Inside) {
-    println!("\n{:<22} {:>30}", "inside Wasm", "µs for one");
-    for (step, spread) in &inside.steps {
-        println!("{step:<22} {:>30}", written(*spread));
-    }
-    for (routes, spread) in &inside.routes {
-        println!("route of {routes:<13} {:>30}", written(*spread));
-    }
-    println!("\n{:<22} {:>30}", "tokens, 1 % revoked", "KB of memory");
-    for (tokens, bytes) in &inside.memory {
-        println!("{tokens:<22} {:>30}", bytes / 1_000);
-    }
-    println!(
-        "\n{:<10} {:>10} {:>10} {:>12} {:>16}",
-        "module", "raw KB", "gzip KB", "compile ms", "instantiate ms"
-    );
-    for (name, module) in &inside.modules {
-        println!(
-            "{name:<10} {:>10} {:>10} {:>12.2} {:>16.2}",
-            module.raw / 1_000,
-            module.gzip / 1_000,
-            module.compile_ms,
-            module.instantiate_ms
+    fn figures(&self) -> Vec<Figure> {
+        let mut figures = Vec::new();
+        if let Some(results) = &self.http {
+            add_ratios(results, &mut figures);
+        }
+        let mut add = |name: &str, unit, goal, measured: Option<Spread>| {
+            figures.extend(measured.map(|measured| Figure {
+                name: name.to_owned(),
+                unit,
+                measured,
+                goal,
+            }));
+        };
+        let calls = self.http.as_ref().and_then(|results| {
+            let score = results.score(Workload::Warm, Patrol)?;
+            Spread::of(score.registry_calls.iter().copied())
+        });
+        add(
+            "registry calls per second, one list",
+            "",
+            Some(AtMost(2.0)),
+            calls,
         );
+        let first = self.first_token.as_ref();
+        add(
+            "CPU of an isolate's first signature beyond a later",
+            " ms",
+            Some(AtMost(0.3)),
+            first.map(|first| first.signature_check.difference),
+        );
+        add(
+            "CPU of an isolate's first valid token beyond a later",
+            " ms",
+            None,
+            first.map(|first| first.valid.difference),
+        );
+        let step = |name: &str| self.inside.as_ref()?.steps.get(name).copied();
+        for (name, goal) in [
+            ("decide-warm", Some(AtMost(2.0))),
+            ("authorize", None),
+            ("status", None),
+            ("snapshot", Some(AtMost(1_000.0))),
+        ] {
+            add(&format!("inside Wasm: {name}"), " µs", goal, step(name));
+        }
+        add(
+            "find a route of 1,000 / of 10",
+            "",
+            Some(AtMost(2.0)),
+            self.routes(),
+        );
+        add(
+            "memory for 10 M tokens, 1 % revoked",
+            " MB",
+            Some(AtMost(2.6)),
+            self.memory(),
+        );
+        for (module, goal) in [
+            ("edge", Some(AtMost(125.0))),
+            ("origin", None),
+            ("form", None),
+        ] {
+            let name = format!("{module} module, gzip");
+            add(&name, " KB", goal, self.module_size(module));
+        }
+        let registry =
+            |pair, figure: fn(&crate::wrk::Run) -> f64| self.registry.as_ref()?.ratio(pair, figure);
+        // By processor time: what else the machine does is not part of a call's cost.
+        let listing = registry((Call::ListAmongMany, Call::ListAmongFew), |run| run.cpu);
+        add(
+            "list tokens among 1,000,000 / among 1,000, CPU",
+            "",
+            Some(AtMost(1.2)),
+            listing,
+        );
+        let create = registry((Call::Create, Call::Row), |run| run.rate);
+        add("create a token / write a row", "", None, create);
+        let lease = registry((Call::Lease, Call::Nothing), |run| run.rate);
+        add("renew a lease / do nothing", "", None, lease);
+        figures
     }
-}
 
-/// Prints a table for each workload.
-fn show_http(results: &Results) {
-    let mut workload = None;
-    for score in &results.0 {
-        if workload != Some(score.workload) {
-            workload = Some(score.workload);
-            println!(
-                "\n{:<9} {:>9} {:>24} {:>9} {:>24} {:>8} {:>8}",
-                score.workload.name(),
-                "rate/s",
-                "of bare",
-                "CPU µs",
-                "of bare",
-                "p50 µs",
-                "p99 µs"
+    fn routes(&self) -> Option<Spread> {
+        let routes = &self.inside.as_ref()?.routes;
+        let (many, few) = (routes.get(&1_000)?, routes.get(&10)?);
+        Some(Spread {
+            median: many.median / few.median,
+            low: many.low / few.high,
+            high: many.high / few.low,
+        })
+    }
+
+    fn memory(&self) -> Option<Spread> {
+        let bytes = *self.inside.as_ref()?.memory.get(&10_000_000)?;
+        Some(Spread::exact(f64::from(u32::try_from(bytes).ok()?) / 1e6))
+    }
+
+    fn module_size(&self, name: &str) -> Option<Spread> {
+        let bytes = self.inside.as_ref()?.modules.get(name)?.gzip;
+        Some(Spread::exact(f64::from(u32::try_from(bytes).ok()?) / 1e3))
+    }
+
+    fn table(&self, figures: &[Figure], with_goals: bool) -> String {
+        let (rounds, turns) = (self.rounds, self.turns);
+        let mut text = format!(
+            "Measured {}. {}. {rounds} rounds of {turns} turns. Each figure is a median, with the range \
+             of the middle half.\n\n",
+            self.measured_at,
+            self.machine.join("; ")
+        );
+        let _ = writeln!(
+            text,
+            "| {:<52} | {:<28} | {:<9} | {:<7} |",
+            "figure", "measured", "goal", ""
+        );
+        let _ = writeln!(text, "|{:-<54}|{:-<30}|{:-<11}|{:-<9}|", "", "", "", "");
+        for figure in figures {
+            let goal = figure.goal.filter(|_| with_goals);
+            let _ = writeln!(
+                text,
+                "| {:<52} | {:<28} | {:<9} | {:<7} |",
+                figure.name,
+                format_spread(figure.measured, figure.unit),
+                goal.map_or_else(String::new, |goal| format_goal(goal, figure.unit)),
+                goal.map_or("", |goal| verdict(goal, figure.measured)),
             );
         }
-        show_one(results, score);
+        text
     }
 }
 
-/// The processor, the system's part of it, and the programs with their versions.
+/// Requests per second as ratios of two contestants, with the goals of the project.
+fn add_ratios(results: &Results, figures: &mut Vec<Figure>) {
+    use Workload::{Cold, Denied, Hot, Lists, Mix, Proxied, Warm};
+    let ratios: [(Workload, Contestant, Option<Goal>); 15] = [
+        (Hot, Floor, Some(AtLeast(0.93))),
+        (Warm, Floor, Some(AtLeast(0.98))),
+        (Denied, Floor, Some(AtLeast(0.89))),
+        (Proxied, Floor, Some(AtLeast(0.86))),
+        (Lists, Floor, None),
+        (Cold, Jose, Some(AtLeast(0.85))),
+        (Cold, JoseKv, Some(AtLeast(1.2))),
+        (Mix, Jose, Some(AtLeast(1.8))),
+        (Mix, JoseKv, None),
+        (Warm, Jose, Some(AtLeast(2.0))),
+        (Warm, JoseKv, None),
+        (Hot, Bare, None),
+        (Warm, Bare, None),
+        (Denied, Bare, None),
+        (Proxied, Bare, None),
+    ];
+    for (workload, other, goal) in ratios {
+        let measured = results.ratio(workload, (Patrol, other));
+        let proxy = if workload == Proxied { "'s proxy" } else { "" };
+        figures.extend(measured.map(|measured| Figure {
+            name: format!("{}: patrol / {}{proxy}", workload.name(), other.name()),
+            unit: "",
+            measured,
+            goal,
+        }));
+    }
+}
+
+fn format_spread(Spread { median, low, high }: Spread, unit: &str) -> String {
+    // A size has no spread.
+    if low.total_cmp(&high).is_eq() {
+        format!("{median:.2}{unit}")
+    } else {
+        format!("{median:.2} [{low:.2} to {high:.2}]{unit}")
+    }
+}
+
+fn format_goal(goal: Goal, unit: &str) -> String {
+    match goal {
+        AtLeast(limit) => format!("≥ {limit}{unit}"),
+        AtMost(limit) => format!("≤ {limit}{unit}"),
+    }
+}
+
+/// By the median.
+fn verdict(goal: Goal, measured: Spread) -> &'static str {
+    let is_reached = match goal {
+        AtLeast(limit) => measured.median >= limit,
+        AtMost(limit) => measured.median <= limit,
+    };
+    if is_reached { "reached" } else { "missed" }
+}
+
+/// The processors, and the versions of the runtime and the compiler.
 fn machine() -> Vec<String> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -154,57 +284,9 @@ fn machine() -> Vec<String> {
         let text = String::from_utf8(output.stdout).ok()?;
         text.lines().next().map(str::to_owned)
     };
-    let programs = ["workerd", "rustc"].map(version);
-    let first = format!("{processors} processors: {model}");
-    std::iter::once(first)
-        .chain(programs.into_iter().flatten())
+    let versions = ["workerd", "rustc"].map(version);
+    let processors = format!("{processors} processors: {model}");
+    std::iter::once(processors)
+        .chain(versions.into_iter().flatten())
         .collect()
-}
-
-fn show_registry(registry: &Registry) {
-    println!(
-        "\n{:<18} {:>9} {:>24} {:>9} {:>8} {:>8}",
-        "registry", "calls/s", "of one that does nothing", "CPU µs", "p50 µs", "p99 µs"
-    );
-    for score in &registry.scores {
-        let ratio = registry.ratio((score.call, Call::Nothing), |run| run.rate);
-        println!(
-            "{:<18} {:>9.0} {:>24} {:>9.1} {:>8.0} {:>8.0}",
-            score.call.name(),
-            median(&score.runs, |run| run.rate),
-            ratio.map_or_else(String::new, written),
-            median(&score.runs, |run| run.cpu),
-            median(&score.runs, |run| run.p50),
-            median(&score.runs, |run| run.p99),
-        );
-    }
-}
-
-/// The median of a figure.
-pub(crate) fn median(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
-    Spread::of(runs.iter().map(figure)).map_or(f64::NAN, |spread| spread.median)
-}
-
-fn show_one(results: &Results, score: &Score) {
-    let of_bare = |figure: fn(&Run) -> f64| {
-        let pair = (score.contestant, Contestant::Bare);
-        results
-            .ratio(score.workload, pair, figure)
-            .map_or_else(String::new, written)
-    };
-    println!(
-        "{:<9} {:>9.0} {:>24} {:>9.1} {:>24} {:>8.0} {:>8.0}",
-        score.contestant.name(),
-        median(&score.runs, |run| run.rate),
-        of_bare(|run| run.rate),
-        median(&score.runs, |run| run.cpu),
-        of_bare(|run| run.cpu),
-        median(&score.runs, |run| run.p50),
-        median(&score.runs, |run| run.p99),
-    );
-}
-
-/// `median [low to high]`
-pub(crate) fn written(Spread { median, low, high }: Spread) -> String {
-    format!("{median:.2} [{low:.2} to {high:.2}]")
 }

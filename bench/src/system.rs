@@ -1,14 +1,15 @@
-//! What stays the same in all runs: the origin's process with its Registry objects, and KV.
+//! What all runs share: the origin's process with its Registry objects, and KV.
 //!
-//! The edge asks it once a second, so it has next to nothing to do.
+//! The edge calls it about once a second, so it is nearly idle.
 
-use crate::{Plan, tokens};
+use crate::{
+    files::{self, CONFIG, copy, write},
+    plan::Plan,
+    tokens::{self, Amounts, LISTS, PUBLIC_URL, Revoked, TokenSource},
+};
 use anyhow::{Context as _, Result, anyhow, bail};
 use patrol::{
-    jose::{
-        signing::SigningKeys,
-        status_list::{LIST_SIZE, StatusReference},
-    },
+    jose::{signing::SigningKeys, status_list::StatusReference},
     placement::object_name,
     registry::{Call, Create, Revoke, Revoker},
     time::{DAY, Timestamp},
@@ -20,54 +21,40 @@ use patrol_support::{
 };
 use std::{
     collections::{BTreeMap, HashSet},
-    fs,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
 };
-use tokens::{LISTS, Revoked};
 
-/// Issuer and audience of all tokens. Nobody asks this address.
-pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8787";
-
-/// One list each, for the workload `lists`.
+/// The setting `REGISTRIES`: one list each, for the workload `lists`.
 pub(crate) const REGISTRIES: &str = "64";
 
-/// Where everything of a run stands.
-pub(crate) fn folder() -> PathBuf {
-    patrol_support::root().join("target/bench")
-}
-
-/// The running origin, and what was made there.
+/// The running origin, and what tokens are made from.
 pub(crate) struct System {
-    pub(crate) keys: SigningKeys,
-    /// Of peers that share one.
-    pub(crate) secret: String,
+    pub(crate) source: TokenSource,
     pub(crate) kv: Kv,
-    pub(crate) revoked: Vec<Revoked>,
-    revoked_places: HashSet<u32>,
     process: Runtime,
     client: reqwest::Client,
 }
 
 impl System {
-    /// Starts the origin with an empty state, makes a list in each registry, some revoked
-    /// tokens in the first, and the tokens of all workloads.
+    /// Starts the origin with an empty state, creates a list in each registry and some revoked
+    /// tokens in the first, and writes the token files of all workloads.
     pub(crate) async fn start(plan: &Plan) -> Result<Self> {
-        let folder = folder().join("origin");
-        if folder.exists() {
-            fs::remove_dir_all(&folder).context("cannot remove the old state")?;
-        }
+        let folder = files::folder().join("origin");
+        files::empty_folder(&folder)?;
         let signing = signing_keys();
-        let keys = SigningKeys::from_jwks(&signing).context("keys")?;
+        let keys = SigningKeys::from_jwks(&signing).context("cannot read the signing keys")?;
         let kv = Kv::start().await;
         write_origin(&folder, &signing, kv.address())?;
         let process = Runtime::start(&folder.join(CONFIG), &folder.join("log"), 2).await;
         let mut system = Self {
-            keys,
-            secret: "a secret that the peers of this benchmark share".to_owned(),
+            source: TokenSource {
+                keys,
+                secret: "a secret that the peers of this benchmark share".to_owned(),
+                revoked: Vec::new(),
+                revoked_indexes: HashSet::new(),
+            },
             kv,
-            revoked: Vec::new(),
-            revoked_places: HashSet::new(),
             process,
             client: reqwest::Client::new(),
         };
@@ -77,47 +64,42 @@ impl System {
                 .await?;
         }
         system.revoke_some().await?;
-        tokens::make(&system, plan.cold_tokens)?;
+        let amounts = Amounts {
+            cold: plan.cold_tokens,
+            mix_draws: plan.mix_draws,
+        };
+        tokens::make(&system.source, &amounts)?;
         Ok(system)
     }
 
-    /// Where an edge asks for keys.
+    /// The address at which an edge fetches keys.
     pub(crate) fn origin(&self) -> SocketAddr {
         local(self.process.port("origin"))
     }
 
-    /// Where an edge asks the registries.
+    /// The address at which an edge calls the registries.
     pub(crate) fn gate(&self) -> SocketAddr {
         local(self.process.port("gate"))
     }
 
-    /// A place that is not revoked.
-    pub(crate) fn free_place(&self, registry: u16, number: u32) -> StatusReference {
-        let mut place = tokens::place(registry, number);
-        while self.revoked_places.contains(&place.idx) {
-            place.idx = (place.idx + 1) % LIST_SIZE;
-        }
-        place
-    }
-
-    /// Revokes as many tokens as some owners may have.
+    /// Revokes all tokens of some owners.
     async fn revoke_some(&mut self) -> Result<()> {
         for owner in 0..REVOKING_OWNERS {
             let name = format!("owner-{owner}");
-            for token in 0..TOKENS_EACH {
-                let number = u32::MAX - owner * TOKENS_EACH - token;
+            for token in 0..TOKENS_PER_OWNER {
+                let number = u32::MAX - owner * TOKENS_PER_OWNER - token;
                 let status = self.create(0, &name, number).await?;
-                self.revoked_places.insert(status.idx);
-                self.revoked.push(Revoked { number, status });
+                self.source.revoked_indexes.insert(status.idx);
+                self.source.revoked.push(Revoked { number, status });
             }
             let revoke = Revoke {
-                owner: name.parse().context("a user")?,
+                owner: name.parse().context("not a user name")?,
                 target: patrol::http::api::RevokeTarget::Active,
                 by: Revoker::Owner,
             };
-            ask(&self.client, &self.gate_url(), 0, &revoke)
+            call(&self.client, &self.gate_url(), 0, &revoke)
                 .await?
-                .map_err(|_| anyhow!("too many revocations"))?;
+                .map_err(|_| anyhow!("a registry refused a revocation: too many calls"))?;
         }
         Ok(())
     }
@@ -126,7 +108,7 @@ impl System {
         create(&self.client, &self.gate_url(), registry, owner, number).await
     }
 
-    /// How often somebody has asked a registry, whatever for.
+    /// The number of registry calls that this caller has made so far.
     pub(crate) async fn calls_of(&self, caller: &str) -> Result<u64> {
         let url = format!("{}/calls", self.gate_url());
         let response = self.client.get(url).send().await?;
@@ -141,7 +123,7 @@ impl System {
     }
 }
 
-/// Makes a token.
+/// Creates a token in a registry.
 pub(crate) async fn create(
     client: &reqwest::Client,
     gate: &str,
@@ -151,44 +133,41 @@ pub(crate) async fn create(
 ) -> Result<StatusReference> {
     let now = Timestamp::from_seconds(patrol_support::now());
     let create = Create {
-        owner: owner.parse().context("a user")?,
+        owner: owner.parse().context("not a user name")?,
         id: tokens::id(number),
         name: "Benchmark".to_owned(),
-        organizations: vec!["acme".parse().context("an organization")?],
+        organizations: vec!["acme".parse().context("not an organization")?],
         scopes: Some(vec!["pipelines:read".to_owned()]),
         created_at: now,
         expires_at: now.plus(30 * DAY),
     };
-    match ask(client, gate, registry, &create).await? {
+    match call(client, gate, registry, &create).await? {
         Ok(created) => Ok(created.status),
-        Err(limit) => bail!("a registry refused a token: {limit:?}"),
+        Err(limit) => bail!("a registry refused to create a token: {limit:?}"),
     }
 }
 
-/// Asks a registry.
-async fn ask<C: Call>(
+async fn call<C: Call>(
     client: &reqwest::Client,
     gate: &str,
     registry: u16,
     call: &C,
 ) -> Result<C::Answer> {
     let url = format!("{gate}/{}", object_name(registry));
-    let response = client.post(url).body(call.to_json()?).send().await?;
+    let message = call.to_json()?;
+    let response = client.post(url).body(message).send().await?;
     Ok(response.error_for_status()?.json().await?)
 }
 
-/// How many tokens are revoked: 50 are the most that one owner may have.
+/// An owner may have 50 active tokens.
+const TOKENS_PER_OWNER: u32 = 50;
 const REVOKING_OWNERS: u32 = 5;
-const TOKENS_EACH: u32 = 50;
-
-/// The name of every configuration.
-pub(crate) const CONFIG: &str = "config.capnp";
 
 fn local(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-/// No secret: nothing but this machine ever sees what it signs.
+/// Fixed, because nothing outside of this machine sees what these keys sign.
 fn seed(number: u8) -> [u8; 32] {
     [number; 32]
 }
@@ -198,16 +177,15 @@ pub(crate) fn signing_keys() -> String {
     SigningKeys::generate(&seed(1))
 }
 
-/// The Worker that lets others reach the objects of its process.
+/// Writes the Worker that gives other processes access to the objects of its process.
 pub(crate) fn write_gate(folder: &Path) -> Result<()> {
-    let gate = patrol_support::cluster::GATE;
-    fs::write(folder.join("gate.js"), gate).context("cannot write a Worker")
+    write(&folder.join("gate.js"), patrol_support::cluster::GATE)
 }
 
-/// The origin's process, as in the stand, without links between.
+/// Writes the origin's process.
 pub(crate) fn write_origin(folder: &Path, signing: &str, kv: SocketAddr) -> Result<()> {
     let objects = folder.join("objects");
-    fs::create_dir_all(&objects).context("cannot create a folder")?;
+    files::create_folder(&objects)?;
     copy(
         &patrol_support::root().join("build/origin"),
         &MODULES,
@@ -240,16 +218,5 @@ pub(crate) fn write_origin(folder: &Path, signing: &str, kv: SocketAddr) -> Resu
     config.add_disk("objects", &objects.to_string_lossy());
     config.add_socket("origin");
     config.add_socket("gate");
-    fs::write(folder.join(CONFIG), config.finish()).context("cannot write a configuration")
-}
-
-/// Copies files of a built Worker.
-pub(crate) fn copy(from: &Path, files: &[&str], to: &Path) -> Result<()> {
-    fs::create_dir_all(to).context("cannot create a folder")?;
-    for file in files {
-        let source = from.join(file);
-        fs::copy(&source, to.join(file))
-            .with_context(|| format!("{} is not built", source.display()))?;
-    }
-    Ok(())
+    write(&folder.join(CONFIG), config.finish())
 }

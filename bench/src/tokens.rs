@@ -1,11 +1,14 @@
-//! The tokens of each workload, made natively: thousands need no round trip.
+//! Creates the tokens of each workload without the origin: thousands would need as many requests.
 //!
-//! Every one is as the origin would have issued it, for a list that exists and a place in it.
-//! Peers with a shared secret get tokens of their own with the same claims.
+//! Each token is as the origin would have issued it, with an index in a list that exists. Peers
+//! with a shared secret get tokens of their own with the same claims.
 
-use crate::system::System;
+use crate::{
+    files,
+    workload::{TokenFormat, Workload},
+    zipf::Zipf,
+};
 use anyhow::{Context as _, Result};
-use clap::ValueEnum;
 use jwt_compact::{
     AlgorithmExt as _, Header,
     alg::{Hs256, Hs256Key},
@@ -20,113 +23,91 @@ use patrol::{
     time::{DAY, Timestamp},
     token::claims::{Claims, StatusClaim, StatusListClaim, issue},
 };
-use serde::Serialize;
-use std::{fmt::Write as _, fs, path::PathBuf, thread};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fmt::Write as _,
+    path::PathBuf,
+    thread,
+};
 
-/// What kind of requests come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Workload {
-    /// One token.
-    Hot,
-    /// A thousand tokens of one list.
-    Warm,
-    /// A token that was never seen, every time.
-    Cold,
-    /// Garbage, expired, revoked and wrong scope in equal parts.
-    Denied,
-    /// A thousand tokens of 64 lists.
-    KnownLists,
-    /// As warm, passed on to a trivial upstream.
-    Proxied,
+/// The issuer and audience of all tokens. Nothing listens on this address.
+pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8787";
+
+/// The token file of a workload, one token per line.
+pub(crate) fn file(workload: Workload, format: TokenFormat) -> PathBuf {
+    let (workload, format) = (workload.tokens().name(), format.name());
+    files::folder().join(format!("tokens/{workload}-{format}.txt"))
 }
 
-impl Workload {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Hot => "hot",
-            Self::Warm => "warm",
-            Self::Cold => "cold",
-            Self::Denied => "denied",
-            Self::KnownLists => "lists",
-            Self::Proxied => "proxied",
-        }
-    }
-
-    /// The workload whose tokens warm up a process for this one. Those of `cold` must be new.
-    pub(crate) fn warms_up_with(self) -> Self {
-        match self {
-            Self::Cold => Self::Warm,
-            other => other,
-        }
-    }
-
-    /// How many of its tokens a turn uses up.
-    pub(crate) fn used_in_a_turn(self) -> u32 {
-        match self {
-            Self::Cold => COLD_IN_A_TURN,
-            _ => 0,
-        }
-    }
-
-    /// The file with its tokens.
-    fn tokens(self) -> &'static str {
-        match self {
-            Self::Proxied => Self::Warm.name(),
-            other => other.name(),
-        }
-    }
-}
-
-/// How a token is signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Ours.
-    EdDsa,
-    /// With a shared secret.
-    Hs256,
-}
-
-/// Where the tokens of a workload stand, one a line.
-pub(crate) fn file(workload: Workload, kind: Kind) -> PathBuf {
-    let kind = match kind {
-        Kind::EdDsa => "eddsa",
-        Kind::Hs256 => "hs256",
-    };
-    let name = format!("tokens/{}-{kind}.txt", workload.tokens());
-    crate::system::folder().join(name)
-}
-
-/// More than anybody who reads them can check in a second here.
-pub(crate) const COLD_IN_A_TURN: u32 = 20_000;
-
-/// How many tokens a workload has that are used again and again.
+/// The tokens of workloads that repeat theirs.
 const WARM: u32 = 1_000;
 
-/// Lists of the workload `lists`: the first of each registry.
+/// The tokens that `mix` draws from.
+const MIX: u32 = 100_000;
+
+/// The number of the first of them, above those of all other workloads.
+const MIX_FIRST: u32 = 10_000_000;
+
+/// The lists of the workload `lists`: the first of each registry.
 pub(crate) const LISTS: u16 = 64;
 
-/// Who signs.
-struct Mint<'a> {
+/// What tokens are made from.
+pub(crate) struct TokenSource {
+    pub(crate) keys: SigningKeys,
+    /// Shared by the peers that use HS256.
+    pub(crate) secret: String,
+    pub(crate) revoked: Vec<Revoked>,
+    /// Indexes in the first list of registry 0.
+    pub(crate) revoked_indexes: HashSet<u32>,
+}
+
+/// A token that was revoked at the origin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Revoked {
+    pub(crate) number: u32,
+    pub(crate) status: StatusReference,
+}
+
+impl TokenSource {
+    /// An index that is not revoked: another one for each number, spread over the list.
+    fn valid_index(&self, registry: u16, number: u32) -> StatusReference {
+        // The factor is odd and the size a power of two.
+        let mut idx = number.wrapping_mul(40_503) % LIST_SIZE;
+        while self.revoked_indexes.contains(&idx) {
+            idx = (idx + 1) % LIST_SIZE;
+        }
+        StatusReference {
+            list: StatusListId { registry, list: 0 },
+            idx,
+        }
+    }
+}
+
+/// How many tokens to make.
+pub(crate) struct Amounts {
+    pub(crate) cold: u32,
+    pub(crate) mix_draws: u32,
+}
+
+struct Issuer<'a> {
     keys: &'a SigningKeys,
     secret: Hs256Key,
-    issuer: &'a str,
     now: Timestamp,
-    /// A user of each registry: a token's list is one of its owner's registry.
+    /// A user of each registry: a token's list belongs to its owner's registry.
     owners: Vec<UserId>,
 }
 
-/// Somebody of each of the first registries.
+/// A user of each of the first registries.
 fn owners(registries: u16) -> Result<Vec<UserId>> {
     let owner = |registry| {
         let users = (0..u32::MAX).map_while(|number| format!("user-{number}").parse().ok());
-        let mut living_there = users.filter(|user| of_user(user, LISTS) == registry);
-        living_there.next().context("a user")
+        let mut users = users.filter(|user| of_user(user, LISTS) == registry);
+        users.next().context("no user name for a registry")
     };
     (0..registries).map(owner).collect()
 }
 
-/// What differs between tokens.
+/// The differences between tokens.
 #[derive(Clone, Copy)]
 struct Subject<'a> {
     number: u32,
@@ -135,73 +116,84 @@ struct Subject<'a> {
     issued_at: Timestamp,
 }
 
-/// Makes all tokens. `cold` is how many are used once only.
-pub(crate) fn make(system: &System, cold: u32) -> Result<()> {
-    fs::create_dir_all(crate::system::folder().join("tokens"))?;
-    let mint = Mint {
-        keys: &system.keys,
-        secret: Hs256Key::new(&system.secret),
-        issuer: crate::system::PUBLIC_URL,
-        now: Timestamp::from_millis(1_000 * patrol_support::now()),
+/// Writes the token files of all workloads.
+pub(crate) fn make(source: &TokenSource, amounts: &Amounts) -> Result<()> {
+    files::create_folder(&files::folder().join("tokens"))?;
+    let issuer = Issuer {
+        keys: &source.keys,
+        secret: Hs256Key::new(&source.secret),
+        now: Timestamp::from_seconds(patrol_support::now()),
         owners: owners(LISTS)?,
     };
-    for kind in [Kind::EdDsa, Kind::Hs256] {
-        let good = |first: u32, count: u32, registries: u16| {
-            mint.many(kind, first..first + count, |number| {
+    for format in TokenFormat::ALL {
+        let tokens = |first: u32, count: u32, registries: u16| {
+            let numbers: Vec<u32> = (first..first + count).collect();
+            issuer.many(format, &numbers, |number| {
                 let registry = u16::try_from(number % u32::from(registries)).unwrap_or_default();
-                mint.good(number, system.free_place(registry, number))
+                issuer.valid(number, source.valid_index(registry, number))
             })
         };
-        write(Workload::Hot, kind, &good(0, 1, 1)?)?;
-        write(Workload::Warm, kind, &good(0, WARM, 1)?)?;
-        write(Workload::KnownLists, kind, &good(WARM, WARM, LISTS)?)?;
-        write(Workload::Cold, kind, &good(2 * WARM, cold, 1)?)?;
-        write(Workload::Denied, kind, &mint.denied(kind, system)?)?;
+        write(Workload::Hot, format, &tokens(0, 1, 1)?)?;
+        write(Workload::Warm, format, &tokens(0, WARM, 1)?)?;
+        write(Workload::Lists, format, &tokens(WARM, WARM, LISTS)?)?;
+        write(Workload::Cold, format, &tokens(2 * WARM, amounts.cold, 1)?)?;
+        write(Workload::Denied, format, &issuer.denied(format, source)?)?;
     }
-    Ok(())
+    write(
+        Workload::Mix,
+        TokenFormat::EdDsa,
+        &issuer.mix(source, amounts.mix_draws)?,
+    )
 }
 
-fn write(workload: Workload, kind: Kind, tokens: &[String]) -> Result<()> {
-    let path = file(workload, kind);
-    fs::write(&path, tokens.join("\n") + "\n")
-        .with_context(|| format!("cannot write {}", path.display()))
+fn write<T: AsRef<str>>(workload: Workload, format: TokenFormat, tokens: &[T]) -> Result<()> {
+    let mut text = String::new();
+    for token in tokens {
+        text.push_str(token.as_ref());
+        text.push('\n');
+    }
+    files::write(&file(workload, format), text)
 }
 
-const GOOD_SCOPE: &str = "pipelines:read pipelines:results models:read";
-const WRONG_SCOPE: &str = "pipelines:results models:read dashboards:read";
+const SUFFICIENT_SCOPE: &str = "pipelines:read pipelines:results models:read";
+const INSUFFICIENT_SCOPE: &str = "pipelines:results models:read dashboards:read";
 
-impl Mint<'_> {
-    fn good(&self, number: u32, status: StatusReference) -> Subject<'static> {
+impl Issuer<'_> {
+    fn valid(&self, number: u32, status: StatusReference) -> Subject<'static> {
         Subject {
             number,
             status,
-            scope: GOOD_SCOPE,
+            scope: SUFFICIENT_SCOPE,
             issued_at: self.now,
         }
     }
 
-    /// Tokens with numbers; two processors share the work.
+    /// A token for each number; two processors share the work.
     fn many<'s>(
         &self,
-        kind: Kind,
-        numbers: std::ops::Range<u32>,
+        format: TokenFormat,
+        numbers: &[u32],
         subject: impl Fn(u32) -> Subject<'s> + Sync,
     ) -> Result<Vec<String>> {
-        let middle = numbers.start.midpoint(numbers.end);
-        let part = |numbers: std::ops::Range<u32>| {
-            let tokens = numbers.map(|number| self.one(kind, subject(number)));
+        let sign = |numbers: &[u32]| {
+            let tokens = numbers
+                .iter()
+                .map(|&number| self.one(format, subject(number)));
             tokens.collect::<Result<Vec<_>>>()
         };
+        let (first, second) = numbers.split_at(numbers.len() / 2);
         thread::scope(|scope| {
-            let first = scope.spawn(|| part(numbers.start..middle));
-            let mut second = part(middle..numbers.end)?;
-            let mut all = first.join().unwrap_or_else(|_| Ok(Vec::new()))?;
+            let first = scope.spawn(|| sign(first));
+            let mut second = sign(second)?;
+            let mut all = first
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             all.append(&mut second);
             Ok(all)
         })
     }
 
-    fn one(&self, kind: Kind, subject: Subject<'_>) -> Result<String> {
+    fn one(&self, format: TokenFormat, subject: Subject<'_>) -> Result<String> {
         let Subject {
             number,
             status,
@@ -209,14 +201,14 @@ impl Mint<'_> {
             issued_at,
         } = subject;
         let claims = Claims {
-            iss: self.issuer.to_owned(),
-            aud: self.issuer.to_owned(),
+            iss: PUBLIC_URL.to_owned(),
+            aud: PUBLIC_URL.to_owned(),
             sub: self
                 .owners
                 .get(usize::from(status.list.registry))
-                .context("a user")?
+                .context("no user of this registry")?
                 .clone(),
-            org: vec!["acme".parse().context("an organization")?],
+            org: vec!["acme".parse().context("no organization")?],
             jti: id(number),
             iat: issued_at,
             nbf: None,
@@ -225,93 +217,107 @@ impl Mint<'_> {
             status: StatusClaim {
                 status_list: StatusListClaim {
                     idx: status.idx,
-                    uri: status.list.uri(self.issuer),
+                    uri: status.list.uri(PUBLIC_URL),
                 },
             },
         };
-        self.sign(kind, &claims)
+        self.sign(format, &claims)
     }
 
-    fn sign(&self, kind: Kind, claims: &Claims) -> Result<String> {
-        match kind {
-            Kind::EdDsa => {
+    fn sign(&self, format: TokenFormat, claims: &Claims) -> Result<String> {
+        match format {
+            TokenFormat::EdDsa => {
                 let token = issue(claims, self.keys.first());
-                let token = token.map_err(|error| anyhow::anyhow!("a token: {error:?}"))?;
+                let token =
+                    token.map_err(|error| anyhow::anyhow!("cannot sign a token: {error:?}"))?;
                 Ok(token.reveal().to_owned())
             }
-            Kind::Hs256 => {
+            TokenFormat::Hs256 => {
                 let header = Header::empty().with_token_type("JWT");
                 let token = Hs256.token(&header, &jwt_compact::Claims::new(claims), &self.secret);
-                token.map_err(|error| anyhow::anyhow!("a token: {error}"))
+                token.map_err(|error| anyhow::anyhow!("cannot sign a token: {error}"))
             }
         }
     }
 
-    /// A thousand bad tokens, one kind after the other.
-    fn denied(&self, kind: Kind, system: &System) -> Result<Vec<String>> {
+    /// A thousand tokens to deny: garbage, expired, revoked and insufficient scope in turn.
+    fn denied(&self, format: TokenFormat, source: &TokenSource) -> Result<Vec<String>> {
         let mut tokens = Vec::new();
-        for (number, revoked) in (0..WARM / 4).zip(system.revoked.iter().cycle()) {
-            let place = system.free_place(0, number);
-            let good = self.good(number, place);
+        for (number, revoked) in (0..WARM / 4).zip(source.revoked.iter().cycle()) {
+            let valid = self.valid(number, source.valid_index(0, number));
+            let expired = Subject {
+                issued_at: Timestamp::from_seconds(self.now.seconds() - 31 * DAY),
+                ..valid
+            };
+            let revoked = Subject {
+                number: revoked.number,
+                status: revoked.status,
+                ..valid
+            };
+            let insufficient = Subject {
+                scope: INSUFFICIENT_SCOPE,
+                ..valid
+            };
             tokens.push(garbage(number));
-            tokens.push(self.one(
-                kind,
-                Subject {
-                    issued_at: Timestamp::from_seconds(self.now.seconds() - 31 * DAY),
-                    ..good
-                },
-            )?);
-            tokens.push(self.one(
-                kind,
-                Subject {
-                    number: revoked.number,
-                    status: revoked.status,
-                    ..good
-                },
-            )?);
-            tokens.push(self.one(
-                kind,
-                Subject {
-                    scope: WRONG_SCOPE,
-                    ..good
-                },
-            )?);
+            for subject in [expired, revoked, insufficient] {
+                tokens.push(self.one(format, subject)?);
+            }
         }
         Ok(tokens)
     }
+
+    /// The sequence of tokens for `mix`. Only tokens that are drawn get signed: 20,000 draws take
+    /// some 7,500 tokens.
+    fn mix(&self, source: &TokenSource, count: u32) -> Result<Vec<String>> {
+        let mut zipf = Zipf::new(MIX);
+        let drawn: Vec<u32> = (0..count).map(|_| MIX_FIRST + zipf.draw()).collect();
+        let distinct: Vec<u32> = drawn
+            .iter()
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let tokens = self.many(TokenFormat::EdDsa, &distinct, |number| {
+            self.valid(number, source.valid_index(0, number))
+        })?;
+        let tokens: BTreeMap<u32, String> = distinct.into_iter().zip(tokens).collect();
+        let sequence = drawn.iter().map(|number| tokens.get(number).cloned());
+        sequence
+            .collect::<Option<_>>()
+            .context("a drawn token was not signed")
+    }
 }
 
-/// A good token of ours at a place.
-pub(crate) fn good(
+/// A valid token, signed with these keys.
+pub(crate) fn valid(
     keys: &SigningKeys,
     number: u32,
     status: StatusReference,
     now: Timestamp,
 ) -> Result<String> {
-    let mint = Mint {
+    let issuer = Issuer {
         keys,
         secret: Hs256Key::new(""),
-        issuer: crate::system::PUBLIC_URL,
         now,
         owners: owners(status.list.registry + 1)?,
     };
-    mint.one(Kind::EdDsa, mint.good(number, status))
+    issuer.one(TokenFormat::EdDsa, issuer.valid(number, status))
 }
 
-/// The id of the token with that number.
+/// The id of the token with this number.
 pub(crate) fn id(number: u32) -> TokenId {
     let mut bytes = [0xa5; 16];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
     TokenId::from_random(bytes)
 }
 
-/// Three parts as long as a token's, of letters that mean nothing.
+/// Three parts of random letters, as long as those of a token.
 fn garbage(number: u32) -> String {
     let mut text = String::from("patrol_");
     let mut state = number;
     for length in [110, 420, 86] {
         for _ in 0..length {
-            // The numbers of a simple generator are random enough to mean nothing.
+            // A linear congruential generator is random enough for garbage.
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let letter = b'a' + u8::try_from(state >> 24).unwrap_or_default() % 26;
             text.push(char::from(letter));
@@ -320,20 +326,4 @@ fn garbage(number: u32) -> String {
     }
     text.pop();
     text
-}
-
-/// A token that was revoked.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Revoked {
-    pub(crate) number: u32,
-    pub(crate) status: StatusReference,
-}
-
-/// The place of a token: any will do that is not revoked.
-pub(crate) fn place(registry: u16, number: u32) -> StatusReference {
-    StatusReference {
-        list: StatusListId { registry, list: 0 },
-        // An odd factor: a different place for each number, all over the list.
-        idx: number.wrapping_mul(40_503) % LIST_SIZE,
-    }
 }

@@ -1,13 +1,13 @@
-//! A model check of the leases: every order of events is tried, against the code that runs.
+//! A model check of the leases: tries every order of events against the code that runs.
 //!
-//! Edges and a registry use [`patrol::revocation::lease`] as the Workers do, while messages are lost, late,
-//! doubled and out of order, clocks run apart, the registry restarts, also on a machine with
-//! another time, its setting changes, and KV shows any older list or none. The checker goes
-//! through all states that this can lead to; `model.rs` says how they are kept few enough for
-//! that, and how clocks are tried. Within each size below there is no other limit: no number of
-//! steps, restarts or leases, except where it says so.
+//! Edges and a registry use [`patrol::revocation::lease`] as the Workers do. Messages are lost,
+//! late, duplicated and out of order; clocks drift; the registry restarts, also on a machine with
+//! another time; its setting changes; KV shows any older list or none. The checker visits all
+//! states that this can lead to. `model.rs` explains what keeps them few enough, and how clocks
+//! are modelled. Within each size below nothing else is limited: not the number of steps,
+//! restarts or leases, except where the table says so.
 //!
-//! | edges | tokens | answers underway | lengths | states |
+//! | edges | tokens | responses in flight | lengths | states |
 //! |---|---|---|---|---|
 //! | 1 | 1 | 1 | 4 and 5 | 633 492 |
 //! | 1 | 1 | 2 | 4 | 429 423 |
@@ -18,50 +18,50 @@
 //! | 3 | 1 | 1 | 3 | 71 933 |
 //! | 3 | 1 | 2 | 3, the first 13 steps | 550 819 |
 //!
-//! The numbers are part of the tests: a model that tries less than it says is a failed test.
-//! The tests with a mistake show that the check sees what it is for.
+//! The tests assert these numbers: a model that tries less fails. The tests with a flaw show that
+//! the check finds what it is for.
 //!
-//! Left out: the bits of a list, for which a version stands ([`patrol::revocation::known_list`] has its own
-//! tests); clocks that are set back or forward while a lease is counted, which no rule can always
-//! see, and a registry whose storage goes back to an older state ([`patrol::revocation::lease`] has tests of
-//! what it does then); stale grace and `kv` mode, which promise less.
+//! Left out: the bits of a list, represented by its version ([`patrol::revocation::known_list`] has
+//! tests of its own); clocks that are set during a lease, which no rule can always detect; a
+//! registry whose storage returns to an older state ([`patrol::revocation::lease`] has tests for
+//! that); stale grace and `kv` mode, which promise less.
 
 mod model;
 
 use model::{Flaw, Leases, SAFE};
 use stateright::{Checker, Model};
 
-/// A lease of three readings, of which a holder uses one.
+/// A lease of three ticks; its holder uses one.
 const SHORT: &[u64] = &[3];
-/// A lease of four, of which it uses two.
+/// A lease of four ticks; its holder uses two.
 const USUAL: &[u64] = &[4];
 /// A setting that changes.
 const CHANGING: &[u64] = &[4, 5];
 
-/// Tries everything, and holds that it was as much as the table says.
-fn holds(model: Leases, states: usize) {
-    let what = format!("{model:?}");
+/// Checks all states, and that there are as many as the table says.
+fn assert_safe(model: Leases, states: usize) {
+    let description = format!("{model:?}");
     let checker = model.checker().spawn_bfs().join();
-    report(&what, &checker);
+    report(&description, &checker);
     checker.assert_properties();
     assert_eq!(
         checker.unique_state_count(),
         states,
-        "the model is another one"
+        "the model has another number of states; if that is intended, update the table"
     );
 }
 
-fn report(what: &str, checker: &impl Checker<Leases>) {
+fn report(model: &str, checker: &impl Checker<Leases>) {
     println!(
-        "{what}: {} states, by {} steps between them; depth {}",
+        "{model}: {} states, {} transitions, depth {}",
         checker.unique_state_count(),
         checker.state_count(),
         checker.max_depth()
     );
 }
 
-/// Tries until the mistake is found.
-fn is_found_wrong(flaw: Flaw, lengths: &'static [u64]) {
+/// Checks that a run with this flaw breaks the promise.
+fn assert_unsafe(flaw: Flaw, lengths: &'static [u64]) {
     let model = Leases {
         lengths,
         flaw: Some(flaw),
@@ -69,16 +69,16 @@ fn is_found_wrong(flaw: Flaw, lengths: &'static [u64]) {
     };
     let checker = model.checker().spawn_bfs().join();
     report(&format!("{flaw:?}"), &checker);
-    let run = checker
+    let counterexample = checker
         .discovery(SAFE)
-        .expect("a run that shows the mistake");
-    println!("{:#?}", run.into_actions());
+        .expect("a run that breaks the promise");
+    println!("{:#?}", counterexample.into_actions());
 }
 
 #[test]
-fn one_edge_keeps_the_promise_whatever_the_setting_was_or_becomes() {
+fn one_edge_keeps_the_promise_whenever_the_setting_changes() {
     let lengths = CHANGING;
-    holds(
+    assert_safe(
         Leases {
             lengths,
             ..Leases::SMALL
@@ -88,11 +88,11 @@ fn one_edge_keeps_the_promise_whatever_the_setting_was_or_becomes() {
 }
 
 #[test]
-fn one_edge_keeps_the_promise_with_answers_out_of_order() {
-    let underway = 2;
-    holds(
+fn one_edge_keeps_the_promise_with_responses_out_of_order() {
+    let in_flight = 2;
+    assert_safe(
         Leases {
-            underway,
+            in_flight,
             ..Leases::SMALL
         },
         429_423,
@@ -102,7 +102,7 @@ fn one_edge_keeps_the_promise_with_answers_out_of_order() {
 #[test]
 fn one_edge_keeps_the_promise_for_two_tokens() {
     let tokens = 2;
-    holds(
+    assert_safe(
         Leases {
             tokens,
             ..Leases::SMALL
@@ -114,7 +114,7 @@ fn one_edge_keeps_the_promise_for_two_tokens() {
 #[test]
 fn two_edges_keep_the_promise() {
     let edges = 2;
-    holds(
+    assert_safe(
         Leases {
             edges,
             ..Leases::SMALL
@@ -131,18 +131,18 @@ fn two_edges_keep_the_promise_for_two_tokens() {
         lengths: SHORT,
         ..Leases::SMALL
     };
-    holds(model, 430_912);
+    assert_safe(model, 430_912);
 }
 
 #[test]
-fn two_edges_keep_the_promise_with_answers_out_of_order() {
+fn two_edges_keep_the_promise_with_responses_out_of_order() {
     let model = Leases {
         edges: 2,
-        underway: 2,
+        in_flight: 2,
         lengths: SHORT,
         ..Leases::SMALL
     };
-    holds(model, 240_819);
+    assert_safe(model, 240_819);
 }
 
 #[test]
@@ -152,53 +152,53 @@ fn three_edges_keep_the_promise() {
         lengths: SHORT,
         ..Leases::SMALL
     };
-    holds(model, 71_933);
+    assert_safe(model, 71_933);
 }
 
 #[test]
-fn three_edges_keep_the_promise_in_the_first_steps_with_answers_out_of_order() {
+fn three_edges_keep_the_promise_in_the_first_steps_with_responses_out_of_order() {
     let model = Leases {
         edges: 3,
-        underway: 2,
+        in_flight: 2,
         lengths: SHORT,
         ..Leases::SMALL
     };
     let checker = model.checker().target_max_depth(13).spawn_bfs().join();
-    report("three edges, two answers, 13 steps", &checker);
+    report("three edges, two responses, 13 steps", &checker);
     checker.assert_no_discovery(SAFE);
     assert_eq!(
         checker.unique_state_count(),
         550_819,
-        "the model is another one"
+        "the model has another number of states; if that is intended, update the table"
     );
 }
 
 #[test]
-fn without_the_restart_rule_the_check_fails() {
-    is_found_wrong(Flaw::NoRestartRule, USUAL);
+fn check_fails_without_the_restart_rule() {
+    assert_unsafe(Flaw::NoRestartRule, USUAL);
 }
 
 #[test]
-fn with_the_clock_read_after_the_answer_the_check_fails() {
-    is_found_wrong(Flaw::ClockAfterAnswer, USUAL);
+fn check_fails_with_a_lease_counted_from_the_response() {
+    assert_unsafe(Flaw::ClockAfterResponse, USUAL);
 }
 
 #[test]
-fn without_a_margin_the_check_fails() {
-    is_found_wrong(Flaw::NoMargin, USUAL);
+fn check_fails_without_a_margin() {
+    assert_unsafe(Flaw::NoMargin, USUAL);
 }
 
 #[test]
-fn with_an_answer_that_lacks_what_was_committed_the_check_fails() {
-    is_found_wrong(Flaw::OldContent, USUAL);
+fn check_fails_with_a_response_that_lacks_a_committed_revocation() {
+    assert_unsafe(Flaw::OldContent, USUAL);
 }
 
 #[test]
-fn with_a_time_that_another_clock_wrote_down_the_check_fails() {
-    is_found_wrong(Flaw::OtherClock, USUAL);
+fn check_fails_with_a_time_that_another_clock_recorded() {
+    assert_unsafe(Flaw::OtherClock, USUAL);
 }
 
 #[test]
-fn with_a_length_that_was_not_written_down_the_check_fails() {
-    is_found_wrong(Flaw::LostLength, CHANGING);
+fn check_fails_with_a_length_that_was_not_recorded() {
+    assert_unsafe(Flaw::LostLength, CHANGING);
 }

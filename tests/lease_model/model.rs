@@ -1,20 +1,20 @@
-//! The parties, the network and the clocks, as a checker can try them.
+//! The model: edges, a registry, the network and the clocks.
 //!
-//! Three things keep the states few without leaving out what can happen:
+//! Three decisions keep the number of states small without losing behaviour:
 //!
-//! - *Requests are not in the state.* An edge may have asked at any reading of its clock and with
-//!   any version, so a registry may answer any such question, at any time and any number of
-//!   times. That is every loss, delay, doubling and order of requests. An answer is on its way
-//!   until it is lost; before that it may arrive at any time and any number of times. Answers
-//!   whose lease is over are not kept: they bring what a snapshot brings.
-//! - *Clocks are free except for what the margin promises.* Each party's clock goes on by itself,
-//!   from a zero of its own, as fast or as slowly as it likes. The one rule is the assumption that
-//!   [`margin`] stands for, here as [`ClockBound`]: while the registry's clock counts a lease from the
-//!   moment of its grant, the edge's clock counts at least the lease less its margin. That two
-//!   clocks keep it which differ by a tenth is arithmetic, and proved beside [`margin`].
-//! - *Only differences of readings matter*, so states that are the same but for the zero of a
-//!   clock are one state: see [`View`]. That makes the states finite without a limit of
-//!   time, and the check one of all runs, however long.
+//! - *Requests are not part of the state.* An edge may have sent a request at any time of its clock
+//!   and with any version, so the registry may respond to any such request, at any time and any
+//!   number of times. That covers every loss, delay, duplication and order of requests. A response
+//!   is in flight until it is lost; until then it may arrive at any time and any number of times.
+//!   Responses whose lease has expired are dropped: they bring no more than a snapshot does.
+//! - *Clocks are free within the margin.* Each clock has a zero of its own and runs at any speed.
+//!   The one rule is the assumption behind [`margin`], here as [`ClockBound`]: while the registry's
+//!   clock counts a lease from its grant, the edge's clock counts at least the lease less its
+//!   margin. A proof beside [`margin`] shows that clocks whose speeds differ by a tenth keep this
+//!   rule.
+//! - *Only differences of times matter.* States that differ only in the zero of a clock are one
+//!   state: see [`View`]. So the number of states is finite without a time limit, and the check
+//!   covers runs of any length.
 
 use patrol::{
     revocation::lease::{Grantor, Holder, LeaseOutcome, lease_end, margin},
@@ -26,102 +26,99 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// The one list.
+/// The only list.
 const LIST: u32 = 0;
 
-/// What is checked: a size, and perhaps a mistake.
+/// A model to check: its size, and perhaps a flaw.
 #[derive(Debug, Clone)]
 pub(crate) struct Leases {
-    /// How many edges there are.
     pub(crate) edges: usize,
-    /// How many tokens are revoked, one after another.
+    /// The number of tokens, revoked one after another.
     pub(crate) tokens: u8,
-    /// How many answers may be on their way at once.
-    pub(crate) underway: usize,
-    /// The lengths that the setting has, in any order and at any time.
+    /// The most responses in flight.
+    pub(crate) in_flight: usize,
+    /// The values of the lease length setting, which changes at any time, in any order.
     pub(crate) lengths: &'static [u64],
-    /// What is done wrong.
     pub(crate) flaw: Option<Flaw>,
 }
 
 impl Leases {
-    /// The least that shows something.
+    /// The smallest useful model.
     pub(crate) const SMALL: Self = Self {
         edges: 1,
         tokens: 1,
-        underway: 1,
+        in_flight: 1,
         lengths: &[4],
         flaw: None,
     };
 }
 
-/// Mistakes that the check must find.
+/// Flaws that the check must find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// A registry that restarts believes that no lease is out.
+    /// A restarted registry assumes that no lease is held.
     NoRestartRule,
-    /// An edge counts a lease from when the answer came.
-    ClockAfterAnswer,
-    /// An edge uses all of a lease.
+    /// An edge counts a lease from the arrival of the response.
+    ClockAfterResponse,
+    /// An edge uses the whole lease.
     NoMargin,
-    /// An answer may carry the list as it was before.
+    /// A response may carry an older list.
     OldContent,
-    /// A revocation that is asked for again, after a restart, waits for the time that was
-    /// written down, whoever's clock it was by.
+    /// A repeated revocation, after a restart, waits until the recorded time although another
+    /// clock recorded it.
     OtherClock,
-    /// A registry goes on after its storage refused the longer length.
+    /// A registry continues after its storage failed to record a longer length.
     LostLength,
 }
 
-/// Everything.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     registry: Registry,
     edges: Vec<Edge>,
-    /// Did an edge lose a revocation?
-    lost: bool,
+    /// Whether an edge has forgotten a revocation.
+    has_lost_revocation: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Registry {
     clock: Instant,
     grantor: Grantor,
-    /// The longest lease, as it was written down.
-    written: u64,
-    /// What the grantor remembers of it: the length that it last gave to be written down, and
-    /// when the last lease of each length is over.
-    believed: u64,
+    /// The longest lease, as recorded in storage.
+    recorded_length: u64,
+    /// The grantor's view of it: the length it last asked to record, and the end of the last lease
+    /// of each length.
+    requested_length: u64,
     ends: BTreeMap<u64, Instant>,
-    /// The revocations that are committed. The first makes version 1 of the list, and so on, so
-    /// a version says which tokens are revoked in it.
+    /// The committed revocations. The first makes version 1 of the list, and so on, so a version
+    /// tells which tokens are revoked in it.
     revocations: Vec<Revocation>,
 }
 
-/// One token's.
+/// The revocation of one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Revocation {
-    /// Committed; `recorded` was written down with it. The call waits until then, or was cut
-    /// off, and nobody does.
     Committed {
+        /// Stored with the revocation.
         recorded: Instant,
+        /// `None` if the call was cut off.
         waits_until: Option<Instant>,
     },
     /// The call has returned.
-    Answered,
+    Confirmed,
 }
 
 #[derive(Debug, Clone)]
 struct Edge {
     clock: Instant,
     holder: Holder,
-    /// The revoked tokens that it knows of, a bit each.
+    /// The revoked tokens that it knows of, one bit each.
     known: u8,
-    /// Of the lease that it has.
-    pact: ClockBound,
-    underway: Vec<Answer>,
+    /// That of the lease it holds.
+    bound: ClockBound,
+    in_flight: Vec<Response>,
 }
 
-/// The registry's clock does not come to `due` before the edge's clock has come to `least`.
+/// The registry's clock does not reach `due` before the edge's clock reaches `least`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ClockBound {
     due: Instant,
@@ -129,7 +126,7 @@ struct ClockBound {
 }
 
 impl ClockBound {
-    /// About counting a lease of that length from now on.
+    /// The bound while both count a lease of this length from now on.
     fn new(registry: Instant, edge: Instant, length: u64) -> Self {
         Self {
             due: registry.plus(length),
@@ -137,7 +134,7 @@ impl ClockBound {
         }
     }
 
-    /// How far both clocks are from it; None when it binds them no more.
+    /// How far both clocks are from it, or `None` if it no longer applies.
     fn left(self, registry: Instant, edge: Instant) -> Option<(u64, u64)> {
         let left = (registry.until(self.due), edge.until(self.least));
         (left.0 > 0 && left.1 > 0).then_some(left)
@@ -145,20 +142,19 @@ impl ClockBound {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Answer {
-    asked_at: Instant,
+struct Response {
+    requested_at: Instant,
     since: Option<u64>,
     version: u64,
     length: u64,
-    pact: ClockBound,
+    bound: ClockBound,
 }
 
-/// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     RegistryTick,
     EdgeTick(usize),
-    /// The registry answers what an edge asked when its clock was `ago` behind.
+    /// The registry responds to a request that the edge sent when its clock was `ago` behind.
     Grant {
         edge: usize,
         ago: u64,
@@ -168,51 +164,51 @@ pub(crate) enum Action {
     },
     Receive {
         edge: usize,
-        answer: usize,
+        response: usize,
     },
     Lose {
         edge: usize,
-        answer: usize,
+        response: usize,
     },
-    /// KV shows an edge some version that there was. That it shows nothing is no event.
+    /// An edge reads any earlier version from KV. Reading nothing changes nothing.
     Snapshot {
         edge: usize,
         version: u64,
     },
-    /// An edge starts anew, or drops the list from its memory.
+    /// An edge restarts, or evicts the list.
     Forget(usize),
-    /// The next token is revoked, and the call waits.
+    /// Commits the revocation of the next token; the call waits.
     Revoke,
     RevokeAgain(usize),
-    Answer(usize),
+    Confirm(usize),
     Restart(Clock),
-    /// The storage fails when a length is to be written down.
+    /// The storage fails to record a length.
     FailToWrite {
         length: u64,
     },
 }
 
-/// The clock on which a registry restarts, by how it shows what was written down.
+/// The clock of a restarted registry, compared with the one that recorded times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
     Same,
-    /// All of it is long ago.
+    /// Recorded times are long past.
     Ahead,
-    /// All of it is far off.
+    /// Recorded times are far in the future.
     Behind,
 }
 
-/// Room for earlier readings on each clock.
+/// Leaves room for earlier times on each clock.
 const START: Instant = Instant::from_millis(1_000);
 
-/// Longer than all that the protocol counts.
+/// Longer than any time in the protocol.
 const FAR: u64 = 100;
 
-/// What it is all for.
-pub(crate) const SAFE: &str = "a request after a revocation's call has returned is refused";
+/// The promise.
+pub(crate) const SAFE: &str = "a request after a confirmed revocation is denied";
 
-/// The tokens that are revoked in a version.
-fn content(version: u64) -> u8 {
+/// The tokens that are revoked in a version, one bit each.
+fn revoked_in(version: u64) -> u8 {
     (1 << version) - 1
 }
 
@@ -229,7 +225,7 @@ impl Registry {
             } = revocation
             {
                 *waits_until = None;
-                // The reading stays and what was written down moves: only the difference counts.
+                // The clock stays and the recorded time moves: only the difference counts.
                 match clock {
                     Clock::Same => {}
                     Clock::Ahead => *recorded = Instant::default(),
@@ -239,30 +235,30 @@ impl Registry {
         }
         let longest = match flaw {
             Some(Flaw::NoRestartRule) => 0,
-            _ => self.written,
+            _ => self.recorded_length,
         };
         self.grantor = Grantor::restarted(self.clock, longest);
-        self.believed = longest;
+        self.requested_length = longest;
         self.ends = BTreeMap::from([(longest, self.clock.plus(longest))]);
     }
 
-    /// Grants a lease, and says what is to be written down.
+    /// Grants a lease; returns the length to record, if it changes.
     fn grant(&mut self, length: u64) -> Option<u64> {
-        let news = self.grantor.grant(LIST, self.clock, length);
+        let to_record = self.grantor.grant(LIST, self.clock, length);
         self.ends.insert(length, self.clock.plus(length));
-        self.believed = news.unwrap_or(self.believed);
-        news
+        self.requested_length = to_record.unwrap_or(self.requested_length);
+        to_record
     }
 
-    /// The tokens whose revocation has been answered.
-    fn answered(&self) -> u8 {
+    /// The tokens whose revocation is confirmed, one bit each.
+    fn confirmed(&self) -> u8 {
         (0..)
             .zip(&self.revocations)
-            .filter(|(_, revocation)| **revocation == Revocation::Answered)
+            .filter(|(_, revocation)| **revocation == Revocation::Confirmed)
             .fold(0, |tokens, (token, _)| tokens | 1 << token)
     }
 
-    /// As in the registry: until when the call waits.
+    /// As in the registry: until when a repeated call waits.
     fn wait_again(&self, recorded: Instant, flaw: Option<Flaw>) -> Instant {
         match flaw {
             Some(Flaw::OtherClock) => recorded,
@@ -277,75 +273,75 @@ impl Edge {
             clock: START,
             holder: Holder::default(),
             known: 0,
-            pact: ClockBound::new(START, START, 0),
-            underway: Vec::new(),
+            bound: ClockBound::new(START, START, 0),
+            in_flight: Vec::new(),
         }
     }
 
-    /// Readings for which the lease is still good.
+    /// How long the lease is still valid.
     fn left(&self) -> u64 {
         (0..FAR)
             .find(|ahead| !self.holder.is_valid(self.clock.plus(*ahead), 0))
             .unwrap_or(FAR)
     }
 
-    /// Takes what came, and says whether a revocation got lost.
-    fn takes(&mut self, act: impl FnOnce(&mut Self)) -> bool {
+    /// Runs `act`; returns whether the edge has forgotten a revocation.
+    fn forgets_during(&mut self, act: impl FnOnce(&mut Self)) -> bool {
         let before = self.known;
         act(self);
         before & !self.known != 0
     }
 
-    fn receive(&mut self, answer: &Answer, flaw: Option<Flaw>) {
+    fn receive(&mut self, response: &Response, flaw: Option<Flaw>) {
         let left = self.left();
-        let asked_at = match flaw {
-            Some(Flaw::ClockAfterAnswer) => self.clock,
-            _ => answer.asked_at,
+        let requested_at = match flaw {
+            Some(Flaw::ClockAfterResponse) => self.clock,
+            _ => response.requested_at,
         };
         let length = match flaw {
-            // The length of which the holder uses as much.
-            Some(Flaw::NoMargin) => answer.length + margin(answer.length),
-            _ => answer.length,
+            // The holder uses this length less its margin.
+            Some(Flaw::NoMargin) => response.length + margin(response.length),
+            _ => response.length,
         };
-        let effect = self
+        let outcome = self
             .holder
-            .receive(asked_at, answer.since, answer.version, length);
-        if effect == LeaseOutcome::Apply {
-            // Changes since a version, or all: the same, where what is known is known in order.
-            let before = answer.since.map_or(0, content);
-            self.known |= content(answer.version) & !before;
+            .receive(requested_at, response.since, response.version, length);
+        if outcome == LeaseOutcome::Apply {
+            // Changes since a version, or the whole list: the edge knows tokens in order.
+            let before = response.since.map_or(0, revoked_in);
+            self.known |= revoked_in(response.version) & !before;
         }
         if self.left() > left {
-            self.pact = answer.pact;
+            self.bound = response.bound;
         }
     }
 
-    /// The same message twice is one that arrives twice.
-    fn send(&mut self, answer: Answer) {
-        if !self.underway.contains(&answer) {
-            self.underway.push(answer);
+    /// A duplicate is not added: a response may arrive any number of times.
+    fn send(&mut self, response: Response) {
+        if !self.in_flight.contains(&response) {
+            self.in_flight.push(response);
         }
     }
 
-    /// Would the clocks run too far apart if the registry's showed that?
+    /// Whether the registry's clock may not show this time yet.
     fn forbids(&self, registry: Instant) -> bool {
-        let held = (self.left() > 0).then_some(&self.pact);
-        let underway = self.underway.iter().map(|answer| &answer.pact);
+        let held = (self.left() > 0).then_some(&self.bound);
+        let in_flight = self.in_flight.iter().map(|response| &response.bound);
         held.into_iter()
-            .chain(underway)
-            .any(|pact| registry == pact.due && self.clock < pact.least)
+            .chain(in_flight)
+            .any(|bound| registry == bound.due && self.clock < bound.least)
     }
 
     fn learn(&mut self, version: u64) {
         self.holder.learn(version);
-        self.known |= content(version);
+        self.known |= revoked_in(version);
     }
 }
 
-/// How long a lease still is, and its pact.
+/// The remaining time of a lease, and its clock bound.
 type LeaseView = (u64, Option<(u64, u64)>);
 
-/// An edge, in differences.
+/// An edge, with differences of times only.
 type EdgeView = (
     Option<u64>,
     u8,
@@ -355,63 +351,68 @@ type EdgeView = (
 
 impl Edge {
     fn view(&self, registry: Instant) -> EdgeView {
-        let lease = |left, pact: ClockBound| {
-            let pact = pact.left(registry, self.clock);
-            (left, pact.filter(|_| left > 0))
+        let lease = |left, bound: ClockBound| {
+            let bound = bound.left(registry, self.clock);
+            (left, bound.filter(|_| left > 0))
         };
-        let mut underway: Vec<_> = self
-            .underway
+        let mut in_flight: Vec<_> = self
+            .in_flight
             .iter()
-            .map(|answer| {
-                let lease = lease(answer.left(self.clock), answer.pact);
-                (answer.since, answer.version, lease)
+            .map(|response| {
+                let lease = lease(response.left(self.clock), response.bound);
+                (response.since, response.version, lease)
             })
             .collect();
-        underway.sort_unstable();
+        in_flight.sort_unstable();
         let version = self.holder.version();
-        (version, self.known, lease(self.left(), self.pact), underway)
+        (
+            version,
+            self.known,
+            lease(self.left(), self.bound),
+            in_flight,
+        )
     }
 }
 
 impl State {
-    /// May some answer have that effect?
-    fn arrives_with(&self, effect: LeaseOutcome) -> bool {
+    /// Whether some response in flight would have this outcome.
+    fn may_receive(&self, outcome: LeaseOutcome) -> bool {
         self.edges.iter().any(|edge| {
-            edge.underway.iter().any(|answer| {
+            edge.in_flight.iter().any(|response| {
                 let mut holder = edge.holder.clone();
-                let Answer {
-                    asked_at,
+                let Response {
+                    requested_at,
                     since,
                     version,
                     length,
                     ..
-                } = *answer;
-                holder.receive(asked_at, since, version, length) == effect
+                } = *response;
+                holder.receive(requested_at, since, version, length) == outcome
             })
         })
     }
 }
 
-impl Answer {
+impl Response {
     fn left(&self, clock: Instant) -> u64 {
-        clock.until(lease_end(self.asked_at, self.length))
+        clock.until(lease_end(self.requested_at, self.length))
     }
 }
 
-/// A state up to the zeros of the clocks and the names of the edges. Two states with one view
-/// allow the same from here on: a view has, in differences to the clock in question, all that
-/// decides what happens, and times that are over are all alike.
+/// A state without the zeros of the clocks and the order of the edges. Two states with the same
+/// view behave the same from then on: a view has everything that matters, as differences from the
+/// clock in question, and does not tell past times apart.
 #[derive(PartialEq, Eq, Hash)]
 struct View {
-    /// Until when another list waits, on which nothing is granted, and until when this one does.
+    /// The remaining wait of another list, without grants, and of this one.
     clear_at: [u64; 2],
-    written: u64,
-    believed: u64,
+    recorded_length: u64,
+    requested_length: u64,
     ends: Vec<(u64, u64)>,
-    /// None: answered.
+    /// `None` if confirmed.
     revocations: Vec<Option<(u64, Option<u64>)>>,
     edges: Vec<EdgeView>,
-    lost: bool,
+    has_lost_revocation: bool,
 }
 
 impl State {
@@ -419,8 +420,8 @@ impl State {
         let Registry {
             clock,
             grantor,
-            written,
-            believed,
+            recorded_length,
+            requested_length,
             ends,
             revocations,
         } = &self.registry;
@@ -430,14 +431,14 @@ impl State {
                 recorded,
                 waits_until,
             } => Some((left(recorded), waits_until.map(left))),
-            Revocation::Answered => None,
+            Revocation::Confirmed => None,
         });
         let mut edges: Vec<_> = self.edges.iter().map(|edge| edge.view(*clock)).collect();
         edges.sort_unstable();
         View {
             clear_at: [LIST + 1, LIST].map(|list| left(grantor.clear_at(list))),
-            written: *written,
-            believed: *believed,
+            recorded_length: *recorded_length,
+            requested_length: *requested_length,
             ends: ends
                 .iter()
                 .map(|(length, end)| (*length, left(*end)))
@@ -445,7 +446,7 @@ impl State {
                 .collect(),
             revocations: revocations.collect(),
             edges,
-            lost: self.lost,
+            has_lost_revocation: self.has_lost_revocation,
         }
     }
 }
@@ -468,7 +469,7 @@ impl Leases {
         registry: &Registry,
         number: usize,
         edge: &Edge,
-        underway: usize,
+        in_flight: usize,
         actions: &mut Vec<Action>,
     ) {
         actions.push(Action::EdgeTick(number));
@@ -479,12 +480,12 @@ impl Leases {
             edge: number,
             version,
         }));
-        for answer in 0..edge.underway.len() {
+        for response in 0..edge.in_flight.len() {
             let edge = number;
-            actions.push(Action::Receive { edge, answer });
-            actions.push(Action::Lose { edge, answer });
+            actions.push(Action::Receive { edge, response });
+            actions.push(Action::Lose { edge, response });
         }
-        if underway >= self.underway {
+        if in_flight >= self.in_flight {
             return;
         }
         for length in self.lengths.iter().copied() {
@@ -517,13 +518,13 @@ impl Model for Leases {
             registry: Registry {
                 clock: START,
                 grantor: Grantor::restarted(START, 0),
-                written: 0,
-                believed: 0,
+                recorded_length: 0,
+                requested_length: 0,
                 ends: BTreeMap::new(),
                 revocations: Vec::new(),
             },
             edges: vec![Edge::new(); self.edges],
-            lost: false,
+            has_lost_revocation: false,
         }]
     }
 
@@ -535,9 +536,9 @@ impl Model for Leases {
         if !edges.iter().any(|edge| edge.forbids(next)) {
             actions.push(Action::RegistryTick);
         }
-        let underway: usize = edges.iter().map(|edge| edge.underway.len()).sum();
+        let in_flight: usize = edges.iter().map(|edge| edge.in_flight.len()).sum();
         for (number, edge) in edges.iter().enumerate() {
-            self.actions_of_edge(registry, number, edge, underway, actions);
+            self.actions_of_edge(registry, number, edge, in_flight, actions);
         }
         if registry.version() < u64::from(self.tokens) {
             actions.push(Action::Revoke);
@@ -550,12 +551,12 @@ impl Model for Leases {
                 Revocation::Committed {
                     waits_until: Some(until),
                     ..
-                } if *until <= registry.clock => actions.push(Action::Answer(token)),
+                } if *until <= registry.clock => actions.push(Action::Confirm(token)),
                 _ => {}
             }
         }
         actions.push(Action::Restart(Clock::Same));
-        let waits = |revocation: &Revocation| *revocation != Revocation::Answered;
+        let waits = |revocation: &Revocation| *revocation != Revocation::Confirmed;
         if registry.revocations.iter().any(waits) {
             actions.push(Action::Restart(Clock::Ahead));
             actions.push(Action::Restart(Clock::Behind));
@@ -571,7 +572,7 @@ impl Model for Leases {
         let State {
             registry,
             edges,
-            lost,
+            has_lost_revocation,
         } = &mut next;
         match action {
             Action::RegistryTick => registry.clock = registry.clock.plus(1),
@@ -579,7 +580,7 @@ impl Model for Leases {
                 let edge = &mut edges[edge];
                 edge.clock = edge.clock.plus(1);
                 let clock = edge.clock;
-                edge.underway.retain(|answer| answer.left(clock) > 0);
+                edge.in_flight.retain(|response| response.left(clock) > 0);
             }
             Action::Grant {
                 edge,
@@ -588,26 +589,28 @@ impl Model for Leases {
                 version,
                 length,
             } => {
-                registry.written = registry.grant(length).unwrap_or(registry.written);
+                registry.recorded_length =
+                    registry.grant(length).unwrap_or(registry.recorded_length);
                 let edge = &mut edges[edge];
-                edge.send(Answer {
-                    asked_at: Instant::from_millis(edge.clock.millis() - ago),
-                    // As the registry: everything, to those who know what it does not know.
+                edge.send(Response {
+                    requested_at: Instant::from_millis(edge.clock.millis() - ago),
+                    // As in the registry: an edge with a newer version gets the whole list.
                     since: since.filter(|since| *since <= version),
                     version,
                     length,
-                    pact: ClockBound::new(registry.clock, edge.clock, length),
+                    bound: ClockBound::new(registry.clock, edge.clock, length),
                 });
             }
-            Action::Receive { edge, answer } => {
-                let answer = edges[edge].underway[answer].clone();
-                *lost |= edges[edge].takes(|edge| edge.receive(&answer, self.flaw));
+            Action::Receive { edge, response } => {
+                let response = edges[edge].in_flight[response].clone();
+                *has_lost_revocation |=
+                    edges[edge].forgets_during(|edge| edge.receive(&response, self.flaw));
             }
-            Action::Lose { edge, answer } => {
-                edges[edge].underway.remove(answer);
+            Action::Lose { edge, response } => {
+                edges[edge].in_flight.remove(response);
             }
             Action::Snapshot { edge, version } => {
-                *lost |= edges[edge].takes(|edge| edge.learn(version));
+                *has_lost_revocation |= edges[edge].forgets_during(|edge| edge.learn(version));
             }
             Action::Forget(edge) => {
                 edges[edge].holder = Holder::default();
@@ -628,15 +631,16 @@ impl Model for Leases {
                     };
                 }
             }
-            Action::Answer(token) => registry.revocations[token] = Revocation::Answered,
+            Action::Confirm(token) => registry.revocations[token] = Revocation::Confirmed,
             Action::Restart(clock) => {
                 registry.restart(clock, self.flaw);
-                // What the old clock counted is forgotten; the new one counts from here.
+                // The new clock counts from here.
                 for edge in edges {
-                    let pact = ClockBound::new(registry.clock, edge.clock, registry.written);
-                    edge.pact = pact;
-                    for answer in std::mem::take(&mut edge.underway) {
-                        edge.send(Answer { pact, ..answer });
+                    let bound =
+                        ClockBound::new(registry.clock, edge.clock, registry.recorded_length);
+                    edge.bound = bound;
+                    for response in std::mem::take(&mut edge.in_flight) {
+                        edge.send(Response { bound, ..response });
                     }
                 }
             }
@@ -653,24 +657,23 @@ impl Model for Leases {
                 state
                     .edges
                     .iter()
-                    .all(|edge| edge.left() == 0 || state.registry.answered() & !edge.known == 0)
+                    .all(|edge| edge.left() == 0 || state.registry.confirmed() & !edge.known == 0)
             }),
             Property::always("an edge loses no revocation", |_, state: &State| {
-                !state.lost
+                !state.has_lost_revocation
             }),
             Property::always(
-                "an edge that names a version knows all that it revokes",
+                "an edge with a version knows all tokens revoked in it",
                 |_, state: &State| {
-                    state
-                        .edges
-                        .iter()
-                        .all(|edge| content(edge.holder.version().unwrap_or(0)) & !edge.known == 0)
+                    state.edges.iter().all(|edge| {
+                        revoked_in(edge.holder.version().unwrap_or(0)) & !edge.known == 0
+                    })
                 },
             ),
             Property::always(
-                "a revocation that is asked for now is answered within the longest lease",
+                "a revocation is confirmed within the longest lease",
                 |_, State { registry, .. }| {
-                    let latest = registry.clock.plus(registry.written);
+                    let latest = registry.clock.plus(registry.recorded_length);
                     registry.grantor.clear_at(LIST) <= latest
                         && registry
                             .revocations
@@ -683,20 +686,20 @@ impl Model for Leases {
                                     registry.wait_again(*recorded, None) <= latest
                                         && waits_until.is_none_or(|until| until <= latest)
                                 }
-                                Revocation::Answered => true,
+                                Revocation::Confirmed => true,
                             })
                 },
             ),
-            Property::sometimes("a live token is accepted", |_, state: &State| {
+            Property::sometimes("a valid token is accepted", |_, state: &State| {
                 state
                     .edges
                     .iter()
                     .any(|edge| edge.left() > 0 && edge.known == 0)
             }),
             Property::sometimes(
-                "a revoked token is accepted until its call returns",
+                "a revoked token is accepted until its revocation is confirmed",
                 |_, state: &State| {
-                    let committed = content(state.registry.version());
+                    let committed = revoked_in(state.registry.version());
                     state
                         .edges
                         .iter()
@@ -704,17 +707,18 @@ impl Model for Leases {
                 },
             ),
             Property::sometimes(
-                "a call returns while an edge judges from memory",
+                "a revocation is confirmed while an edge holds a lease",
                 |_, state: &State| {
-                    state.registry.answered() != 0 && state.edges.iter().any(|edge| edge.left() > 0)
+                    state.registry.confirmed() != 0
+                        && state.edges.iter().any(|edge| edge.left() > 0)
                 },
             ),
-            Property::sometimes("an answer is refused", |_, state: &State| {
-                state.arrives_with(LeaseOutcome::Refused)
+            Property::sometimes("a response is refused", |_, state: &State| {
+                state.may_receive(LeaseOutcome::Refused)
             }),
             Property::sometimes(
-                "an answer brings a lease and no news",
-                |_, state: &State| state.arrives_with(LeaseOutcome::Known),
+                "a response brings a lease and no changes",
+                |_, state: &State| state.may_receive(LeaseOutcome::Known),
             ),
         ];
         if self.flaw.is_some() {

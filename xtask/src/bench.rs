@@ -1,7 +1,6 @@
-//! `cargo xtask bench`: gets ready what the benchmark measures, then runs it.
+//! `cargo xtask bench`: builds everything the benchmark measures, then runs it.
 //!
-//! The benchmark is a program of its own (`bench/`), so that nobody builds it who only wants to
-//! develop.
+//! The benchmark is a program of its own (`bench/`): development does not need to compile it.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -11,74 +10,71 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::build::{self, Part};
-use crate::child;
-use crate::console::Phases;
-use crate::plan::Plan;
+use crate::console::Timings;
+use crate::paths::{root, target_dir};
+use crate::process;
 use crate::tools;
+use crate::variant::Variant;
 use crate::wasm;
-use crate::{root, target_dir};
 
 /// Measure Patrol beside its peers and its limits, on the bare runtime.
-///
-/// `cargo xtask bench -- --help` tells of its options.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// For the benchmark itself, as `--quick`.
+    /// Options of the benchmark, such as --quick; `-- --help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
 }
 
-/// The scripts that are measured beside us.
+/// The JavaScript Workers that Patrol is measured beside.
 const PEERS: [&str; 8] = [
     "bare", "proxy", "floor", "jose", "jose-kv", "kv", "hono", "object",
 ];
 
-/// The command.
 pub(crate) fn bench(args: &Args) -> Result<()> {
-    let phases = Phases::new();
+    let timings = Timings::new();
     tools::install_load_generator()?;
-    prepare(&phases)?;
-    phases.run("benchmark", || run(&args.arguments))?;
-    phases.summary();
+    prepare(&timings)?;
+    timings.section("benchmark", || run(&args.arguments))?;
+    timings.print_summary();
     Ok(())
 }
 
-/// One short round, as part of the tests, which have installed what it needs.
-pub(crate) fn quick(phases: &Phases) -> Result<()> {
-    prepare(phases)?;
-    phases.run("benchmark, a short round", || run(&["--quick".into()]))
+/// Runs one short round, as part of the tests.
+pub(crate) fn quick(timings: &Timings) -> Result<()> {
+    prepare(timings)?;
+    timings.section("benchmark, one short round", || run(&["--quick".into()]))
 }
 
 fn run(arguments: &[OsString]) -> Result<()> {
-    let mut cargo = child::command("cargo")?;
+    let mut cargo = process::command("cargo")?;
     cargo
         .args(["run", "--quiet", "--package", "patrol-bench", "--"])
         .args(arguments)
         .current_dir(root()?)
         .env("PATH", tools::search_path()?);
-    child::run(&mut cargo, "the benchmark")
+    process::run(&mut cargo, "the benchmark")
 }
 
-/// Builds everything that takes part.
-fn prepare(phases: &Phases) -> Result<()> {
-    build::make(&Part::ALL, &Plan::release()?, phases)?;
-    let hello = build::bench("hello", "patrol-bench-hello", None, phases)?;
-    build::bench("inside", INSIDE, None, phases)?;
+/// Builds all Workers that are measured.
+fn prepare(timings: &Timings) -> Result<()> {
+    build::make(&Part::ALL, &Variant::release()?, timings)?;
+    let hello = build::bench("hello", "patrol-bench-hello", None, timings)?;
+    build::bench("inside", INSIDE, None, timings)?;
     for routes in ROUTES {
         let policy = target_dir()?.join(format!("bench/policies/{routes}.toml"));
         write_policy(&policy, routes)?;
-        build::bench(&format!("routes-{routes}"), INSIDE, Some(&policy), phases)?;
+        build::bench(&format!("routes-{routes}"), INSIDE, Some(&policy), timings)?;
     }
-    bundle(&hello.with_file_name("peers"))
+    bundle_peers(&hello.with_file_name("peers"))
 }
 
-/// Core alone.
+/// The Worker that runs core's functions alone.
 const INSIDE: &str = "patrol-bench-inside";
 
-/// Sizes of the policies that are compared.
+/// The numbers of routes whose lookup is compared.
 const ROUTES: [u32; 3] = [10, 100, 1_000];
 
-/// Writes a policy with so many routes: lists of things in twenty areas, and the things.
+/// Writes a policy with this many routes: half are collections in twenty areas, half their items.
 fn write_policy(path: &Path, routes: u32) -> Result<()> {
     let mut text = String::from(
         "[rbac]\nenabled = true\n[[group]]\nname = \"Things\"\ncolor = \"blue\"\nscopes = [\n  \
@@ -92,12 +88,13 @@ fn write_policy(path: &Path, routes: u32) -> Result<()> {
         }
     }
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).context("cannot create a folder")?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
     }
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn bundle(out: &Path) -> Result<()> {
+fn bundle_peers(out: &Path) -> Result<()> {
     let out = format!("--outdir={}", out.display());
     let peers = PEERS.map(|peer| format!("bench/peers/{peer}.js"));
     let mut arguments = vec![

@@ -1,68 +1,67 @@
-//! Calls of cargo whose output is a progress line.
+//! Cargo calls behind a progress bar.
 //!
-//! Cargo draws its own bar even into a pipe when it is told to; the counter in it is what is
-//! shown. Everything else that it says is held back, but for warnings: cargo prints those of our
-//! own packages only. With `--verbose` all is shown.
+//! Cargo can be told to draw its bar into a pipe; the counter in that bar is shown. Other output
+//! is hidden except warnings and errors (cargo prints warnings of our own packages only).
+//! `--verbose` shows everything.
 
 use std::process::Command;
 
 use anyhow::Result;
 
-use crate::child;
-use crate::console::{Step, say, verbose};
-use crate::root;
+use crate::console::{Progress, is_verbose, say};
+use crate::paths::root;
+use crate::process;
 
-/// A call of cargo in the checkout.
+/// A cargo command that runs in the checkout.
 pub(crate) fn command(arguments: &[&str]) -> Result<Command> {
-    let mut cargo = child::command("cargo")?;
+    let mut cargo = process::command("cargo")?;
     cargo.args(arguments).current_dir(root()?);
     Ok(cargo)
 }
 
-/// Runs a build.
-pub(crate) fn build(cargo: Command, what: &str, step: &Step) -> Result<()> {
-    build_and_hear(cargo, what, step, |_| ())
+pub(crate) fn build(cargo: Command, what: &str, progress: &Progress) -> Result<()> {
+    build_with_messages(cargo, what, progress, |_| ())
 }
 
-/// The same for a build that prints messages as JSON; `hear` gets each of these lines.
-pub(crate) fn build_and_hear(
+/// Runs a build that prints JSON messages, and passes each message to `on_message`.
+pub(crate) fn build_with_messages(
     mut cargo: Command,
     what: &str,
-    step: &Step,
-    mut hear: impl FnMut(&str),
+    progress: &Progress,
+    mut on_message: impl FnMut(&str),
 ) -> Result<()> {
     cargo
         .env("CARGO_TERM_PROGRESS_WHEN", "always")
         .env("CARGO_TERM_PROGRESS_WIDTH", "120")
         .env("CARGO_TERM_COLOR", "never");
-    let mut rest = Vec::new();
-    let done = child::run_captured(cargo, what, |line| match Line::of(line) {
-        Line::Progress(now) => step.show(now),
-        Line::Message => hear(line),
-        Line::Status if verbose() => say(line),
+    let mut diagnostics = Vec::new();
+    let result = process::run_captured(cargo, what, |line| match Line::parse(line) {
+        Line::Progress(counter) => progress.show(counter),
+        Line::Message => on_message(line),
+        Line::Status if is_verbose() => say(line),
         Line::Status => {}
-        Line::Other => rest.push(line.to_owned()),
+        Line::Diagnostic => diagnostics.push(line.to_owned()),
     });
-    if !rest.is_empty() {
-        say(rest.join("\n"));
+    if !diagnostics.is_empty() {
+        say(diagnostics.join("\n"));
     }
-    done
+    result
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Line<'a> {
-    /// How far it is, and with which crates.
+    /// `57/170: worker, js-sys`
     Progress(&'a str),
-    /// That it does its work.
+    /// `Compiling worker v0.8.7`
     Status,
-    /// JSON, for programs.
+    /// JSON.
     Message,
-    /// Warnings and errors.
-    Other,
+    /// A warning or an error.
+    Diagnostic,
 }
 
 impl<'a> Line<'a> {
-    fn of(line: &'a str) -> Self {
+    fn parse(line: &'a str) -> Self {
         const STATUS: [&str; 12] = [
             "Adding",
             "Blocking",
@@ -79,16 +78,20 @@ impl<'a> Line<'a> {
         ];
         let trimmed = line.trim();
         let bar = trimmed.strip_prefix("Building [");
-        if let Some((_, now)) = bar.and_then(|rest| rest.split_once("] ")) {
-            return Self::Progress(now);
+        if let Some((_, counter)) = bar.and_then(|rest| rest.split_once("] ")) {
+            return Self::Progress(counter);
         }
         if line.starts_with('{') {
             return Self::Message;
         }
         let verb = trimmed.split(' ').next().unwrap_or_default();
-        // Cargo sets its verbs flush right; the text of a diagnostic that begins so is not.
+        // Cargo indents its verbs; a diagnostic that starts with the same word is not indented.
         let is_status = trimmed.is_empty() || (line.starts_with(' ') && STATUS.contains(&verb));
-        if is_status { Self::Status } else { Self::Other }
+        if is_status {
+            Self::Status
+        } else {
+            Self::Diagnostic
+        }
     }
 }
 
@@ -97,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cargo_line_is_told_by_its_beginning() {
+    fn cargo_line_is_classified_by_its_beginning() {
         for (line, expected) in [
             (
                 "    Building [=====>   ] 57/170: worker, js-sys",
@@ -111,12 +114,12 @@ mod tests {
             ),
             ("", Line::Status),
             (r#"{"reason":"compiler-artifact"}"#, Line::Message),
-            ("warning: unused variable: `x`", Line::Other),
-            ("  --> src/edge/lib.rs:1:2", Line::Other),
-            ("error[E0425]: cannot find value `y`", Line::Other),
-            ("Compiling is what the text speaks of", Line::Other),
+            ("warning: unused variable: `x`", Line::Diagnostic),
+            ("  --> src/edge/lib.rs:1:2", Line::Diagnostic),
+            ("error[E0425]: cannot find value `y`", Line::Diagnostic),
+            ("Compiling takes long", Line::Diagnostic),
         ] {
-            assert_eq!(Line::of(line), expected, "{line}");
+            assert_eq!(Line::parse(line), expected, "{line}");
         }
     }
 }

@@ -1,47 +1,47 @@
-//! `cargo xtask dev`: the whole system on this machine, ready to be tried.
+//! `cargo xtask dev`: the whole system on this machine.
 //!
-//! Installs, builds, starts, says what can be done now, and stops everything on Ctrl-C. What is
-//! saved in the meantime is built at once, and the runtime loads it by itself. Tests start this
-//! same command: the line `ready URL` is for them.
+//! Installs, builds, starts, prints what to try, and stops everything on Ctrl-C. Saved changes are
+//! built at once, and the runtime reloads them. End-to-end tests run this same command and wait
+//! for the line `ready URL`.
 
+use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
 
 use crate::build::{self, Part};
-use crate::console::{Phases, say};
+use crate::console::{Timings, say};
+use crate::fingerprint;
 use crate::keygen;
-use crate::plan::{Plan, Profile};
-use crate::root;
-use crate::stack::{Options, Stack, Until};
-use crate::stamp::Snapshot;
+use crate::local_system::{LocalSystem, Options, Startup};
+use crate::paths::root;
+use crate::variant::{Profile, Variant};
 
-/// Start the edge, the origin and a sample upstream on this machine.
+/// Start the edge, the origin and a sample upstream API on this machine.
 ///
-/// One address serves everything: the edge, which passes the origin's paths on. All
-/// state is kept in one folder and is there again at the next start; remove the folder
-/// to start afresh. A change of the sources is built and loaded while it runs. Ctrl-C stops
-/// everything.
+/// One address serves everything: the edge, which forwards the origin's paths. All state is stored
+/// in one folder and survives a restart; delete the folder to start afresh. Saved changes are
+/// built and reloaded. Ctrl-C stops everything.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The port of the edge; the sample upstream takes the next one.
+    /// Port of the edge; the sample upstream API takes the next one.
     #[arg(long, default_value_t = 8787)]
     port: u16,
 
-    /// Where state, keys and logs are kept.
+    /// Folder for state, keys and logs.
     #[arg(long, value_name = "DIR", default_value = ".wrangler/patrol")]
     state: PathBuf,
 
-    /// Run with this policy instead of policy.toml.
+    /// Use this policy instead of policy.toml.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
-    /// Run the Workers as they are deployed, optimized: they take longer to build.
+    /// Run the optimized Workers, as deployed; they take longer to build.
     #[arg(long)]
     release: bool,
 
-    /// Leave changes of the sources alone.
+    /// Do not rebuild when sources change.
     #[arg(long)]
     no_watch: bool,
 
@@ -55,85 +55,103 @@ fn variable(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// The command.
 pub(crate) fn dev(args: &Args) -> Result<()> {
     let profile = if args.release {
         Profile::Release
     } else {
         Profile::Dev
     };
-    let plan = Plan::new(profile, args.policy.as_deref(), None)?;
+    let variant = Variant::new(profile, args.policy.as_deref(), None)?;
     let state = root()?.join(&args.state);
-    let phases = Phases::new();
+    let timings = Timings::new();
     keygen::create_dev_vars()?;
-    build::make(&Part::ALL, &plan, &phases)?;
+    build::make(&Part::ALL, &variant, &timings)?;
     let options = Options {
         port: args.port,
         state: &state,
-        plan: &plan,
+        variant: &variant,
         vars: &args.vars,
     };
-    let (mut stack, until) = phases.step("start of the runtime", |_| {
-        let mut stack = Stack::start(&options)?;
-        let until = stack
+    let (mut system, startup) = timings.step("starting wrangler and the sample API", |_| {
+        let mut system = LocalSystem::start(&options)?;
+        let startup = system
             .wait_until_ready()
             .context("the system did not start")?;
-        Ok((stack, until))
+        Ok((system, startup))
     })?;
-    if until == Until::Ready {
-        phases.summary();
-        explain(args.port);
-        let mut sources = Sources::new(&plan);
-        stack.wait_for_stop(|| {
+    if startup == Startup::Ready {
+        timings.print_summary();
+        print_instructions(args.port);
+        let mut watcher = Watcher::new(&variant);
+        system.run_until_stopped(|| {
             if !args.no_watch {
-                sources.build_changes();
+                watcher.build_changes();
             }
         })?;
-        say("stopping");
+        say("stopping wrangler and the sample API");
     }
-    stack.stop();
+    system.stop();
     Ok(())
 }
 
-/// The sources of a running system.
-struct Sources<'a> {
-    plan: &'a Plan,
-    /// None when they could not be read, as in the midst of a change of branch.
-    built: Option<Snapshot>,
-    looked: Instant,
+/// Rebuilds a running system when its sources change.
+struct Watcher<'a> {
+    variant: &'a Variant,
+    /// `None` if the sources could not be read, for example during a change of branch.
+    built: Option<SourceState>,
+    checked: Instant,
 }
 
-impl<'a> Sources<'a> {
-    /// How often to look for a change.
-    const EVERY: Duration = Duration::from_millis(300);
+impl<'a> Watcher<'a> {
+    const INTERVAL: Duration = Duration::from_millis(300);
 
-    fn new(plan: &'a Plan) -> Self {
+    fn new(variant: &'a Variant) -> Self {
         Self {
-            plan,
-            built: Snapshot::take(plan).ok(),
-            looked: Instant::now(),
+            variant,
+            built: SourceState::read(variant).ok(),
+            checked: Instant::now(),
         }
     }
 
-    /// Builds what has changed. A mistake is told, and what runs goes on.
+    /// Builds what has changed. After a failed build the system keeps running as it was.
     fn build_changes(&mut self) {
-        if self.looked.elapsed() < Self::EVERY {
+        if self.checked.elapsed() < Self::INTERVAL {
             return;
         }
-        let now = Snapshot::take(self.plan).ok();
+        let now = SourceState::read(self.variant).ok();
         if now.is_some() && now != self.built {
             self.built = now;
-            let phases = Phases::new();
-            match build::make(&Part::ALL, self.plan, &phases) {
-                Ok(()) => phases.summary(),
-                Err(error) => say(format_args!("{error:#}; what ran before still runs")),
+            say("a source file has changed: building");
+            let timings = Timings::new();
+            match build::make(&Part::ALL, self.variant, &timings) {
+                Ok(()) => timings.print_summary(),
+                Err(error) => say(format_args!(
+                    "{error:#}; the previous build is still running"
+                )),
             }
         }
-        self.looked = Instant::now();
+        self.checked = Instant::now();
     }
 }
 
-fn explain(port: u16) {
+/// A cheap sign that sources have changed: their number and the time of the last write.
+#[derive(PartialEq, Eq)]
+struct SourceState(usize, Option<SystemTime>);
+
+impl SourceState {
+    fn read(variant: &Variant) -> Result<Self> {
+        let root = root()?;
+        let mut files = vec![root.join("Cargo.toml"), root.join("policy.toml")];
+        files.extend(variant.policy.clone());
+        for folder in ["src", "www", "tests/upstream"] {
+            fingerprint::collect(&root.join(folder), &[root.join("www/pkg")], &mut files)?;
+        }
+        let modified = |path: &PathBuf| fs::metadata(path).and_then(|data| data.modified()).ok();
+        Ok(Self(files.len(), files.iter().filter_map(modified).max()))
+    }
+}
+
+fn print_instructions(port: u16) {
     let url = format!("http://127.0.0.1:{port}");
     say(format_args!(
         r#"

@@ -1,9 +1,9 @@
-//! `cargo xtask keygen`: fresh secrets for the origin Worker.
+//! `cargo xtask keygen`: new secrets for the origin Worker.
 //!
-//! Both secrets are JSON Web Key Sets (RFC 7517) with one Ed25519 key (RFC 8037):
-//! the first key signs, all verify, so that a key is replaced by putting a new one
-//! in front. Seeds come from the system's random numbers. The edge needs neither:
-//! it gets the public halves from the origin while it runs.
+//! Each secret is a JSON Web Key Set (RFC 7517) with one Ed25519 key (RFC 8037). The first key
+//! signs and all keys verify, so a key is rotated by putting a new one in front. Seeds come from
+//! the operating system's random number generator. The edge needs neither secret: it fetches the
+//! public keys from the origin at run time.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -15,29 +15,28 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use ed25519_dalek::SigningKey;
 
 use crate::console::say;
-use crate::root;
+use crate::paths::root;
 
-/// Make fresh keys for signing tokens and sessions.
+/// Generate new keys for signing tokens and sessions.
 ///
-/// Prints two lines in the format of an env file, and where they go on standard error.
+/// Prints two lines in env file format; instructions go to standard error.
 #[derive(clap::Args)]
 #[command(after_help = SECRETS)]
 pub(crate) struct Args {
-    /// Write to a new file (mode 0600) instead of standard output.
+    /// Write the keys to a new file (mode 0600) instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 const SECRETS: &str = "\
-In production both are secrets of the origin Worker; docs/DEPLOY.md tells how to replace them.
-Either give the file to a deployment:
+In production both are secrets of the origin Worker. docs/DEPLOY.md explains how to rotate them.
+Either deploy with the file:
   npx wrangler deploy -c wrangler.origin.toml --secrets-file FILE
-or each value by itself; paste what follows the = when asked:
+or set each secret; paste the text after the = when asked:
   npx wrangler secret put SIGNING_KEYS -c wrangler.origin.toml
   npx wrangler secret put SESSION_KEYS -c wrangler.origin.toml
-The edge holds public keys only, which it gets from the origin by itself.";
+The edge needs no secret: it fetches the public keys from the origin.";
 
-/// The command.
 pub(crate) fn keygen(args: &Args) -> Result<()> {
     let keys = keys()?;
     match &args.out {
@@ -45,18 +44,18 @@ pub(crate) fn keygen(args: &Args) -> Result<()> {
         Some(path) => {
             if !create_secret(path, &keys)? {
                 return Err(anyhow!(
-                    "{} exists; keys are not overwritten",
+                    "{} already exists, and keys are never overwritten; choose another file",
                     path.display()
                 ));
             }
         }
     }
-    // Not among the keys, which may be on their way to a file.
+    // Standard output may be redirected to a file.
     eprintln!("\n{SECRETS}");
     Ok(())
 }
 
-/// The two secrets as lines of a `.dev.vars` file.
+/// Two new secrets, as lines of a `.dev.vars` file.
 pub(crate) fn keys() -> Result<String> {
     Ok(format!(
         "SIGNING_KEYS={}\nSESSION_KEYS={}\n",
@@ -67,7 +66,8 @@ pub(crate) fn keys() -> Result<String> {
 
 fn key_set() -> Result<String> {
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| anyhow!("no random numbers: {error}"))?;
+    getrandom::fill(&mut seed)
+        .map_err(|error| anyhow!("cannot get random numbers from the operating system: {error}"))?;
     let public = SigningKey::from_bytes(&seed).verifying_key();
     let x = Base64UrlUnpadded::encode_string(public.as_bytes());
     let d = Base64UrlUnpadded::encode_string(&seed);
@@ -76,9 +76,9 @@ fn key_set() -> Result<String> {
     ))
 }
 
-/// The `.dev.vars` of plain `npx wrangler dev`, created once and then left to the developer. Both
-/// Workers read it, because their configurations stand side by side. It replaces the production
-/// values of those files with local ones.
+/// Creates the `.dev.vars` of plain `npx wrangler dev`, unless it exists. Both Workers read it,
+/// because their configurations are in the same folder. It overrides production values with local
+/// ones.
 pub(crate) fn create_dev_vars() -> Result<()> {
     let path = root()?.join(".dev.vars");
     if !path.exists() {
@@ -88,7 +88,7 @@ pub(crate) fn create_dev_vars() -> Result<()> {
     Ok(())
 }
 
-/// Creates a file that only its owner can read; false if it is there already.
+/// Creates a file that only its owner can read. Returns false if it already exists.
 pub(crate) fn create_secret(path: &Path, text: &str) -> Result<bool> {
     let context = || format!("cannot write {}", path.display());
     if let Some(folder) = path.parent() {

@@ -1,10 +1,9 @@
-//! The page, from www/ and the form module to the files that the origin serves.
+//! Lays out the page: from `www/` and the form module to the files the origin serves.
 //!
-//! There is no bundler: the modules import one another by relative paths, so a copy of the
-//! folder works wherever it stands. It stands at `/assets/<hash>/`, and the hash is one of all
-//! its files, which is why their answers can be kept for good. The HTML and the two modules
-//! that others import (the element, and the form module alone) keep their addresses, and
-//! are written with the hash in them.
+//! The page needs no bundler. Its modules import each other by relative paths, so a copy of the
+//! folder works at any path. That path is `/assets/<hash>/`, with a hash of all files, so browsers
+//! may cache them forever. The HTML and the two modules that other sites import (the element and
+//! the form module) keep fixed addresses and refer to the hashed ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,37 +11,37 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
-use crate::plan::Plan;
-use crate::root;
+use crate::paths::root;
+use crate::variant::Variant;
 
-/// Path below a folder, with `/`, and content.
+/// Relative paths (with `/`) and contents.
 type Files = Vec<(String, Vec<u8>)>;
 
-/// What becomes of this comment in the HTML: all modules are fetched at once, and not one
-/// after the other as their imports are read.
+/// A comment in the HTML that is replaced by preload links: the browser then fetches all modules
+/// at once instead of discovering them import by import.
 const PRELOADS: &str = "<!-- modules -->";
 
-/// Lays out the page, with the form module, which must have been built.
-pub(crate) fn build(plan: &Plan) -> Result<()> {
+/// Writes the page. The form module must have been built.
+pub(crate) fn build(variant: &Variant) -> Result<()> {
     let www = root()?.join("www");
     let mut sources = Files::new();
     for folder in ["app", "i18n", "shared", "style", "tokens"] {
         collect(&www.join(folder), folder, &mut sources)?;
     }
     for name in ["form.js", "form_bg.wasm"] {
-        let file = plan.form().join(name);
+        let file = variant.form().join(name);
         sources.push((format!("pkg/{name}"), read(&file)?));
     }
     sources.push(("favicon.svg".to_owned(), read(&www.join("favicon.svg"))?));
     let html = fs::read_to_string(www.join("index.html")).context("cannot read www/index.html")?;
 
     let files = lay_out(sources, &html);
-    let folder = plan.page();
+    let folder = variant.page();
     write(&folder, &files)?;
-    remove_others(&folder, &folder, &files)
+    remove_stale(&folder, &folder, &files)
 }
 
-/// All files to serve.
+/// Computes all files to serve.
 fn lay_out(mut sources: Files, html: &str) -> Files {
     sources.sort();
     let mut digest = Sha256::new();
@@ -84,11 +83,11 @@ fn lay_out(mut sources: Files, html: &str) -> Files {
     files
 }
 
-/// Writes what is not there yet.
+/// Writes the files that differ from those on disk.
 fn write(folder: &Path, files: &Files) -> Result<()> {
     for (path, content) in files {
         let path = folder.join(path);
-        if fs::read(&path).is_ok_and(|present| present == *content) {
+        if fs::read(&path).is_ok_and(|existing| existing == *content) {
             continue;
         }
         let context = || format!("cannot write {}", path.display());
@@ -100,28 +99,28 @@ fn write(folder: &Path, files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// Removes what belongs to an older page.
-fn remove_others(root: &Path, folder: &Path, files: &Files) -> Result<()> {
+/// Removes files of earlier builds.
+fn remove_stale(root: &Path, folder: &Path, files: &Files) -> Result<()> {
     for path in list(folder)? {
         let relative = path.strip_prefix(root).unwrap_or(&path);
         if path.is_dir() {
             if files
                 .iter()
-                .any(|(kept, _)| Path::new(kept).starts_with(relative))
+                .any(|(path, _)| Path::new(path).starts_with(relative))
             {
-                remove_others(root, &path, files)?;
+                remove_stale(root, &path, files)?;
             } else {
                 fs::remove_dir_all(&path)
                     .with_context(|| format!("cannot remove {}", path.display()))?;
             }
-        } else if !files.iter().any(|(kept, _)| Path::new(kept) == relative) {
+        } else if !files.iter().any(|(path, _)| Path::new(path) == relative) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
     Ok(())
 }
 
-/// All files below a folder.
+/// Adds all files below a folder, named relative to `name`.
 fn collect(folder: &Path, name: &str, files: &mut Files) -> Result<()> {
     for path in list(folder)? {
         let below = path.file_name().unwrap_or_default().to_string_lossy();
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn another_content_has_another_address() {
+    fn asset_address_changes_with_the_content() {
         let (one, same, other) = (page("1"), page("1"), page("2"));
         assert_eq!(one, same);
         for (path, _) in one.iter().filter(|(path, _)| path.matches('/').count() > 1) {
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_points_name_files_that_are_there() {
+    fn entry_points_refer_to_existing_files() {
         let files = page("1");
         let html = text(&files, "index.html");
         assert_eq!(html.matches("/app/main.js\"").count(), 2, "{html}");

@@ -1,22 +1,22 @@
-//! `cargo xtask prove-revocation`: builds the Workers and the program that proves, runs it.
-//!
-//! The program starts the runtime by itself, below keepers of its own; see `tests/stand`.
+//! `cargo xtask prove-revocation`: builds the Workers and runs the proof (`tests/prove`) on them.
 
 use std::ffi::OsString;
 
 use anyhow::Result;
 
 use crate::build::{self, Part};
-use crate::console::Phases;
-use crate::plan::Plan;
-use crate::{child, root};
+use crate::console::Timings;
+use crate::paths::root;
+use crate::process;
+use crate::variant::Variant;
 
 /// Revoke tokens under load and faults, and look for a request that passes afterwards.
 ///
-/// Several edges in several processes, one origin, and everything between them breaks in turn.
+/// Runs several edges in several processes against one origin and breaks everything between them
+/// in turn.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What the program takes: --seconds N, --revocations N, --only SCENARIO, --quick and more;
+    /// Options of the proof: --seconds N, --revocations N, --only SCENARIO, --quick and more;
     /// `-- --help` lists them.
     #[arg(
         trailing_var_arg = true,
@@ -26,24 +26,22 @@ pub(crate) struct Args {
     options: Vec<OsString>,
 }
 
-/// The package of the program.
-const PROOF: &str = "patrol-prove";
+const PACKAGE: &str = "patrol-prove";
 
-/// The command.
 pub(crate) fn prove(args: &Args) -> Result<()> {
-    let phases = Phases::new();
-    build::make(&[Part::Edge, Part::Origin], &Plan::release()?, &phases)?;
-    phases.run("proof", || run(&args.options))?;
-    phases.summary();
+    let timings = Timings::new();
+    build::make(&[Part::Edge, Part::Origin], &Variant::release()?, &timings)?;
+    timings.section("proof of revocation", || run(&args.options))?;
+    timings.print_summary();
     Ok(())
 }
 
-/// Runs the program, with the Workers as they are built.
+/// Runs the proof with the Workers that are built.
 pub(crate) fn run(options: &[OsString]) -> Result<()> {
-    let mut cargo = child::command("cargo")?;
+    let mut cargo = process::command("cargo")?;
     cargo
-        .args(["run", "--quiet", "--package", PROOF, "--"])
+        .args(["run", "--quiet", "--package", PACKAGE, "--"])
         .args(options)
         .current_dir(root()?);
-    child::run(&mut cargo, "the proof")
+    process::run(&mut cargo, "the proof of revocation")
 }

@@ -1,16 +1,16 @@
 //! `cargo xtask scopes`: writes docs/SCOPES.md, the list of available scopes, from policy.toml.
 //!
-//! The policy is read by the parser of the build, so that the list says what the Workers do. A
-//! test holds the file against the policy.
+//! It reads the policy with the build's own parser, so the list says what the Workers do. A test
+//! compares the file with the policy.
 //!
-//! Left out: what a user may grant in an organization, which depends on the user's roles there
+//! Left out: which scopes a user may grant; that depends on the user's roles in an organization
 //! (`GET /api/v1/scopes`).
 
 #[path = "../../src/core/routes.rs"]
-#[allow(dead_code, unreachable_pub)] // The parser refuses routes that are not the API's.
+#[allow(dead_code, unreachable_pub)] // The parser rejects routes outside the API.
 mod routes;
 #[path = "../../src/core/policy/source.rs"]
-#[allow(dead_code)] // Colors and paths as a tree are for the Workers.
+#[allow(dead_code)] // Only the Workers use colors and the path tree.
 mod source;
 
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use std::fs;
 use anyhow::{Context as _, Result};
 
 use crate::console::say;
-use crate::root;
+use crate::paths::root;
 use source::{Route, Source};
 
 /// Write docs/SCOPES.md, the list of available scopes, from policy.toml.
@@ -32,34 +32,32 @@ const POLICY: &str = "policy.toml";
 const INTRODUCTION: &str = "\
 # Available scopes
 
-A token holds the scopes that it was created with, and never more than its owner's roles have. One
-scope of those that are enough for a request suffices; where one stands *with* another, both are needed.
+A token has the scopes it was created with, and never more than its owner's roles grant. Any one of the
+scopes listed for a request is enough; *with* another scope means that the request needs both.
 ";
 
-/// Stands in place of it where tokens have no scopes.
+/// Replaces the introduction if tokens have no scopes.
 const RBAC_IS_OFF: &str = "\
 # Available scopes
 
-RBAC is off: tokens carry no scopes and act with the full access of their owner. With RBAC on, these
-would be the scopes:
+RBAC is off: tokens carry no scopes and have the full access of their owner. With RBAC on, these would
+be the scopes:
 ";
 
 const FOOT: &str = "
-HEAD counts as GET. A request that no scope is enough for is denied. Each needs the header
-`X-Organization-ID`, unless it says *in no organization*.
+HEAD counts as GET. A request that is not listed is denied. Requests need the header
+`X-Organization-ID`, except those marked *without an organization*.
 
-Made from [policy.toml](../policy.toml) by `cargo xtask scopes`; [POLICY.md](POLICY.md) explains that file.
+Generated from [policy.toml](../policy.toml) by `cargo xtask scopes`; [POLICY.md](POLICY.md) explains that file.
 ";
 
-/// The command.
 pub(crate) fn scopes(_: &Args) -> Result<()> {
     let path = root()?.join(LIST);
     fs::write(&path, list()?).with_context(|| format!("cannot write {}", path.display()))?;
-    say(format_args!("{LIST} is written"));
+    say(format_args!("wrote {LIST} from {POLICY}"));
     Ok(())
 }
 
-/// The text of the list.
 fn list() -> Result<String> {
     let path = root()?.join(POLICY);
     let text =
@@ -77,7 +75,7 @@ fn write(policy: &Source) -> String {
         let (first, end) = group.scopes;
         let _ = write!(
             out,
-            "\n## {}\n\n| scope | what it allows | roles | enough for |\n|---|---|---|---|\n",
+            "\n## {}\n\n| scope | description | roles | requests |\n|---|---|---|---|\n",
             group.name
         );
         for (index, scope) in policy.scopes.iter().enumerate().take(end).skip(first) {
@@ -100,7 +98,7 @@ fn write(policy: &Source) -> String {
     out + FOOT
 }
 
-/// What a scope is enough for, by itself or with others, path by path.
+/// The requests a scope allows, alone or together with others, sorted by path.
 fn requests(policy: &Source, scope: usize) -> Vec<String> {
     let mut routes: Vec<(&str, &Route)> = policy
         .nodes
@@ -125,7 +123,7 @@ fn requests(policy: &Source, scope: usize) -> Vec<String> {
                 let _ = write!(request, " *with* `{}`", other.name);
             }
             if !route.organization {
-                request.push_str(", *in no organization*");
+                request.push_str(", *without an organization*");
             }
             requests.push(request);
         }
@@ -133,7 +131,7 @@ fn requests(policy: &Source, scope: usize) -> Vec<String> {
     requests
 }
 
-/// Text that ends no cell of a table.
+/// Escapes text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
@@ -143,15 +141,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_available_scopes_is_that_of_the_policy() {
+    fn scopes_document_matches_the_policy() {
         let path = root().expect("a root").join(LIST);
-        let written = fs::read_to_string(path).expect("the list is there");
+        let written = fs::read_to_string(path).expect("the document exists");
         let list = list().expect("a policy");
-        assert!(written == list, "{LIST} is old: run `cargo xtask scopes`");
+        assert!(
+            written == list,
+            "{LIST} is out of date: run `cargo xtask scopes`"
+        );
     }
 
     #[test]
-    fn a_scope_is_told_with_its_roles_and_all_that_it_is_enough_for() {
+    fn scope_row_lists_roles_and_all_requests_it_allows() {
         let policy = r#"
             rbac = { enabled = true }
             group = [{ name = "Things", color = "blue", scopes = [
@@ -173,7 +174,7 @@ mod tests {
             rows,
             [
                 "| `things:read` | Read \\| look. | Reader, All | `GET /a`<br>\
-                 `GET /b`, *in no organization*<br>`POST /b` *with* `things:move` |",
+                 `GET /b`, *without an organization*<br>`POST /b` *with* `things:move` |",
                 "| `things:move` | Move. | All | `GET /a`<br>`POST /b` *with* `things:read` |",
             ]
         );

@@ -1,10 +1,10 @@
-//! `cargo xtask test`: every check there is, the quick ones first.
+//! `cargo xtask test`: all checks, quick ones first. `cargo xtask lint`: format and lints alone.
 //!
-//! All native tests are compiled by one call of cargo, so that what they share is compiled once,
-//! and run from here. The Workers are linted for the target that they run on; their crates are left
-//! out of the native steps, as they only compile for that target. The form is tested twice: its
-//! state machines natively, and how JavaScript reaches them in Chromium. The proof and the benchmark
-//! run last, in short, and only when what they run on has changed since they passed.
+//! One cargo call compiles all native tests, so shared dependencies are compiled once; this module
+//! then runs the programs. The Workers only compile for WebAssembly: they are linted for that
+//! target and left out of the native steps. The form is tested twice: its state machines natively,
+//! and its JavaScript interface in Chromium. The proof and the benchmark run last, in short form,
+//! and only if what they measure has changed since they passed.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,32 +15,36 @@ use serde_json::Value;
 use crate::bench;
 use crate::build::{self, Part};
 use crate::cargo;
-use crate::child;
-use crate::console::{Phases, say};
-use crate::plan::Plan;
+use crate::console::{Progress, Timings, say};
+use crate::fingerprint::{self, Fingerprint};
+use crate::paths::{root, target_dir};
+use crate::process;
 use crate::prove;
-use crate::root;
-use crate::stamp::{self, Stamp};
-use crate::target_dir;
 use crate::tools;
+use crate::variant::Variant;
 
-/// Check everything: format, lints, native tests, end-to-end and browser tests, the proof and the
-/// benchmark in short.
+/// Check everything: format, lints, native, end-to-end and browser tests, and short runs of the
+/// proof and the benchmark.
 ///
-/// Stops at the first step that fails. Chromium and wrk come from the system's packages: installing
-/// them needs root or sudo.
+/// Stops at the first failure. Chromium and wrk are system packages; installing them needs root or
+/// sudo.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Leave out what needs the running system or a browser.
-    #[arg(long)]
+    /// Run format, lints and native tests only: nothing that needs the runtime or a browser.
+    #[arg(long, conflicts_with_all = ["filter", "package", "all"])]
     quick: bool,
 
-    /// Run the proof and the benchmark even if nothing that they run on has changed; so it is when
-    /// the variable CI is set.
+    /// Run the proof and the benchmark even if nothing they measure has changed. Implied if the
+    /// variable CI is set.
     #[arg(long)]
     all: bool,
 
-    /// Run only the tests whose names contain this: no lints, and only the builds that they need.
+    /// Compile and run the tests of this package only.
+    #[arg(long, short, value_name = "PACKAGE")]
+    package: Option<String>,
+
+    /// Run only tests whose names contain this: no lints, and only the builds they need.
+    #[arg(value_name = "NAME")]
     filter: Option<String>,
 }
 
@@ -53,111 +57,123 @@ const WORKERS: [&str; 4] = [
 ];
 /// The browser's module: WebAssembly too, but its state machines are tested natively.
 const FORM: &str = "patrol-form";
-/// Compiled with its own dependencies alone, as it is for every command.
+/// Compiled in a call of its own, with the same features as for every other command.
 const XTASK: &str = "xtask";
 
-/// The command.
 pub(crate) fn test(args: &Args) -> Result<()> {
-    let phases = Phases::new();
-    let done = match &args.filter {
-        Some(name) => by_name(name, &phases),
-        None => everything(args, &phases),
+    let timings = Timings::new();
+    let result = if args.filter.is_some() || args.package.is_some() {
+        selected_tests(args.package.as_deref(), args.filter.as_deref(), &timings)
+    } else {
+        all_checks(args, &timings)
     };
-    phases.summary();
-    done?;
-    say("all good");
+    timings.print_summary();
+    result?;
+    say("all checks passed");
     Ok(())
 }
 
-fn everything(args: &Args, phases: &Phases) -> Result<()> {
+/// `cargo xtask lint`
+pub(crate) fn lint() -> Result<()> {
+    let timings = Timings::new();
+    let result = lint_all(&timings);
+    timings.print_summary();
+    result?;
+    say("format and lints passed");
+    Ok(())
+}
+
+fn all_checks(args: &Args, timings: &Timings) -> Result<()> {
     if !args.quick {
-        // Asked for now, and not after all the tests, as they may need a password.
+        // First, because they may ask for a password.
         tools::install_browser()?;
         tools::install_load_generator()?;
     }
-    tools::install_linters()?;
-    tools::wasm_target()?;
-    lint(phases)?;
-    let tests = phases.step("compile the tests", Tests::compile)?;
+    lint_all(timings)?;
+    let tests = compile_tests(None, timings)?;
     if args.quick {
-        return phases.run("native tests", || tests.run(Kind::Native, None));
+        return timings.section("native tests", || tests.run(Kind::Native, None));
     }
-    let plan = Plan::release()?;
-    build::make(&Part::ALL, &plan, phases)?;
-    build::check_form(&plan)?;
-    phases.run("native tests", || tests.run(Kind::Native, None))?;
-    phases.run("end-to-end tests", || tests.run(Kind::EndToEnd, None))?;
-    phases.run("browser tests", || tests.run(Kind::Browser, None))?;
+    let variant = Variant::release()?;
+    build::make(&Part::ALL, &variant, timings)?;
+    build::check_form_size(&variant)?;
+    timings.section("native tests", || tests.run(Kind::Native, None))?;
+    timings.section("end-to-end tests", || tests.run(Kind::EndToEnd, None))?;
+    timings.section("browser tests", || tests.run(Kind::Browser, None))?;
 
     let always = args.all || std::env::var_os("CI").is_some();
-    unless_passed("tests/prove", always, &plan, || {
-        phases.run("proof of revocation, in short", || {
+    unless_passed("tests/prove", always, &variant, || {
+        timings.section("proof of revocation, short", || {
             prove::run(&["--quick".into()])
         })
     })?;
-    // It judges nothing: it shows that the benchmark still runs.
-    unless_passed("bench", always, &plan, || bench::quick(phases))
+    // A short round checks no goals, only that the benchmark still runs.
+    unless_passed("bench", always, &variant, || bench::quick(timings))
 }
 
-/// Runs the tests whose names contain a text.
-fn by_name(name: &str, phases: &Phases) -> Result<()> {
-    let tests = phases.step("compile the tests", Tests::compile)?;
+/// Runs the tests of one package, or those whose names contain `name`, or both.
+fn selected_tests(package: Option<&str>, name: Option<&str>, timings: &Timings) -> Result<()> {
+    let tests = compile_tests(package, timings)?;
     let kinds: Vec<Kind> = Kind::ALL
         .into_iter()
-        .filter(|kind| tests.any(*kind, name))
+        .filter(|kind| tests.contains(*kind, name))
         .collect();
     if kinds.is_empty() {
-        bail!("no test has `{name}` in its name");
+        bail!(
+            "no test has `{}` in its name; `cargo test --package PACKAGE -- --list` lists the tests",
+            name.unwrap_or_default()
+        );
     }
     if kinds.contains(&Kind::Browser) {
         tools::install_browser()?;
     }
     if kinds.iter().any(|kind| *kind != Kind::Native) {
-        build::make(&Part::ALL, &Plan::release()?, phases)?;
+        build::make(&Part::ALL, &Variant::release()?, timings)?;
     }
     for kind in kinds {
-        phases.run(kind.name(), || tests.run(kind, Some(name)))?;
+        timings.section(kind.name(), || tests.run(kind, name))?;
     }
     Ok(())
 }
 
-fn lint(phases: &Phases) -> Result<()> {
-    phases.step("format", |_| {
-        child::run_quietly(cargo::command(&["fmt", "--all", "--check"])?, "`cargo fmt`")
+fn lint_all(timings: &Timings) -> Result<()> {
+    tools::install_linters()?;
+    tools::install_wasm_target()?;
+    timings.step("checking the format", |_| {
+        process::run_quietly(cargo::command(&["fmt", "--all", "--check"])?, "`cargo fmt`")
     })?;
     let deny = ["--", "-D", "warnings"];
-    phases.step("lints, native", |step| {
+    timings.step("linting native code", |progress| {
         let mut list = vec!["clippy", "--workspace", "--all-targets"];
         list.extend(WORKERS.iter().flat_map(|name| ["--exclude", name]));
         list.extend(deny);
-        cargo::build(cargo::command(&list)?, "`cargo clippy`", step)
+        cargo::build(cargo::command(&list)?, "`cargo clippy`", progress)
     })?;
-    phases.step("lints, WebAssembly", |step| {
+    timings.step("linting WebAssembly code", |progress| {
         let mut list = vec!["clippy", "--target", tools::WASM];
         list.extend(WORKERS.iter().flat_map(|name| ["--package", name]));
         list.extend(["--package", FORM]);
         list.extend(deny);
-        cargo::build(cargo::command(&list)?, "`cargo clippy`", step)
+        cargo::build(cargo::command(&list)?, "`cargo clippy`", progress)
     })?;
-    build::check_page(&Plan::release()?, phases)
+    build::check_javascript(&Variant::release()?, timings)
 }
 
-/// What a test needs.
+/// Test programs, by what they need.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Nothing.
     Native,
-    /// The built Workers, and the runtime.
+    /// The built Workers and the runtime.
     EndToEnd,
-    /// A browser besides.
+    /// The same and a browser.
     Browser,
 }
 
 impl Kind {
     const ALL: [Self; 3] = [Self::Native, Self::EndToEnd, Self::Browser];
 
-    /// By the package and the target: integration tests of these packages use the system, their
-    /// unit tests do not.
+    /// Integration tests of two packages use the running system; their unit tests do not.
     fn of(package: &str, is_integration: bool) -> Self {
         match package {
             "patrol-e2e" if is_integration => Self::EndToEnd,
@@ -181,60 +197,73 @@ struct Program {
     /// For messages.
     name: String,
     path: PathBuf,
-    /// The package's folder, where tests run.
+    /// The package's folder: the working directory of its tests.
     folder: PathBuf,
 }
 
-/// All native test programs.
+/// Compiled test programs.
 struct Tests(Vec<Program>);
 
+fn compile_tests(package: Option<&str>, timings: &Timings) -> Result<Tests> {
+    timings.step("compiling the tests", |progress| {
+        Tests::compile(package, progress)
+    })
+}
+
 impl Tests {
-    fn compile(step: &crate::console::Step) -> Result<Self> {
-        let mut list = vec!["test", "--workspace", "--exclude", XTASK];
-        list.extend(WORKERS.iter().flat_map(|name| ["--exclude", name]));
+    /// Compiles the tests of one package, or all native tests.
+    fn compile(package: Option<&str>, progress: &Progress) -> Result<Self> {
+        let commands = match package {
+            Some(name) if WORKERS.contains(&name) => bail!(
+                "{name} has no native tests: it compiles for WebAssembly only, and tests/e2e tests it"
+            ),
+            Some(name) => vec![vec!["test", "--package", name]],
+            None => {
+                let mut all = vec!["test", "--workspace", "--exclude", XTASK];
+                all.extend(WORKERS.iter().flat_map(|name| ["--exclude", name]));
+                vec![all, vec!["test", "--package", XTASK]]
+            }
+        };
         let mut programs = Vec::new();
-        for list in [list, vec!["test", "--package", XTASK]] {
-            let mut cargo = cargo::command(&list)?;
+        for arguments in commands {
+            let mut cargo = cargo::command(&arguments)?;
             cargo.args(["--no-run", "--message-format", "json-render-diagnostics"]);
-            cargo::build_and_hear(cargo, "the build of the tests", step, |line| {
-                if let Some(program) = Program::of(line) {
-                    programs.push(program);
-                }
+            cargo::build_with_messages(cargo, "compiling the tests", progress, |message| {
+                programs.extend(Program::from_message(message));
             })?;
         }
         if programs.is_empty() {
-            bail!("cargo has built no tests");
+            bail!("cargo built no test programs");
         }
         Ok(Self(programs))
     }
 
     fn run(&self, kind: Kind, filter: Option<&str>) -> Result<()> {
         for program in self.0.iter().filter(|program| program.kind == kind) {
-            let listed = filter.is_none_or(|name| program.lists(name));
-            if listed {
+            if program.contains(filter) {
                 say(format_args!("   {}", program.name));
-                let mut test = child::command(&program.path)?;
+                let mut test = process::command(&program.path)?;
                 test.args(filter)
                     .current_dir(&program.folder)
-                    // The npm packages come first for tests that run one of their programs.
+                    // Some tests run programs of npm packages.
                     .env("PATH", tools::search_path()?)
                     .env_remove("CARGO_MANIFEST_DIR");
-                child::run(&mut test, &program.name)?;
+                process::run(&mut test, &program.name)?;
             }
         }
         Ok(())
     }
 
-    /// Whether a test of that kind has a name with this in it.
-    fn any(&self, kind: Kind, name: &str) -> bool {
+    /// Whether a test of this kind has `name` in its name.
+    fn contains(&self, kind: Kind, name: Option<&str>) -> bool {
         let mut programs = self.0.iter().filter(|program| program.kind == kind);
-        programs.any(|program| program.lists(name))
+        programs.any(|program| program.contains(name))
     }
 }
 
 impl Program {
-    /// What a message of cargo says of a test program, if it is about one.
-    fn of(message: &str) -> Option<Self> {
+    /// Reads cargo's JSON message about a compiled test program.
+    fn from_message(message: &str) -> Option<Self> {
         let message: Value = serde_json::from_str(message).ok()?;
         if message["profile"]["test"] != true {
             return None;
@@ -243,10 +272,10 @@ impl Program {
         let manifest = PathBuf::from(message["manifest_path"].as_str()?);
         let folder = manifest.parent()?.to_path_buf();
         // path+file:///checkout/src/form#patrol-form@0.1.0, or …/xtask#0.1.0
-        let (place, package) = message["package_id"].as_str()?.rsplit_once('#')?;
+        let (source, package) = message["package_id"].as_str()?.rsplit_once('#')?;
         let package = match package.split_once('@') {
             Some((name, _)) => name,
-            None => place.rsplit('/').next()?,
+            None => source.rsplit('/').next()?,
         };
         let target = message["target"]["name"].as_str()?;
         let is_integration = message["target"]["kind"][0] == "test";
@@ -258,7 +287,11 @@ impl Program {
         })
     }
 
-    fn lists(&self, name: &str) -> bool {
+    /// Whether one of its tests has `name` in its name.
+    fn contains(&self, name: Option<&str>) -> bool {
+        let Some(name) = name else {
+            return true;
+        };
         let listed = Command::new(&self.path)
             .args([name, "--list", "--format", "terse"])
             .output();
@@ -266,33 +299,33 @@ impl Program {
     }
 }
 
-/// Does something unless it went well before, with the same modules and the same sources.
+/// Runs `work` unless it passed before with the same modules and the same sources.
 fn unless_passed(
     sources: &str,
     always: bool,
-    plan: &Plan,
+    variant: &Variant,
     work: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     let mut files = vec![root()?.join("Cargo.lock")];
-    stamp::collect(&root()?.join(sources), &[], &mut files)?;
+    fingerprint::collect(&root()?.join(sources), &[], &mut files)?;
     for folder in [
-        plan.folder("edge"),
-        plan.folder("origin"),
-        plan.form().into(),
+        variant.folder("edge"),
+        variant.folder("origin"),
+        variant.form().into(),
     ] {
-        stamp::collect(&folder, &[], &mut files)?;
+        fingerprint::collect(&folder, &[], &mut files)?;
     }
     let folder = target_dir()?.join("xtask").join(sources.replace('/', "-"));
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
-    let stamp = Stamp::new(&folder, plan, files)?;
-    if !always && stamp.is_current() {
+    let fingerprint = Fingerprint::new(&folder, variant, files)?;
+    if !always && fingerprint.is_current() {
         say(format_args!(
-            "== {sources}: passed before, and nothing in it has changed"
+            "== {sources}: skipped, because it passed and nothing it measures has changed; --all runs it"
         ));
         return Ok(());
     }
-    stamp.remove();
+    fingerprint.remove();
     work()?;
-    stamp.write()
+    fingerprint.write()
 }

@@ -1,6 +1,7 @@
-//! From a crate to a WebAssembly module with its JavaScript: cargo, wasm-bindgen (as a library),
-//! wasm-opt and esbuild.
+//! Turns a crate into a WebAssembly module with its JavaScript: cargo, wasm-bindgen (as a
+//! library), wasm-opt and esbuild.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,62 +9,59 @@ use anyhow::{Context as _, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::cargo;
-use crate::child;
-use crate::console::{Step, say};
-use crate::plan::{POLICY, Plan, Profile};
-use crate::stamp::Stamp;
+use crate::console::{Progress, say};
+use crate::fingerprint::Fingerprint;
+use crate::paths::{root, target_dir};
+use crate::process;
 use crate::tools::{self, npm_tool};
-use crate::{root, target_dir};
+use crate::variant::{POLICY, Profile, Variant};
 
-/// A script that the runtime can run: a crate, and the JavaScript by which it is entered.
+/// A script for the runtime: a crate and its JavaScript entry.
 pub(crate) struct Script {
     /// For messages.
     pub(crate) name: String,
     pub(crate) package: &'static str,
-    /// Below the root of the checkout.
+    /// Relative to the root of the checkout.
     pub(crate) entry: &'static str,
     pub(crate) folder: PathBuf,
-    pub(crate) stamp: Stamp,
+    pub(crate) fingerprint: Fingerprint,
 }
 
-/// The module that every entry imports: it starts one that has crashed anew.
+/// Every entry imports this module: it replaces an instance that has crashed.
 const RESTART: &str = "src/platform/restart.js";
 
 impl Script {
     /// Makes the script from the compiled crate.
-    pub(crate) fn finish(&self, plan: &Plan) -> Result<()> {
+    pub(crate) fn finish(&self, variant: &Variant) -> Result<()> {
         let parts = self.folder.join("parts");
-        // What an earlier build left could be bundled again.
+        // Files of an earlier build could be bundled again.
         let _ = fs::remove_dir_all(&parts);
         fs::create_dir_all(&parts).with_context(|| format!("cannot create {}", parts.display()))?;
         let mut bindgen = Bindgen::new();
         bindgen
-            .input_path(compiled(self.package, plan.profile.name())?)
+            .input_path(compiled(self.package, variant.profile.name())?)
             .out_name("index")
             .typescript(false);
         bindgen.module(true)?;
-        // By these two a module that has crashed is started anew.
+        // restart.js needs both.
         bindgen
             .reset_state_function(true)
             .force_enable_abort_handler(true);
         bindgen.generate(&parts).context("wasm-bindgen failed")?;
 
-        // The runtime imports a module as it is, without the proposed `source`.
         let glue = parts.join("index.js");
-        let made = fs::read_to_string(&glue).with_context(|| format!("no {}", glue.display()))?;
-        let text = made.replacen("import source wasmModule", "import wasmModule", 1);
-        if text == made {
-            bail!("wasm-bindgen's glue imports the module in a way that is not known here");
-        }
-        fs::write(&glue, text).with_context(|| format!("cannot write {}", glue.display()))?;
+        let text = fs::read_to_string(&glue)
+            .with_context(|| format!("wasm-bindgen did not write {}", glue.display()))?;
+        fs::write(&glue, adapt_glue(&text)?)
+            .with_context(|| format!("cannot write {}", glue.display()))?;
         for (from, to) in [(self.entry, "entry.js"), (RESTART, "restart.js")] {
             fs::copy(root()?.join(from), parts.join(to))
                 .with_context(|| format!("cannot copy {from}"))?;
         }
 
         let module = parts.join("index_bg.wasm");
-        if plan.profile == Profile::Release {
-            // The means by which a crash is noticed.
+        if variant.profile == Profile::Release {
+            // Exceptions report a crash.
             optimize(&["-O3", "--enable-exception-handling"], &module, &module)?;
         }
         let bundle = parts.join("bundle.js");
@@ -77,26 +75,51 @@ impl Script {
             "--external:node:*",
             &format!("--outfile={}", bundle.display()),
         ])?;
-        // A runtime that watches the folder must never read half a file, nor one of two that do not
-        // fit each other.
-        let finished = [
+        // A runtime that watches the folder must never read half a file or a mismatched pair.
+        let outputs = [
             (module, self.folder.join("index_bg.wasm")),
             (bundle, self.folder.join("index.js")),
         ];
-        for (from, to) in &finished {
+        for (from, to) in &outputs {
             fs::rename(from, to).with_context(|| format!("cannot write {}", to.display()))?;
         }
         fs::remove_dir_all(&parts).with_context(|| format!("cannot remove {}", parts.display()))?;
-        tell_size(&self.name, plan, &finished.map(|(_, to)| to))
+        print_size(&self.name, variant, &outputs.map(|(_, to)| to))
     }
 }
 
-/// Makes the browser's module in the folder of the form from the compiled crate.
-pub(crate) fn finish_form(package: &str, plan: &Plan) -> Result<()> {
-    let folder = plan.form();
+/// The start of a line in the glue's table of imported modules: `"<module>": import<number>,`.
+const SNIPPET: &str = "\"./snippets/";
+
+/// Adapts wasm-bindgen's glue to the runtime and its bundler.
+///
+/// The runtime does not know the proposed `import source`. And wasm-bindgen lists an imported
+/// JavaScript module once for each function that needs no conversion of its arguments, so the
+/// table of modules repeats a key, and each bundler warns of it. Only the first entry stays; all
+/// of them name the same module.
+fn adapt_glue(glue: &str) -> Result<String> {
+    let text = glue.replacen("import source wasmModule", "import wasmModule", 1);
+    if text == glue {
+        bail!("wasm-bindgen's glue imports the module in an unknown way; see xtask/src/wasm.rs");
+    }
+    let mut modules = HashSet::new();
+    let mut adapted = String::new();
+    for line in text.split_inclusive('\n') {
+        let entry = line.trim_start();
+        let is_repeated = entry.starts_with(SNIPPET) && !modules.insert(entry.split("\": ").next());
+        if !is_repeated {
+            adapted.push_str(line);
+        }
+    }
+    Ok(adapted)
+}
+
+/// Makes the browser's form module from the compiled crate.
+pub(crate) fn finish_form(package: &str, variant: &Variant) -> Result<()> {
+    let folder = variant.form();
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(compiled(package, form_profile(plan.profile))?)
+        .input_path(compiled(package, form_profile(variant.profile))?)
         .out_name("form")
         .typescript(true)
         // `init()` finds the module beside its script.
@@ -104,12 +127,12 @@ pub(crate) fn finish_form(package: &str, plan: &Plan) -> Result<()> {
     bindgen.web(true)?;
     bindgen.generate(folder).context("wasm-bindgen failed")?;
     let (module, glue) = (folder.join("form_bg.wasm"), folder.join("form.js"));
-    if plan.profile == Profile::Release {
-        // What it is for is told by the features; the rest is about tools.
+    if variant.profile == Profile::Release {
+        // Nobody reads these sections after the build.
         let options = ["-Oz", "--strip-producers", "--strip-target-features"];
         optimize(&options, &module, &module)?;
     }
-    // The comments are in form.d.ts too, where they are read.
+    // Drops the comments; form.d.ts has them too.
     esbuild(&[
         &glue.display().to_string(),
         "--minify",
@@ -118,14 +141,14 @@ pub(crate) fn finish_form(package: &str, plan: &Plan) -> Result<()> {
         "--allow-overwrite",
         &format!("--outfile={}", glue.display()),
     ])?;
-    tell_size("form", plan, &[module, glue])
+    print_size("form", variant, &[module, glue])
 }
 
-/// Writes the types of the browser's module, `form.d.ts`, into its folder, and nothing else of it:
-/// checking the page's JavaScript needs no optimized module.
-pub(crate) fn declare_form(package: &str, plan: &Plan, step: &Step) -> Result<()> {
+/// Writes the type declarations of the browser's module, `form.d.ts`, and nothing else of it. Checking
+/// the page's JavaScript needs no optimized module.
+pub(crate) fn declare_form(package: &str, variant: &Variant, progress: &Progress) -> Result<()> {
     const TYPES: &str = "form.d.ts";
-    compile(&[package], Profile::Dev.name(), plan, step)?;
+    compile(&[package], Profile::Dev.name(), variant, progress)?;
     let scratch = target_dir()?.join("xtask/form-types");
     let mut bindgen = Bindgen::new();
     bindgen
@@ -134,7 +157,7 @@ pub(crate) fn declare_form(package: &str, plan: &Plan, step: &Step) -> Result<()
         .typescript(true);
     bindgen.web(true)?;
     bindgen.generate(&scratch).context("wasm-bindgen failed")?;
-    let folder = plan.form();
+    let folder = variant.form();
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let types = folder.join(TYPES);
     fs::copy(scratch.join(TYPES), &types)
@@ -142,7 +165,7 @@ pub(crate) fn declare_form(package: &str, plan: &Plan, step: &Step) -> Result<()
     Ok(())
 }
 
-/// People download the form, so the release has a profile of its own for it.
+/// The form is downloaded, so it has a release profile of its own.
 pub(crate) fn form_profile(profile: Profile) -> &'static str {
     match profile {
         Profile::Dev => "dev",
@@ -150,9 +173,13 @@ pub(crate) fn form_profile(profile: Profile) -> &'static str {
     }
 }
 
-/// Compiles crates to WebAssembly, together: the features of what they share are the same then,
-/// whichever of them has changed.
-pub(crate) fn compile(packages: &[&str], profile: &str, plan: &Plan, step: &Step) -> Result<()> {
+/// Compiles crates to WebAssembly in one call, so shared dependencies always have the same features.
+pub(crate) fn compile(
+    packages: &[&str],
+    profile: &str,
+    variant: &Variant,
+    progress: &Progress,
+) -> Result<()> {
     let mut cargo = cargo::command(&["build", "--profile", profile, "--target", tools::WASM])?;
     for package in packages {
         cargo.args(["--package", package]);
@@ -160,15 +187,15 @@ pub(crate) fn compile(packages: &[&str], profile: &str, plan: &Plan, step: &Step
     cargo
         .arg("--config")
         .arg(without_paths()?)
-        // Lets the futures of wasm-bindgen be those of js-sys.
+        // Makes wasm-bindgen use the futures of js-sys.
         .env("WASM_BINDGEN_USE_JS_SYS", "1");
-    if let Some(policy) = &plan.policy {
+    if let Some(policy) = &variant.policy {
         cargo.env(POLICY, policy);
     }
     cargo::build(
         cargo,
         &format!("the build of {}", packages.join(", ")),
-        step,
+        progress,
     )
 }
 
@@ -180,17 +207,17 @@ fn compiled(package: &str, profile: &str) -> Result<PathBuf> {
 }
 
 fn optimize(options: &[&str], from: &Path, to: &Path) -> Result<()> {
-    let mut opt = child::command(npm_tool("wasm-opt")?)?;
+    let mut opt = process::command(npm_tool("wasm-opt")?)?;
     opt.env("PATH", tools::search_path()?)
         .args(options)
         .args(FEATURES)
         .arg("-o")
         .args([to, from]);
-    child::run_quietly(opt, "wasm-opt")
+    process::run_quietly(opt, "wasm-opt")
 }
 
-/// What the Rust compiler itself emits for the target, and so what wasm-opt may: it knows more
-/// than browsers and workerd do, as compact imports, which none of them loads without a flag.
+/// The features that the Rust compiler itself uses for the target, and so wasm-opt may use too. By
+/// default it would use more than browsers and workerd load without a flag.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -202,17 +229,17 @@ const FEATURES: [&str; 6] = [
 
 /// Runs esbuild in the checkout.
 pub(crate) fn esbuild(arguments: &[&str]) -> Result<()> {
-    let mut esbuild = child::command(npm_tool("esbuild")?)?;
+    let mut esbuild = process::command(npm_tool("esbuild")?)?;
     esbuild
         .env("PATH", tools::search_path()?)
         .current_dir(root()?)
         .arg("--log-level=warning")
         .args(arguments);
-    child::run_quietly(esbuild, "esbuild")
+    process::run_quietly(esbuild, "esbuild")
 }
 
-/// A setting of cargo by which the module names no folder of this machine: panics tell where in
-/// the sources they come from. It is smaller, and the same wherever it is built.
+/// A cargo setting that removes this machine's paths from panic messages. The module gets smaller,
+/// and the same wherever it is built.
 fn without_paths() -> Result<String> {
     let mut folders = vec![root()?];
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
@@ -227,30 +254,67 @@ fn without_paths() -> Result<String> {
         .iter()
         .map(|folder| format!("--remap-path-prefix={}=.", folder.display()))
         .collect();
-    // A list of strings is written alike in Rust and in TOML.
+    // Rust formats a list of strings as TOML does.
     Ok(format!("target.{}.rustflags={flags:?}", tools::WASM))
 }
 
-/// Says what a released module weighs.
-fn tell_size(name: &str, plan: &Plan, files: &[PathBuf]) -> Result<()> {
-    if plan.profile == Profile::Release {
-        let (raw, packed) = weigh(files)?;
+fn print_size(name: &str, variant: &Variant, files: &[PathBuf]) -> Result<()> {
+    if variant.profile == Profile::Release {
+        let (raw, compressed) = sizes(files)?;
         let kilobytes = |bytes: usize| format!("{}.{}", bytes / 1000, bytes / 100 % 10);
-        let (raw, packed) = (kilobytes(raw), kilobytes(packed));
-        say(format_args!("{name}: {raw} KB, {packed} KB with gzip"));
+        let (raw, compressed) = (kilobytes(raw), kilobytes(compressed));
+        say(format_args!(
+            "built {name}: {raw} KB, {compressed} KB with gzip"
+        ));
     }
     Ok(())
 }
 
-/// The sizes of some files together in bytes, as they are and compressed.
-pub(crate) fn weigh(files: &[PathBuf]) -> Result<(usize, usize)> {
-    /// Bytes that gzip puts around the compressed data (RFC 1952, section 2.3).
+/// The total size of some files in bytes, raw and with gzip.
+pub(crate) fn sizes(files: &[PathBuf]) -> Result<(usize, usize)> {
+    /// Bytes of gzip header and trailer (RFC 1952, section 2.3).
     const GZIP_FRAME: usize = 18;
-    let (mut raw, mut packed) = (0, 0);
+    let (mut raw, mut compressed) = (0, 0);
     for file in files {
         let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         raw += bytes.len();
-        packed += miniz_oxide::deflate::compress_to_vec(&bytes, 9).len() + GZIP_FRAME;
+        compressed += miniz_oxide::deflate::compress_to_vec(&bytes, 9).len() + GZIP_FRAME;
     }
-    Ok((raw, packed))
+    Ok((raw, compressed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn glue_imports_each_module_once() {
+        let glue = r#"
+            import source wasmModule from "./index_bg.wasm"
+            import * as import1 from "./snippets/edge/forward.js"
+            import * as import2 from "./snippets/edge/forward.js"
+            return {
+                "./index_bg.js": import0,
+                "./snippets/edge/forward.js": import1,
+                "./snippets/edge/forward.js": import2,
+                "./snippets/edge/identity.js": import3,
+            };
+        "#;
+        let expected = r#"
+            import wasmModule from "./index_bg.wasm"
+            import * as import1 from "./snippets/edge/forward.js"
+            import * as import2 from "./snippets/edge/forward.js"
+            return {
+                "./index_bg.js": import0,
+                "./snippets/edge/forward.js": import1,
+                "./snippets/edge/identity.js": import3,
+            };
+        "#;
+        assert_eq!(adapt_glue(glue).expect("known glue"), expected);
+    }
+
+    #[test]
+    fn glue_with_an_unknown_import_is_rejected() {
+        assert!(adapt_glue("const wasmModule = fetch()").is_err());
+    }
 }

@@ -1,7 +1,7 @@
-//! The clients: those that create and revoke tokens, and those that try them at the edges.
+//! The clients: some create and revoke tokens, others send requests with them to the edges.
 
 use crate::check::{Conditions, Micros, Outcome, Request};
-use crate::world::{Clock, Tokens};
+use crate::tokens::{Clock, Tokens};
 use futures_util::future::join_all;
 use patrol::{routes, time::Timestamp};
 use patrol_support::User;
@@ -15,53 +15,51 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An answer that needs nothing but a moment of the processor has come by then: so long before
-/// its end is a lease renewed.
-const SLOW: Duration = Duration::from_millis(250);
+/// If a trivial response takes longer, the machine is too busy: an edge renews a lease this long
+/// before its end.
+const BUSY_THRESHOLD: Duration = Duration::from_millis(250);
 
-/// A machine that was too busy was so a little before and after too.
-const AROUND: Duration = Duration::from_secs(1);
+/// A busy machine was busy a little before and after, too.
+const BUSY_MARGIN: Duration = Duration::from_secs(1);
 
-/// When a request counts as not answered.
-const ANSWER: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long until a call that failed is tried again.
-const AGAIN: Duration = Duration::from_millis(50);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// The organization and the path that every token is made for.
+/// The organization, scope and path of all tokens and requests.
 const ORGANIZATION: &str = "acme";
 const SCOPE: &str = "pipelines:read";
 const PATH: &str = "/api/v1/engine/pipelines";
 
-/// How many tokens [`Load::end_all`] makes.
-const LEFT_AT_THE_END: usize = 3;
+/// Tokens that [`Load::revoke_all`] creates.
+const FINAL_TOKENS: usize = 3;
 
-/// What all clients of a scenario share.
+/// The state that all clients of a scenario share.
 pub(crate) struct Load {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
     edges: Vec<String>,
     management: String,
-    creating: AtomicBool,
-    asking: AtomicBool,
-    /// How long each call that revokes took, and how long the Registry says that it waited.
+    is_creating: AtomicBool,
+    is_requesting: AtomicBool,
+    /// How long each revocation took, and how long the Registry says it waited.
     waits: Mutex<Vec<(Micros, Option<Micros>)>>,
     conditions: Mutex<Conditions>,
     requests: Mutex<Vec<Request>>,
     in_bulk: AtomicUsize,
     bulk_calls: AtomicUsize,
-    /// Calls of management that failed, each tried again.
+    /// Failed calls to create or revoke; each was retried.
     failures: Mutex<Vec<String>>,
 }
 
-/// What is left of it in the end.
+/// Everything recorded in a scenario.
 pub(crate) struct Record {
     pub(crate) requests: Vec<Request>,
     pub(crate) waits: Vec<(Micros, Option<Micros>)>,
     pub(crate) conditions: Conditions,
-    /// Of the scenario.
+    /// The end of the scenario.
     pub(crate) end: Micros,
-    /// Tokens that were ended together with others.
+    /// Tokens that were revoked together with others.
     pub(crate) in_bulk: usize,
     pub(crate) bulk_calls: usize,
     pub(crate) failures: Vec<String>,
@@ -74,8 +72,8 @@ impl Load {
             tokens: Tokens::default(),
             edges,
             management,
-            creating: AtomicBool::new(true),
-            asking: AtomicBool::new(true),
+            is_creating: AtomicBool::new(true),
+            is_requesting: AtomicBool::new(true),
             waits: Mutex::default(),
             conditions: Mutex::default(),
             requests: Mutex::default(),
@@ -86,11 +84,11 @@ impl Load {
     }
 
     pub(crate) fn stop_creating(&self) {
-        self.creating.store(false, Ordering::SeqCst);
+        self.is_creating.store(false, Ordering::SeqCst);
     }
 
-    pub(crate) fn stop_asking(&self) {
-        self.asking.store(false, Ordering::SeqCst);
+    pub(crate) fn stop_requests(&self) {
+        self.is_requesting.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn record(&self) -> Record {
@@ -105,26 +103,26 @@ impl Load {
         }
     }
 
-    /// Tries tokens at one edge until told to stop.
-    pub(crate) async fn ask_on(&self, edge: usize) {
+    /// Sends requests to one edge until [`Self::stop_requests`].
+    pub(crate) async fn send_requests(&self, edge: usize) {
         let client = client();
         let mut mine = Vec::new();
-        while self.asking.load(Ordering::SeqCst) {
+        while self.is_requesting.load(Ordering::SeqCst) {
             match self.tokens.pick(self.clock.now()) {
                 Some((token, text)) => {
-                    let request = self.ask(&client, edge, token, &text).await;
+                    let request = self.send(&client, edge, token, &text).await;
                     mine.push(request);
-                    if request.outcome == Outcome::Unanswered {
-                        tokio::time::sleep(AGAIN).await;
+                    if request.outcome == Outcome::NoResponse {
+                        tokio::time::sleep(RETRY_DELAY).await;
                     }
                 }
-                None => tokio::time::sleep(AGAIN).await,
+                None => tokio::time::sleep(RETRY_DELAY).await,
             }
         }
         lock(&self.requests).extend(mine);
     }
 
-    async fn ask(&self, client: &Client, edge: usize, token: usize, text: &str) -> Request {
+    async fn send(&self, client: &Client, edge: usize, token: usize, text: &str) -> Request {
         let base = self.edges.get(edge).map(String::as_str).unwrap_or_default();
         let request = client
             .get(format!("{base}{}", routes::AUTHORIZE))
@@ -142,61 +140,67 @@ impl Load {
         }
     }
 
-    /// Creates and revokes tokens of a user, so many at once, until told to stop. A round takes `pace`
-    /// at least.
-    pub(crate) async fn churn(&self, user: &User, name: &str, at_once: usize, pace: Duration) {
+    /// Creates and revokes tokens of a user in batches until [`Self::stop_creating`]. A batch takes
+    /// at least `pace`.
+    pub(crate) async fn create_and_revoke(
+        &self,
+        user: &User,
+        name: &str,
+        batch_size: usize,
+        pace: Duration,
+    ) {
         let client = client();
-        let mut round = 0;
-        while self.creating.load(Ordering::SeqCst) {
-            round += 1;
-            let began = Instant::now();
+        let mut batch = 0;
+        while self.is_creating.load(Ordering::SeqCst) {
+            batch += 1;
+            let started = Instant::now();
             let mut made = Vec::new();
-            for number in 0..at_once {
-                made.push(self.create(user, &format!("{name} {round} {number}")).await);
+            for number in 0..batch_size {
+                made.push(self.create(user, &format!("{name} {batch} {number}")).await);
             }
-            let life = rand::random_range(100..1_000);
-            tokio::time::sleep(Duration::from_millis(life)).await;
+            let lifetime = rand::random_range(100..1_000);
+            tokio::time::sleep(Duration::from_millis(lifetime)).await;
             self.revoke(user, &made).await;
-            self.ask_everywhere(&client, &made).await;
-            tokio::time::sleep(pace.saturating_sub(began.elapsed())).await;
+            self.request_everywhere(&client, &made).await;
+            tokio::time::sleep(pace.saturating_sub(started.elapsed())).await;
         }
     }
 
-    /// Leaves some tokens to a user and ends them all by one call.
-    pub(crate) async fn end_all(&self, user: &User, name: &str) {
+    /// Creates some tokens and revokes all tokens of the user in one call.
+    pub(crate) async fn revoke_all(&self, user: &User, name: &str) {
         let client = client();
         let mut made = Vec::new();
-        for number in 0..LEFT_AT_THE_END {
+        for number in 0..FINAL_TOKENS {
             made.push(self.create(user, &format!("{name} {number}")).await);
         }
         let numbers: Vec<_> = made.iter().map(|made| made.number).collect();
-        self.tokens.revoking(&numbers, self.clock.now());
+        self.tokens.revoke_requested(&numbers, self.clock.now());
         let body = json!({ "all": true });
-        self.end(&numbers, || user.request(Method::POST, BULK).json(&body))
+        self.revoke_until_confirmed(&numbers, || user.request(Method::POST, BULK).json(&body))
             .await;
-        self.ask_everywhere(&client, &made).await;
+        self.request_everywhere(&client, &made).await;
     }
 
-    /// The sharpest requests: right after the answer, at every edge.
-    async fn ask_everywhere(&self, client: &Client, made: &[Made]) {
-        let asked = (0..self.edges.len()).flat_map(|edge| {
+    /// The sharpest test: requests to every edge, right after the response to a revocation.
+    async fn request_everywhere(&self, client: &Client, made: &[Made]) {
+        let requests = (0..self.edges.len()).flat_map(|edge| {
             made.iter().map(move |made| async move {
                 let text = self.tokens.text(made.number)?;
-                Some(self.ask(client, edge, made.number, &text).await)
+                Some(self.send(client, edge, made.number, &text).await)
             })
         });
-        let answers = join_all(asked).await;
-        lock(&self.requests).extend(answers.into_iter().flatten());
+        let requests = join_all(requests).await;
+        lock(&self.requests).extend(requests.into_iter().flatten());
     }
 
     async fn create(&self, user: &User, name: &str) -> Made {
-        let wish = json!({
+        let body = json!({
             "name": name, "expires_in_days": 30,
             "organizations": [ORGANIZATION], "scopes": [SCOPE],
         });
         loop {
-            let request = user.request(Method::POST, "/api/v1/tokens").json(&wish);
-            match answer(request).await {
+            let request = user.request(Method::POST, "/api/v1/tokens").json(&body);
+            match send(request).await {
                 Some((201, body)) => {
                     let text = |member: &str| body[member].as_str().unwrap_or_default();
                     return Made {
@@ -204,19 +208,19 @@ impl Load {
                         id: text("id").to_owned(),
                     };
                 }
-                // To try again would be to try for an hour.
-                Some((429, _)) => panic!("more tokens are wanted than the users may have"),
-                answer => self.failed("create", answer),
+                // A retry would succeed in an hour.
+                Some((429, _)) => panic!("the scenario creates more tokens than a user may"),
+                response => self.record_failure("create", response),
             }
-            // It may have been made all the same, and would take up room for ever.
+            // The token may exist nevertheless, and would count against the limit forever.
             self.remove_stray(user, name).await;
         }
     }
 
     async fn remove_stray(&self, user: &User, name: &str) {
         loop {
-            tokio::time::sleep(AGAIN).await;
-            let list = answer(user.request(Method::GET, "/api/v1/tokens")).await;
+            tokio::time::sleep(RETRY_DELAY).await;
+            let list = send(user.request(Method::GET, "/api/v1/tokens")).await;
             let Some((200, list)) = list else { continue };
             let stray = list["tokens"].as_array().into_iter().flatten();
             let stray = stray
@@ -224,106 +228,104 @@ impl Load {
                 .find_map(|token| token["id"].as_str());
             let Some(id) = stray else { return };
             let path = format!("/api/v1/tokens/{id}");
-            let _ = answer(user.request(Method::DELETE, &path)).await;
+            let _ = send(user.request(Method::DELETE, &path)).await;
         }
     }
 
     async fn revoke(&self, user: &User, made: &[Made]) {
         let numbers: Vec<_> = made.iter().map(|made| made.number).collect();
-        self.tokens.revoking(&numbers, self.clock.now());
+        self.tokens.revoke_requested(&numbers, self.clock.now());
         if let [only] = made {
             let path = format!("/api/v1/tokens/{}", only.id);
-            self.end(&numbers, || user.request(Method::DELETE, &path))
+            self.revoke_until_confirmed(&numbers, || user.request(Method::DELETE, &path))
                 .await;
         } else {
             let ids: Vec<_> = made.iter().map(|made| &made.id).collect();
             let body = json!({ "ids": ids });
-            self.end(&numbers, || user.request(Method::POST, BULK).json(&body))
+            self.revoke_until_confirmed(&numbers, || user.request(Method::POST, BULK).json(&body))
                 .await;
         }
     }
 
-    /// Calls until the tokens have been ended by an answer.
-    async fn end(&self, tokens: &[usize], call: impl Fn() -> RequestBuilder) {
+    /// Repeats a call until a response confirms the revocation.
+    async fn revoke_until_confirmed(&self, tokens: &[usize], call: impl Fn() -> RequestBuilder) {
         loop {
-            let asked = self.clock.now();
-            let answer = answer(call()).await;
-            let answered = self.clock.now();
-            match &answer {
+            let sent = self.clock.now();
+            let response = send(call()).await;
+            let received = self.clock.now();
+            match &response {
                 Some((200 | 202, body)) => {
                     let by = body["effective_by"].as_str();
                     let by = by.and_then(|text| text.parse::<Timestamp>().ok());
                     self.tokens
-                        .revoked(tokens, by.map_or(answered, |by| self.clock.at(by)));
+                        .revoke_confirmed(tokens, by.map_or(received, |by| self.clock.at(by)));
                     let waited = body["waited_ms"].as_u64().map(|waited| waited * 1_000);
-                    lock(&self.waits).push((answered - asked, waited));
+                    lock(&self.waits).push((received - sent, waited));
                     if tokens.len() > 1 {
                         self.in_bulk.fetch_add(tokens.len(), Ordering::SeqCst);
                         self.bulk_calls.fetch_add(1, Ordering::SeqCst);
                     }
                     return;
                 }
-                _ => self.failed("revoke", answer),
+                _ => self.record_failure("revoke", response),
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 
-    fn failed(&self, what: &str, answer: Option<(u16, Value)>) {
-        let why = match answer {
+    fn record_failure(&self, what: &str, response: Option<(u16, Value)>) {
+        let why = match response {
             Some((status, body)) => format!("{status} {}", body["code"]),
-            None => "no answer".to_owned(),
+            None => "no response".to_owned(),
         };
         lock(&self.failures).push(format!("{what}: {why}"));
     }
 
-    /// From now on, for that long: edges may be unable to know.
-    pub(crate) fn troubled_for(&self, time: Duration) {
+    /// Notes that something is broken from now on, for `time`.
+    pub(crate) fn disturbed_for(&self, time: Duration) {
         let now = self.clock.now();
         let end = now.saturating_add(micros(time));
-        lock(&self.conditions).troubled.push(now..end);
+        lock(&self.conditions).disturbed.push(now..end);
     }
 
-    /// After that time, to the end: no edge can know.
-    pub(crate) fn blind_after(&self, time: Duration) {
-        self.troubled_for(Duration::MAX);
+    /// Notes that after `time`, to the end, no edge can know about revocations.
+    pub(crate) fn uninformed_after(&self, time: Duration) {
+        self.disturbed_for(Duration::MAX);
         let start = self.clock.now() + micros(time);
-        lock(&self.conditions).blind.push(start..Micros::MAX);
+        lock(&self.conditions).uninformed.push(start..Micros::MAX);
     }
 
-    /// Watches whether the machine has time for the processes: where it has not for longer than
-    /// an edge can do without a lease, edges are right to say that they cannot know.
-    pub(crate) async fn watch_the_machine(&self, gate: String) {
+    /// Watches whether the machine is too busy: if the processes wait longer than an edge can do
+    /// without a lease, a 503 is right.
+    pub(crate) async fn watch_machine(&self, gate: String) {
         let client = client();
-        let places = self
+        let urls = self
             .edges
             .iter()
             .map(|edge| format!("{edge}{}", routes::HEALTH));
-        let places: Vec<_> = places.chain([gate]).collect();
-        while self.asking.load(Ordering::SeqCst) {
-            let asked = self.clock.now();
-            let answers = places.iter().map(|place| client.get(place).send());
-            join_all(answers).await;
-            let answered = self.clock.now();
-            if answered - asked > micros(SLOW) {
-                let around = micros(AROUND);
-                let time = asked.saturating_sub(around)..answered + around;
-                lock(&self.conditions).troubled.push(time);
+        let urls: Vec<_> = urls.chain([gate]).collect();
+        while self.is_requesting.load(Ordering::SeqCst) {
+            let sent = self.clock.now();
+            join_all(urls.iter().map(|url| client.get(url).send())).await;
+            let received = self.clock.now();
+            if received - sent > micros(BUSY_THRESHOLD) {
+                let margin = micros(BUSY_MARGIN);
+                let time = sent.saturating_sub(margin)..received + margin;
+                lock(&self.conditions).disturbed.push(time);
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 
-    /// Signs a user in.
-    pub(crate) async fn user(&self, name: &str) -> User {
+    pub(crate) async fn sign_in(&self, name: &str) -> User {
         User::sign_in(&self.management, name).await
     }
 }
 
-/// Revokes many.
+/// Revokes several tokens.
 const BULK: &str = "/api/v1/tokens/revoke";
 
-/// A token, by what the outside needs of it.
+/// A created token.
 struct Made {
     number: usize,
     id: String,
@@ -338,16 +340,19 @@ fn micros(time: Duration) -> Micros {
 }
 
 fn client() -> Client {
-    Client::builder().timeout(ANSWER).build().expect("a client")
+    Client::builder()
+        .timeout(REQUEST_TIMEOUT)
+        .build()
+        .expect("a client")
 }
 
 async fn outcome(request: RequestBuilder) -> Outcome {
     let Ok(response) = request.send().await else {
-        return Outcome::Unanswered;
+        return Outcome::NoResponse;
     };
     let status = response.status().as_u16();
     match (status, response.text().await) {
-        (_, Err(_)) => Outcome::Unanswered,
+        (_, Err(_)) => Outcome::NoResponse,
         (204, Ok(_)) => Outcome::Accepted,
         (503, Ok(_)) => Outcome::Unavailable,
         (401, Ok(body)) if body.contains("\"token-revoked\"") => Outcome::Revoked,
@@ -355,8 +360,8 @@ async fn outcome(request: RequestBuilder) -> Outcome {
     }
 }
 
-/// The whole answer, if one came.
-async fn answer(request: RequestBuilder) -> Option<(u16, Value)> {
+/// Status and body of the response, if there was one.
+async fn send(request: RequestBuilder) -> Option<(u16, Value)> {
     let response = request.send().await.ok()?;
     let status = response.status().as_u16();
     let text = response.text().await.ok()?;

@@ -1,67 +1,56 @@
-//! `cargo xtask prove-revocation`: is a revoked token refused at every edge, whatever breaks?
+//! `cargo xtask prove-revocation`: does every edge deny a revoked token, whatever breaks?
 //!
-//! Many clients ask several edges about tokens that other clients create and revoke all the
-//! time, one by one and many at once. Every request and every revocation is written down with
-//! readings of one clock, and judged at the end ([`crate::check`]). One scenario lets
-//! the edges break the promise on purpose, by a setting: there violations must be found, or the
-//! proof is blind.
+//! Many clients send requests to several edges, with tokens that other clients create and revoke
+//! all the time, one by one and in bulk. The program records every request and every revocation
+//! with times of one clock, and checks them at the end ([`crate::check`]). In one scenario a
+//! setting allows the edges to break the promise: if the proof finds no violation there, it is
+//! blind.
 
 mod check;
 mod load;
 mod report;
 mod scenario;
-mod world;
+mod tokens;
 
 use clap::Parser;
-use scenario::Scenario;
+use scenario::{Scenario, Size};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// Revoke tokens under load and faults, and look for a request that passes afterwards.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask prove-revocation")]
 struct Args {
-    /// How long each scenario lasts at least.
+    /// The least duration of each scenario.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 
-    /// How many tokens are revoked in each scenario at least.
+    /// The least number of revocations in each scenario.
     #[arg(long, default_value_t = 500)]
     revocations: usize,
 
-    /// The same in short: every scenario for a few seconds.
+    /// Run each scenario for a few seconds only.
     #[arg(long)]
     quick: bool,
 
-    /// Only these scenarios.
+    /// Run only these scenarios.
     #[arg(long, value_enum, value_name = "SCENARIO")]
     only: Vec<Scenario>,
 
-    /// The folder of the built Workers, as of `cargo xtask build --out DIR` [default: build].
+    /// Folder of the built Workers, from `cargo xtask build --out DIR` [default: build].
     #[arg(long, value_name = "DIR")]
     built: Option<PathBuf>,
 
-    /// Clients that ask each edge at once.
+    /// Clients of each edge.
     #[arg(long, default_value_t = 6)]
     clients: usize,
 
-    /// Processes with edges.
+    /// Processes that run edges.
     #[arg(long, default_value_t = 2)]
     processes: usize,
 
     /// Edges in each process.
     #[arg(long, default_value_t = 2)]
     isolates: usize,
-}
-
-/// How much is done, with what.
-#[derive(Debug, Clone)]
-pub(crate) struct Size {
-    pub(crate) built: PathBuf,
-    pub(crate) time: Duration,
-    pub(crate) revocations: usize,
-    pub(crate) clients: usize,
-    pub(crate) processes: usize,
-    pub(crate) isolates: usize,
 }
 
 #[tokio::main]
@@ -76,7 +65,7 @@ async fn main() -> ExitCode {
         built: args
             .built
             .unwrap_or_else(|| patrol_support::root().join("build")),
-        time: Duration::from_secs(seconds),
+        duration: Duration::from_secs(seconds),
         revocations,
         clients: args.clients,
         processes: args.processes,
@@ -96,7 +85,7 @@ async fn main() -> ExitCode {
         }
     }
     if failed.is_empty() {
-        println!("the promise holds");
+        println!("all scenarios ended as expected: the promise holds");
         ExitCode::SUCCESS
     } else {
         println!("FAILED: {}", failed.join(", "));

@@ -1,84 +1,86 @@
-//! What a scenario has shown, in print.
+//! Prints the results of a scenario.
 
-use crate::check::{Findings, Micros, Violation};
-use crate::{load::Record, scenario::Expected};
+use crate::check::{Expected, Findings, Micros, Violation};
+use crate::load::Record;
 use std::{collections::BTreeMap, time::Duration};
 
-/// All that is known in the end.
 pub(crate) struct Report {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) expected: Expected,
-    /// Something is broken all the time.
-    pub(crate) is_trouble: bool,
+    /// Whether something is broken all the time.
+    pub(crate) is_disturbed: bool,
     pub(crate) processes: usize,
     pub(crate) isolates: usize,
     pub(crate) lists: usize,
-    pub(crate) time: Duration,
+    pub(crate) duration: Duration,
     pub(crate) revocations: usize,
     pub(crate) findings: Findings,
     pub(crate) record: Record,
-    /// Of each edge, where they could be counted from the beginning.
+    /// Registry calls of each edge, by kind, if they were counted from the start.
     pub(crate) calls: Option<BTreeMap<String, BTreeMap<String, u64>>>,
     /// Reads and writes.
     pub(crate) kv: (u64, u64),
 }
 
 impl Report {
-    /// Is it as it must be? A run that tried no dead token has shown nothing.
+    /// A run that tried no revoked token has shown nothing, and fails.
     pub(crate) fn is_good(&self) -> bool {
         let found = &self.findings;
-        let enough = found.after > 0 && found.accepted > 0;
-        let undisturbed = self.is_trouble || self.record.failures.is_empty();
-        let as_expected = match self.expected {
+        let is_enough = found.after > 0 && found.accepted > 0;
+        let is_undisturbed = self.is_disturbed || self.record.failures.is_empty();
+        let is_as_expected = match self.expected {
             Expected::Promise => found.total() == 0,
-            Expected::DeadAccepted => found.violations.keys().eq([Violation::DeadAccepted].iter()),
+            Expected::RevokedAccepted => found
+                .violations
+                .keys()
+                .eq([Violation::RevokedAccepted].iter()),
         };
-        enough && undisturbed && as_expected
+        is_enough && is_undisturbed && is_as_expected
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
     pub(crate) fn print(&self) {
         let found = &self.findings;
-        let seconds = self.time.as_secs_f64();
+        let seconds = self.duration.as_secs_f64();
         println!("== {}: {}", self.name, self.title);
         println!(
             "   {} edges in {} processes, {} lists, {seconds:.0} s",
             self.isolates, self.processes, self.lists
         );
         println!(
-            "   revocations {} ({} of them by {} calls for many), {} calls that failed and were tried again",
+            "   {} revocations ({} of them in {} bulk calls); {} failed calls were retried",
             self.revocations,
             self.record.in_bulk,
             self.record.bulk_calls,
             self.record.failures.len()
         );
         println!(
-            "   requests {}: {} accepted, {} revoked, {} unavailable, {} without an answer",
-            found.requests, found.accepted, found.revoked, found.unavailable, found.unanswered
+            "   {} requests: {} accepted, {} revoked, {} unavailable, {} without a response",
+            found.requests, found.accepted, found.revoked, found.unavailable, found.no_response
         );
         println!(
-            "   requests that began after their token's revocation was answered: {}, the soonest {:.1} ms after",
+            "   {} requests started after the revocation of their token was confirmed, the first {:.1} ms later",
             found.after,
             millis(found.soonest.unwrap_or_default())
         );
         if let Some(closest) = found.closest {
             println!(
-                "   the last one that passed began {:.1} ms before",
+                "   the last accepted request started {:.1} ms before the confirmation",
                 millis(closest)
             );
         }
         let took = self.record.waits.iter().map(|(took, _)| *took);
-        println!("   the revoke call took: {}", quantiles(took.collect()));
+        println!("   revocation calls took: {}", quantiles(took.collect()));
         let waited = self.record.waits.iter().filter_map(|(_, waited)| *waited);
         println!(
             "   of that, the Registry waited: {}",
             quantiles(waited.collect())
         );
-        if !self.is_trouble {
+        if !self.is_disturbed {
             println!(
-                "   for {:.0} s of that a 503 was excused: KV too late, or this machine too busy",
-                millis(self.record.conditions.troubled_before(self.record.end)) / 1_000.0
+                "   a 503 was excused for {:.0} s, because KV was late or this machine too busy",
+                millis(self.record.conditions.disturbed_before(self.record.end)) / 1_000.0
             );
         }
         if let Some(calls) = &self.calls {
@@ -89,13 +91,13 @@ impl Report {
             }
             for (kind, count) in kinds {
                 println!(
-                    "   Registry calls \"{kind}\" a second and edge: {:.2}, for each list {:.2}",
+                    "   Registry calls `{kind}` per second and edge: {:.2}, per list {:.2}",
                     each(count),
                     each(count) / self.lists as f64
                 );
             }
             println!(
-                "   requests a second and edge: {:.0}",
+                "   requests per second and edge: {:.0}",
                 each(found.requests as u64)
             );
         }
@@ -106,7 +108,7 @@ impl Report {
         }
         if found.latest > 0 {
             println!(
-                "     the latest began {:.0} ms after the revocation was answered",
+                "     the latest started {:.0} ms after the revocation was confirmed",
                 millis(found.latest)
             );
         }
@@ -125,14 +127,14 @@ impl Report {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people")]
+#[expect(clippy::cast_precision_loss, reason = "for display")]
 fn millis(micros: Micros) -> f64 {
     micros as f64 / 1_000.0
 }
 
-fn quantiles(mut of: Vec<Micros>) -> String {
-    of.sort_unstable();
-    let at = |percent| millis(quantile(&of, percent));
+fn quantiles(mut times: Vec<Micros>) -> String {
+    times.sort_unstable();
+    let at = |percent| millis(quantile(&times, percent));
     format!(
         "p50 {:.0} ms, p99 {:.0} ms, max {:.0} ms",
         at(50),
@@ -141,7 +143,7 @@ fn quantiles(mut of: Vec<Micros>) -> String {
     )
 }
 
-/// The value below which that many percent of them are.
+/// The value that this many percent do not exceed.
 fn quantile(sorted: &[Micros], percent: usize) -> Micros {
     let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(rank).copied().unwrap_or_default()

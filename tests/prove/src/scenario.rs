@@ -1,7 +1,7 @@
 //! The scenarios: what breaks, how often, and what must still hold.
 
-use crate::check::Findings;
-use crate::{Size, load::Load, report::Report};
+use crate::check::{Expected, Findings};
+use crate::{load::Load, report::Report};
 use clap::ValueEnum;
 use patrol_support::{
     cluster::{Cluster, ClusterConfig},
@@ -10,6 +10,7 @@ use patrol_support::{
 };
 use std::{
     ops::Range,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,30 +19,37 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
-/// What happens.
+/// The size of the system and of the load.
+#[derive(Debug, Clone)]
+pub(crate) struct Size {
+    /// The folder of the built Workers.
+    pub(crate) built: PathBuf,
+    /// The least duration of a scenario.
+    pub(crate) duration: Duration,
+    /// The least number of revocations in a scenario.
+    pub(crate) revocations: usize,
+    /// Clients of each edge.
+    pub(crate) clients: usize,
+    /// Processes that run edges.
+    pub(crate) processes: usize,
+    /// Edges in each process.
+    pub(crate) isolates: usize,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
     /// Nothing breaks.
     Calm,
-    /// The origin's process dies by SIGKILL, again and again.
+    /// The origin's process is killed again and again.
     Kill,
-    /// Nothing passes between the edges and the origin, or all connections are reset.
+    /// The edges are cut off from the origin, or their connections are reset.
     Cut,
-    /// KV fails, is silent, empty or old, while edges start anew and need it.
+    /// KV fails, hangs, is empty or stale, while edges restart and need it.
     Kv,
-    /// Edges that live on snapshots, with a KV that is as late as it may be, and later.
+    /// Edges in `kv` mode, with a KV that is as late as allowed, and later.
     KvMode,
-    /// As `cut`, with edges that are allowed to go on with what they knew: must be seen.
+    /// As `cut`, but with stale grace: the proof must find violations.
     Grace,
-}
-
-/// What the findings must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expected {
-    /// No violation.
-    Promise,
-    /// Dead tokens that pass, and nothing worse.
-    DeadAccepted,
 }
 
 impl Scenario {
@@ -68,11 +76,13 @@ impl Scenario {
     fn title(self) -> &'static str {
         match self {
             Self::Calm => "nothing breaks",
-            Self::Kill => "the origin's process is killed and started again",
+            Self::Kill => "the origin's process is killed and restarted",
             Self::Cut => "the edges are cut off from the origin",
-            Self::Kv => "KV fails or is old, and edges start anew",
-            Self::KvMode => "edges live on snapshots of at most 10 s, KV is late",
-            Self::Grace => "cut off, and allowed to go on for 5 s: the proof must see it",
+            Self::Kv => "KV fails or is stale, and edges restart",
+            Self::KvMode => "edges use snapshots of at most 10 s, and KV is late",
+            Self::Grace => {
+                "the edges are cut off with a stale grace of 5 s: the proof must find violations"
+            }
         }
     }
 
@@ -88,20 +98,20 @@ impl Scenario {
         }
     }
 
-    /// Is there trouble all the time, so that edges may be unable to know?
-    fn is_trouble(self) -> bool {
+    /// Whether something is broken all the time.
+    fn is_disturbed(self) -> bool {
         !matches!(self, Self::Calm | Self::KvMode)
     }
 
     fn expected(self) -> Expected {
         match self {
-            Self::Grace => Expected::DeadAccepted,
+            Self::Grace => Expected::RevokedAccepted,
             _ => Expected::Promise,
         }
     }
 
     pub(crate) async fn run(self, size: &Size) -> Report {
-        let stand = Cluster::start(&ClusterConfig {
+        let cluster = Cluster::start(&ClusterConfig {
             name: self.name(),
             processes: size.processes,
             isolates: size.isolates,
@@ -109,128 +119,127 @@ impl Scenario {
             settings: self.settings(),
         })
         .await;
-        let edges = stand.edge_urls();
+        let edges = cluster.edge_urls();
         let isolates = edges.len();
-        let load = Arc::new(Load::new(edges, stand.management_url()));
-        if self.is_trouble() {
-            load.troubled_for(Duration::MAX);
+        let load = Arc::new(Load::new(edges, cluster.management_url()));
+        if self.is_disturbed() {
+            load.disturbed_for(Duration::MAX);
         }
-        let gate = format!("http://{}/calls", stand.registry_link.address());
+        let gate = format!("http://{}/calls", cluster.registry_link.address());
         let mut users = Vec::new();
         for name in USERS {
-            users.push((name, Arc::new(load.user(name).await)));
+            users.push((name, Arc::new(load.sign_in(name).await)));
         }
 
-        let mut asking = Vec::new();
+        let mut requesting = Vec::new();
         for client in 0..isolates * size.clients {
             let load = load.clone();
             let edge = client % isolates;
-            asking.push(tokio::spawn(async move { load.ask_on(edge).await }));
+            requesting.push(tokio::spawn(async move { load.send_requests(edge).await }));
         }
-        if !self.is_trouble() {
+        if !self.is_disturbed() {
             let load = load.clone();
-            asking.push(tokio::spawn(
-                async move { load.watch_the_machine(gate).await },
-            ));
+            requesting.push(tokio::spawn(async move { load.watch_machine(gate).await }));
         }
-        let pace = pace(size.time);
-        let mut churning = Vec::new();
+        let pace = pace(size.duration);
+        let mut creating = Vec::new();
         for (name, user) in &users {
-            for (lane, &at_once) in LANES.iter().enumerate() {
+            for (lane, &batch_size) in LANES.iter().enumerate() {
                 let (load, user) = (load.clone(), user.clone());
                 let lane = format!("{name} {lane}");
-                churning.push(tokio::spawn(async move {
-                    load.churn(&user, &lane, at_once, pace).await;
+                creating.push(tokio::spawn(async move {
+                    load.create_and_revoke(&user, &lane, batch_size, pace).await;
                 }));
             }
         }
-        let began = Instant::now();
-        let breaking = Breaking::start(self, stand, load.clone(), size.time);
-        while began.elapsed() < size.time || load.tokens.dead() < size.revocations {
+        let started = Instant::now();
+        let faults = Faults::start(self, cluster, load.clone(), size.duration);
+        while started.elapsed() < size.duration || load.tokens.confirmed() < size.revocations {
             assert!(
-                began.elapsed() < size.time * 10 + Duration::from_mins(1),
+                started.elapsed() < size.duration * 10 + Duration::from_mins(1),
                 "too few revocations: {}",
-                load.tokens.dead()
+                load.tokens.confirmed()
             );
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         load.stop_creating();
-        join(churning).await;
-        let stand = breaking.stop().await;
+        join(creating).await;
+        let cluster = faults.stop().await;
         if self == Self::KvMode {
-            // KV stands still: no edge may go on for longer than its snapshot's age.
-            stand.kv.set_fault(KvFault::Delayed(Duration::from_mins(5)));
-            load.blind_after(SNAPSHOT_AGE + TICK);
+            // KV stops: no edge may accept tokens for longer than the age of its snapshot.
+            cluster
+                .kv
+                .set_fault(KvFault::Delayed(Duration::from_mins(5)));
+            load.uninformed_after(SNAPSHOT_AGE + TICK);
         }
-        let time = began.elapsed();
-        let calls = stand.registry_calls().await;
+        let duration = started.elapsed();
+        let calls = cluster.registry_calls().await;
         for (name, user) in &users {
-            load.end_all(user, &format!("{name} all")).await;
+            load.revoke_all(user, &format!("{name} all")).await;
         }
-        while load.clock.now() <= load.tokens.all_dead_at() {
-            tokio::time::sleep(LOOK).await;
+        while load.clock.now() <= load.tokens.all_effective_at() {
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        // The last ones to die are tried for a moment too.
-        tokio::time::sleep(AFTERMATH).await;
-        load.stop_asking();
-        join(asking).await;
+        // Requests with the tokens that were revoked last.
+        tokio::time::sleep(FINAL_REQUESTS).await;
+        load.stop_requests();
+        join(requesting).await;
 
         let record = load.record();
-        let lives = load.tokens.lives();
+        let revocations = load.tokens.revocations();
         Report {
             title: self.title(),
             name: self.name(),
             expected: self.expected(),
-            is_trouble: self.is_trouble(),
+            is_disturbed: self.is_disturbed(),
             processes: size.processes,
             isolates,
             lists: users.len(),
-            time,
-            revocations: load.tokens.dead(),
-            findings: Findings::of(&lives, &record.requests, &record.conditions),
+            duration,
+            revocations: load.tokens.confirmed(),
+            findings: Findings::of(&revocations, &record.requests, &record.conditions),
             calls: (self == Self::Calm).then_some(calls),
-            kv: stand.kv.counts(),
+            kv: cluster.kv.counts(),
             record,
         }
     }
 }
 
-/// They live in different registries, so each has a list of its own.
+/// Each belongs to another registry, and so has a list of its own.
 const USERS: [&str; 3] = ["ada", "vic", "otto"];
 
-/// How many tokens each lane of a user makes and ends at once. All of a user fit below the
-/// limit of active tokens.
+/// Each user has a task per entry, which creates and revokes this many tokens at a time. Together
+/// they stay below the limit of active tokens.
 const LANES: [usize; 7] = [1, 1, 1, 1, 1, 4, 12];
 
-/// How many tokens a user makes in the time of a scenario, about: below what may be created
-/// ([`CREATIONS`]), and their calls below what may revoke.
+/// About how many tokens a user creates in a scenario: fewer than [`CREATIONS`] allows, and few
+/// enough for the limit of revocations.
 const TOKENS: usize = 900;
 
-/// What a user may create here, at once.
+/// Raises the limit of tokens that a user may create at once.
 const CREATIONS: (&str, &str) = ("CREATION_BURST", "100000");
 
-/// How long a round of the lanes takes at least.
-fn pace(time: Duration) -> Duration {
-    let round: usize = LANES.iter().sum();
-    time * u32::try_from(round).unwrap_or(u32::MAX) / u32::try_from(TOKENS).unwrap_or(1)
+/// The least time for a batch.
+fn pace(duration: Duration) -> Duration {
+    let batch: usize = LANES.iter().sum();
+    duration * u32::try_from(batch).unwrap_or(u32::MAX) / u32::try_from(TOKENS).unwrap_or(1)
 }
 
-/// How often is looked whether there is enough.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-const AFTERMATH: Duration = Duration::from_secs(1);
+const FINAL_REQUESTS: Duration = Duration::from_secs(1);
 
-/// What `kv-mode` sets.
+/// `KV_MAX_AGE_SECONDS` of the scenario `kv-mode`.
 const SNAPSHOT_AGE: Duration = Duration::from_secs(10);
 
-/// Signed lists are dated by whole seconds.
+/// Signed lists have times in whole seconds.
 const TICK: Duration = Duration::from_secs(1);
 
-/// As late as KV may be without one live token being refused: the rest of a snapshot's age goes
-/// to the two seconds between two writes of a key, to whole seconds, and to reading.
+/// As late as KV may be before an edge denies valid tokens. The rest of a snapshot's age goes to the
+/// two seconds between two writes of a key, to rounding, and to reading.
 const LATE: Duration = Duration::from_secs(6);
 
-/// Later than that: some snapshots are too old when they are seen.
+/// Too late: some snapshots are too old when an edge reads them.
 const TOO_LATE: Duration = Duration::from_secs(9);
 
 const TOO_LATE_TIME: Duration = Duration::from_secs(4);
@@ -241,67 +250,78 @@ async fn join(tasks: Vec<JoinHandle<()>>) {
     }
 }
 
-/// What breaks the stand while the clients run.
-struct Breaking {
+/// Breaks the cluster while the clients run.
+struct Faults {
     task: JoinHandle<Cluster>,
     stop: Arc<AtomicBool>,
 }
 
-impl Breaking {
-    fn start(scenario: Scenario, mut stand: Cluster, load: Arc<Load>, time: Duration) -> Self {
+impl Faults {
+    fn start(
+        scenario: Scenario,
+        mut cluster: Cluster,
+        load: Arc<Load>,
+        duration: Duration,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let mut round = 0;
             while !stopped.load(Ordering::SeqCst) {
                 round += 1;
-                once(scenario, &mut stand, &load, round, time).await;
+                inject(scenario, &mut cluster, &load, round, duration).await;
             }
-            stand
+            cluster
         });
         Self { task, stop }
     }
 
-    /// Gives the stand back, whole.
+    /// Returns the cluster, repaired.
     async fn stop(self) -> Cluster {
         self.stop.store(true, Ordering::SeqCst);
-        self.task.await.expect("the stand stays whole")
+        self.task.await.expect("the faults task does not fail")
     }
 }
 
-/// One spell of trouble, and the time until the next; the stand is whole in the end.
-async fn once(scenario: Scenario, stand: &mut Cluster, load: &Load, round: usize, time: Duration) {
+/// Breaks the cluster for a while and repairs it.
+async fn inject(
+    scenario: Scenario,
+    cluster: &mut Cluster,
+    load: &Load,
+    round: usize,
+    duration: Duration,
+) {
     match scenario {
-        Scenario::Calm => spell(50..51).await,
+        Scenario::Calm => pause(50..51).await,
         Scenario::Kill => {
-            spell(500..2_500).await;
-            stand.kill_origin();
-            // Half of the time it is back before the leases of before are over.
+            pause(500..2_500).await;
+            cluster.kill_origin();
+            // Half of the time it is back before the old leases expire.
             if round.is_multiple_of(2) {
-                spell(500..2_000).await;
+                pause(500..2_000).await;
             }
-            stand.start_origin().await;
+            cluster.start_origin().await;
         }
         Scenario::Cut | Scenario::Grace => {
-            spell(500..2_000).await;
-            // Leases that are granted and heard of late are the trickiest.
+            pause(500..2_000).await;
+            // The trickiest case: a lease is granted, and the response arrives late.
             let deaf = round.is_multiple_of(3) && scenario == Scenario::Cut;
-            let weather = if deaf {
+            let fault = if deaf {
                 LinkFault::OneWay
             } else {
                 LinkFault::Partitioned
             };
-            stand.set_fault(weather);
-            spell(if deaf { 500..2_000 } else { 1_500..3_500 }).await;
+            cluster.set_fault(fault);
+            pause(if deaf { 500..2_000 } else { 1_500..3_500 }).await;
             if round.is_multiple_of(2) {
-                // What was on its way is lost; otherwise it arrives now, very late.
-                stand.set_fault(LinkFault::Reset);
-                spell(100..500).await;
+                // Messages in transit are lost; otherwise they arrive now, very late.
+                cluster.set_fault(LinkFault::Reset);
+                pause(100..500).await;
             }
-            stand.set_fault(LinkFault::None);
+            cluster.set_fault(LinkFault::None);
         }
         Scenario::Kv => {
-            let moods = [
+            let faults = [
                 KvFault::Oldest,
                 KvFault::Failing,
                 KvFault::Hanging,
@@ -309,26 +329,26 @@ async fn once(scenario: Scenario, stand: &mut Cluster, load: &Load, round: usize
                 KvFault::Truncated,
                 KvFault::Missing,
             ];
-            if let Some(mood) = moods.get(round % moods.len()) {
-                stand.kv.set_fault(*mood);
+            if let Some(fault) = faults.get(round % faults.len()) {
+                cluster.kv.set_fault(*fault);
             }
-            let process = round % stand.process_count();
-            stand.kill_edges(process);
-            stand.start_edges(process).await;
-            spell(1_000..1_500).await;
+            let process = round % cluster.process_count();
+            cluster.kill_edges(process);
+            cluster.start_edges(process).await;
+            pause(1_000..1_500).await;
         }
         Scenario::KvMode => {
-            // Until the first snapshots of this lateness are seen, there are none, or older ones.
-            stand.kv.set_fault(KvFault::Delayed(LATE));
-            load.troubled_for(LATE + 3 * TICK);
-            tokio::time::sleep(LATE + 3 * TICK + time / 2).await;
-            load.troubled_for(TOO_LATE_TIME + TICK);
-            stand.kv.set_fault(KvFault::Delayed(TOO_LATE));
+            // At first edges see no snapshots, or older ones.
+            cluster.kv.set_fault(KvFault::Delayed(LATE));
+            load.disturbed_for(LATE + 3 * TICK);
+            tokio::time::sleep(LATE + 3 * TICK + duration / 2).await;
+            load.disturbed_for(TOO_LATE_TIME + TICK);
+            cluster.kv.set_fault(KvFault::Delayed(TOO_LATE));
             tokio::time::sleep(TOO_LATE_TIME).await;
         }
     }
 }
 
-async fn spell(millis: Range<u64>) {
+async fn pause(millis: Range<u64>) {
     tokio::time::sleep(Duration::from_millis(rand::random_range(millis))).await;
 }

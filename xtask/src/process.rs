@@ -1,12 +1,11 @@
-//! Other programs, started so that none of them outlives this one.
+//! Child processes that never outlive xtask.
 //!
-//! Every program runs below a *keeper*: this same executable, holding the read end
-//! of a pipe whose write end only xtask has. The keeper puts the program into a
-//! process group of its own. A byte on the pipe asks the group to end; the end of
-//! the pipe kills it. As the system closes the pipe however xtask ends, even by
-//! SIGKILL, the programs end too, grandchildren included (wrangler starts Node,
-//! Node starts workerd). `PR_SET_PDEATHSIG` would need `unsafe` here, and would
-//! reach the direct child only.
+//! Each program runs under a *supervisor*: this same executable, holding the read end of a pipe
+//! whose write end only xtask has. The supervisor puts the program into a process group of its
+//! own. A byte on the pipe sends SIGTERM to the group; the end of the pipe kills it. The system
+//! closes the pipe however xtask ends, even by SIGKILL, so grandchildren end too (wrangler starts
+//! Node, Node starts workerd). `PR_SET_PDEATHSIG` would need `unsafe` and reach the direct child
+//! only.
 //!
 //! Left out: programs that leave their process group. None of ours does.
 
@@ -18,20 +17,21 @@ use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::console::{say, verbose};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// The hidden subcommand that makes this executable a keeper.
-pub(crate) const KEEP: &str = "keep";
+use crate::console::{is_verbose, say};
 
-/// How often a waiting loop looks again.
-pub(crate) const TICK: Duration = Duration::from_millis(50);
+/// The hidden subcommand that makes this executable a supervisor.
+pub(crate) const SUPERVISE: &str = "supervise";
 
-/// A command that will run below a keeper; arguments, environment and so on are
-/// added as usual. To be started by `run` or `Kept::start` only.
+/// How often a polling loop checks again.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Returns a command that runs under a supervisor. Start it with `run` or `Service::start` only:
+/// they hold the pipe.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Result<Command> {
-    // The link still leads to the running executable when a build has replaced it.
+    // The link leads to the running executable even after a build has replaced the file.
     let link = Path::new("/proc/self/exe");
     let this = if link.exists() {
         link.to_path_buf()
@@ -40,69 +40,68 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Result<Command> {
     };
     let mut command = Command::new(this);
     command
-        .arg0("patrol-keeper")
-        .arg(KEEP)
+        .arg0("patrol-supervisor")
+        .arg(SUPERVISE)
         .arg("--")
         .arg(program)
         .stdin(Stdio::piped());
-    // Away from the terminal's Ctrl-C, which is xtask's to handle.
+    // Out of reach of the terminal's Ctrl-C, which xtask handles.
     command.process_group(0);
     Ok(command)
 }
 
-/// Runs a command to its end; an error if it fails. `what` names it in messages.
+/// Runs a command to its end. Fails if the program fails; `what` names it in the message.
 pub(crate) fn run(command: &mut Command, what: &str) -> Result<()> {
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot start {what}"))?;
-    // Taken out, as `wait` closes it first, and the keeper would kill the program.
-    let line = child.stdin.take();
-    finish(child, line, what)
+    // `wait` closes the child's standard input first, and the supervisor would kill the program.
+    let pipe = child.stdin.take();
+    finish(child, pipe, what)
 }
 
-/// Waits for the end; an error if the program failed. The keeper's `line` is closed after that.
-fn finish(mut child: Child, line: Option<ChildStdin>, what: &str) -> Result<()> {
+fn finish(mut child: Child, pipe: Option<ChildStdin>, what: &str) -> Result<()> {
     let status = child
         .wait()
         .with_context(|| format!("cannot wait for {what}"))?;
-    drop(line);
+    drop(pipe);
     if !status.success() {
         bail!("{what} failed ({status})");
     }
     Ok(())
 }
 
-/// Runs a command to its end and hands each line of its output to `hear`; the output itself is
-/// not shown. A line ends with a line feed or a carriage return.
+/// Runs a command to its end and passes each line of its output to `on_line` instead of showing
+/// it. A line ends with a line feed or a carriage return.
 pub(crate) fn run_captured(
     mut command: Command,
     what: &str,
-    mut hear: impl FnMut(&str),
+    mut on_line: impl FnMut(&str),
 ) -> Result<()> {
-    let (output, writer) = std::io::pipe().context("cannot make a pipe")?;
-    let writer_too = writer.try_clone().context("cannot make a pipe")?;
-    command.stdout(writer_too).stderr(writer);
+    let (output, writer) = std::io::pipe().context("cannot create a pipe")?;
+    let second_writer = writer.try_clone().context("cannot create a pipe")?;
+    command.stdout(second_writer).stderr(writer);
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot start {what}"))?;
-    let line = child.stdin.take();
-    // It holds the writing end, and the output would never end.
+    let pipe = child.stdin.take();
+    // The command holds the write ends; the output would never end.
     drop(command);
     let mut output = BufReader::new(output);
-    let mut piece = Vec::new();
+    let mut line = Vec::new();
     loop {
-        piece.clear();
-        let read = read_line(&mut output, &mut piece)
-            .with_context(|| format!("cannot read what {what} says"))?;
+        line.clear();
+        let read = read_line(&mut output, &mut line)
+            .with_context(|| format!("cannot read the output of {what}"))?;
         if read == 0 {
             break;
         }
-        hear(&String::from_utf8_lossy(&piece));
+        on_line(&String::from_utf8_lossy(&line));
     }
-    finish(child, line, what)
+    finish(child, pipe, what)
 }
 
-/// Reads to the end of a line, without the character that ends it; how many bytes were read.
+/// Reads a line without its end; returns the number of bytes read.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
     let mut read = 0;
     loop {
@@ -123,9 +122,9 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<us
     }
 }
 
-/// The same for a command whose output matters only when it fails.
+/// Runs a command to its end and shows its output only if it fails.
 pub(crate) fn run_quietly(mut command: Command, what: &str) -> Result<()> {
-    if verbose() {
+    if is_verbose() {
         return run(&mut command, what);
     }
     let mut output = Vec::new();
@@ -133,7 +132,7 @@ pub(crate) fn run_quietly(mut command: Command, what: &str) -> Result<()> {
         .inspect_err(|_| say(output.join("\n")))
 }
 
-/// The first line that a quick command prints, or nothing if it cannot be run.
+/// The first line a quick command prints, or `None` if it fails.
 pub(crate) fn first_line(command: &mut Command) -> Option<String> {
     let output = command
         .stdin(Stdio::null())
@@ -148,54 +147,58 @@ pub(crate) fn first_line(command: &mut Command) -> Option<String> {
 }
 
 /// A program that runs until it is stopped.
-pub(crate) struct Kept {
+pub(crate) struct Service {
     pub(crate) name: &'static str,
-    keeper: Child,
-    line: Option<ChildStdin>,
+    supervisor: Child,
+    pipe: Option<ChildStdin>,
 }
 
-impl Kept {
+impl Service {
     pub(crate) fn start(name: &'static str, command: &mut Command) -> Result<Self> {
-        let mut keeper = command
+        let mut supervisor = command
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        let line = keeper.stdin.take();
-        Ok(Self { name, keeper, line })
+        let pipe = supervisor.stdin.take();
+        Ok(Self {
+            name,
+            supervisor,
+            pipe,
+        })
     }
 
-    /// How it ended, if it has.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        self.keeper
+    /// The exit status, if the program has ended.
+    pub(crate) fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        self.supervisor
             .try_wait()
-            .with_context(|| format!("cannot ask for the state of {}", self.name))
+            .with_context(|| format!("cannot read the state of {}", self.name))
     }
 
-    /// Asks the program to end; does not wait.
-    pub(crate) fn ask_to_end(&mut self) {
-        if let Some(line) = &mut self.line {
-            // A keeper that is gone already has nothing left to end.
-            let _ = line.write_all(b"e");
+    /// Asks the program to stop; does not wait.
+    pub(crate) fn request_stop(&mut self) {
+        if let Some(pipe) = &mut self.pipe {
+            // Fails if the supervisor is gone, and then so is the program.
+            let _ = pipe.write_all(b"e");
         }
     }
 
-    /// Waits for the end until the deadline, then forces it.
-    pub(crate) fn end_by(&mut self, deadline: Instant) {
-        while matches!(self.keeper.try_wait(), Ok(None)) && Instant::now() < deadline {
-            thread::sleep(TICK);
+    /// Waits for the end until the deadline, then kills the program.
+    pub(crate) fn stop_by(&mut self, deadline: Instant) {
+        while matches!(self.supervisor.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(POLL_INTERVAL);
         }
-        self.line = None;
-        let _ = self.keeper.wait();
+        self.pipe = None;
+        let _ = self.supervisor.wait();
     }
 }
 
-impl Drop for Kept {
+impl Drop for Service {
     fn drop(&mut self) {
-        self.end_by(Instant::now());
+        self.stop_by(Instant::now());
     }
 }
 
-/// The keeper's whole life.
-pub(crate) fn keep(command: &[OsString]) -> ExitCode {
+/// The supervisor itself.
+pub(crate) fn supervise(command: &[OsString]) -> ExitCode {
     let [program, arguments @ ..] = command else {
         return ExitCode::FAILURE;
     };
@@ -214,14 +217,14 @@ pub(crate) fn keep(command: &[OsString]) -> ExitCode {
     let group = Pid::from_child(&child);
     thread::spawn(move || {
         let mut byte = [0];
-        // An interrupted read is retried by `read_exact`.
+        // `read_exact` retries an interrupted read.
         while std::io::stdin().read_exact(&mut byte).is_ok() {
             let _ = kill_process_group(group, Signal::TERM);
         }
         let _ = kill_process_group(group, Signal::KILL);
     });
     let status = child.wait();
-    // What the program has left behind goes with it.
+    // Grandchildren that the program left behind.
     let _ = kill_process_group(group, Signal::KILL);
     match status {
         Ok(status) => {

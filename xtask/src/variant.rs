@@ -1,4 +1,4 @@
-//! Which variant of the Workers and of the page is built, and where it goes.
+//! The variants of a build (profile, policy) and the folders each goes to.
 
 use std::fmt;
 use std::fs;
@@ -6,22 +6,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::root;
+use crate::paths::root;
 
-/// The variable by which the core's build script learns of another policy file.
+/// The environment variable that names another policy file to core's build script.
 pub(crate) const POLICY: &str = "PATROL_POLICY";
 
-/// One of the Workers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worker {
-    /// Validates every request; public keys only.
+    /// Validates requests; holds public keys only.
     Edge,
-    /// Signs tokens and keeps the registry.
+    /// Signs tokens and holds the registry.
     Origin,
 }
 
 impl Worker {
-    /// The name of its folders, in src/ and in what is built.
+    /// The name of its folder in src/ and in build/.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Edge => "edge",
@@ -29,7 +28,7 @@ impl Worker {
         }
     }
 
-    /// Its wrangler configuration in the checkout.
+    /// Its wrangler configuration, relative to the root.
     pub(crate) fn config(self) -> &'static str {
         match self {
             Self::Edge => "wrangler.toml",
@@ -44,17 +43,16 @@ impl fmt::Display for Worker {
     }
 }
 
-/// How the modules are compiled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// Quick to build: what `cargo xtask dev` runs.
+    /// Fast to build: what `cargo xtask dev` runs.
     Dev,
     /// Optimized: what is deployed, tested and measured.
     Release,
 }
 
 impl Profile {
-    /// A profile of Cargo.toml.
+    /// The profile's name in Cargo.toml.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dev => "dev",
@@ -63,51 +61,52 @@ impl Profile {
     }
 }
 
-/// What to build, and where to.
-pub(crate) struct Plan {
+/// How to build, and where to put the result.
+pub(crate) struct Variant {
     pub(crate) profile: Profile,
+    /// Replaces policy.toml.
     pub(crate) policy: Option<PathBuf>,
     out: PathBuf,
     form: PathBuf,
 }
 
-impl Plan {
-    /// What is shipped.
+impl Variant {
+    /// The build that is shipped.
     pub(crate) fn release() -> Result<Self> {
         Self::new(Profile::Release, None, None)
     }
 
     pub(crate) fn new(profile: Profile, policy: Option<&Path>, out: Option<&Path>) -> Result<Self> {
         let root = root()?;
-        let mut plan = Self {
+        let mut variant = Self {
             profile,
             policy: None,
             out: root.join("build"),
             form: root.join("www/pkg"),
         };
         if profile == Profile::Dev {
-            plan.out.push("dev");
-            plan.form = plan.out.join("form");
+            variant.out.push("dev");
+            variant.form = variant.out.join("form");
         }
         if let Some(file) = policy {
             let file = fs::canonicalize(file)
                 .with_context(|| format!("cannot find the policy {}", file.display()))?;
             let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-            plan.out.push(format!("policy-{stem}"));
-            plan.form = plan.out.join("form");
-            plan.policy = Some(file);
+            variant.out.push(format!("policy-{stem}"));
+            variant.form = variant.out.join("form");
+            variant.policy = Some(file);
         } else if let Some(file) = std::env::var_os(POLICY) {
-            // Set by hand: the build script reads it; here it counts as an input.
-            plan.policy = Some(file.into());
+            // Set by hand. The build script reads the variable; the fingerprint must know too.
+            variant.policy = Some(file.into());
         }
         if let Some(out) = out {
-            plan.out = std::path::absolute(out).context("cannot tell where --out is")?;
-            plan.form = plan.out.join("form");
+            variant.out = std::path::absolute(out).context("cannot resolve --out")?;
+            variant.form = variant.out.join("form");
         }
-        Ok(plan)
+        Ok(variant)
     }
 
-    /// The folder of a built script, `index.js` and `index_bg.wasm`.
+    /// The folder of a built Worker: `index.js` and `index_bg.wasm`.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
         self.out.join(name)
     }

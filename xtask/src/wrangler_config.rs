@@ -1,10 +1,10 @@
-//! The wrangler configurations of a running development system.
+//! The wrangler configurations of a development system.
 //!
-//! They are derived from `wrangler.toml` and `wrangler.origin.toml`, so that bindings,
-//! migrations and dates have one place. Changed is only what belongs to the machine:
-//! no build command (the Workers are built already), absolute paths, and the
-//! variables with the addresses. Each configuration gets a folder of its own in the
-//! state folder, because wrangler looks for `.dev.vars` beside it.
+//! They are derived from `wrangler.toml` and `wrangler.origin.toml`, so bindings, migrations and
+//! dates are written once. Only what depends on the machine changes: the build command goes (the
+//! Workers are already built), paths become absolute, and variables get local addresses. Each
+//! configuration has a folder of its own below the state folder, because wrangler looks for
+//! `.dev.vars` beside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use anyhow::{Context as _, Result};
 use toml::{Table, Value};
 
 use crate::keygen::{create_secret, keys};
-use crate::plan::{Plan, Worker};
-use crate::root;
+use crate::paths::root;
+use crate::variant::{Variant, Worker};
 
 /// Writes a Worker's configuration below `folder` and returns its path.
 pub(crate) fn write(
     worker: Worker,
-    plan: &Plan,
+    variant: &Variant,
     folder: &Path,
     vars: &[(String, String)],
 ) -> Result<PathBuf> {
@@ -28,21 +28,21 @@ pub(crate) fn write(
         fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
     let table: Table = text
         .parse()
-        .with_context(|| format!("cannot understand {}", source.display()))?;
-    let main = plan.folder(worker.name()).join("index.js");
-    let derived = derive(table, &main, &plan.page(), vars);
+        .with_context(|| format!("cannot parse {}", source.display()))?;
+    let main = variant.folder(worker.name()).join("index.js");
+    let derived = derive(table, &main, &variant.page(), vars);
 
     let folder = folder.join(worker.name());
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let path = folder.join("wrangler.toml");
     let text = format!(
-        "# Derived from {} by `cargo xtask dev`.\n{derived}",
+        "# Generated from {} by `cargo xtask dev`.\n{derived}",
         worker.config()
     );
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     if worker == Worker::Origin {
         let secrets = folder.join(".dev.vars");
-        // Kept from one start to the next, or every token would die with the runtime.
+        // Written once: with new keys at each start, no token would survive a restart.
         if !secrets.exists() {
             create_secret(&secrets, &keys()?)?;
         }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_belongs_to_the_machine_changes() {
+    fn derived_config_changes_only_what_depends_on_the_machine() {
         let source = r#"
             name = "worker"
             main = "build/worker/index.js"
