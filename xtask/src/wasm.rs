@@ -154,7 +154,8 @@ pub(crate) fn declare_form(package: &str, variant: &Variant, progress: &Progress
     bindgen
         .input_path(compiled(package, Profile::Dev.name())?)
         .out_name("form")
-        .typescript(true);
+        .typescript(true)
+        .omit_default_module_path(false);
     bindgen.web(true)?;
     bindgen.generate(&scratch).context("wasm-bindgen failed")?;
     let folder = variant.form();
