@@ -93,15 +93,7 @@ impl Script {
 /// Makes the browser's module in the folder of the form from the compiled crate.
 pub(crate) fn finish_form(package: &str, plan: &Plan) -> Result<()> {
     let folder = plan.form();
-    let mut bindgen = Bindgen::new();
-    bindgen
-        .input_path(compiled(package, form_profile(plan.profile))?)
-        .out_name("form")
-        .typescript(true)
-        // `init()` finds the module beside its script.
-        .omit_default_module_path(false);
-    bindgen.web(true)?;
-    bindgen.generate(folder).context("wasm-bindgen failed")?;
+    bind_form(&compiled(package, form_profile(plan.profile))?, folder)?;
     let (module, glue) = (folder.join("form_bg.wasm"), folder.join("form.js"));
     if plan.profile == Profile::Release {
         // What it is for is told by the features; the rest is about tools.
@@ -120,19 +112,26 @@ pub(crate) fn finish_form(package: &str, plan: &Plan) -> Result<()> {
     tell_size("form", plan, &[module, glue])
 }
 
+/// Runs wasm-bindgen on the browser's module.
+fn bind_form(module: &Path, folder: &Path) -> Result<()> {
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(module)
+        .out_name("form")
+        .typescript(true)
+        // `init()` finds the module beside its script.
+        .omit_default_module_path(false);
+    bindgen.web(true)?;
+    bindgen.generate(folder).context("wasm-bindgen failed")
+}
+
 /// Writes the types of the browser's module, `form.d.ts`, into its folder, and nothing else of it:
 /// checking the page's JavaScript needs no optimized module.
 pub(crate) fn declare_form(package: &str, plan: &Plan, step: &Step) -> Result<()> {
     const TYPES: &str = "form.d.ts";
     compile(&[package], Profile::Dev.name(), plan, step)?;
     let scratch = target_dir()?.join("xtask/form-types");
-    let mut bindgen = Bindgen::new();
-    bindgen
-        .input_path(compiled(package, Profile::Dev.name())?)
-        .out_name("form")
-        .typescript(true);
-    bindgen.web(true)?;
-    bindgen.generate(&scratch).context("wasm-bindgen failed")?;
+    bind_form(&compiled(package, Profile::Dev.name())?, &scratch)?;
     let folder = plan.form();
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let types = folder.join(TYPES);
