@@ -1,5 +1,5 @@
 // The least a JavaScript Worker can do that inspects requests and identifies the caller: it reads
-// the headers that the edge reads, decides nothing, and sends what the edge sends.
+// what the edge reads, header names included, decides nothing, and sends what the edge sends.
 import { env } from "cloudflare:workers";
 
 const IDENTITY = [
@@ -7,6 +7,10 @@ const IDENTITY = [
   ["X-Patrol-Token-Id", "paUAAAAAAAAAAAAAAAAAAA"],
   ["X-Patrol-Organization", "acme"],
   ["X-Patrol-Scopes", "pipelines:read pipelines:results models:read"],
+];
+const CALLED = [
+  ["X-Forwarded-Host", "127.0.0.1"],
+  ["X-Forwarded-Proto", "http"],
 ];
 const READS = ["X-Forwarded-Method", "X-Forwarded-Uri", "Authorization", "X-Organization-ID"];
 
@@ -16,14 +20,24 @@ const read = ({ url, headers }) => {
   return length;
 };
 
+/** The edge looks at every name of a request that it allows. */
+const readNames = ({ headers }) => {
+  let length = 0;
+  for (const name of headers.keys()) length += name.length;
+  return length;
+};
+
 // The runtime allows no responses before the first request.
 let allowed;
 let denied;
 
 const responses = {
   allow(request) {
-    allowed ??= new Response(null, { status: 204, headers: IDENTITY });
-    return read(request) ? allowed : null;
+    allowed ??= new Response(null, {
+      status: 204,
+      headers: [...IDENTITY, ["Cache-Control", "no-store"]],
+    });
+    return read(request) && readNames(request) ? allowed : null;
   },
   deny(request) {
     denied ??= {
@@ -50,8 +64,8 @@ const responses = {
     const passed = new Request(request);
     const { headers } = passed;
     headers.delete("Authorization");
-    for (const [name, value] of IDENTITY) headers.set(name, value);
-    return read(request) ? env.UPSTREAM.fetch(passed) : null;
+    for (const [name, value] of [...IDENTITY, ...CALLED]) headers.set(name, value);
+    return read(request) && readNames(request) ? env.UPSTREAM.fetch(passed) : null;
   },
 };
 

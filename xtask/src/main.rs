@@ -55,7 +55,7 @@ enum Command {
     Prove(prove::Args),
     Bench(bench::Args),
     /// Run a program and kill its process group when standard input closes.
-    #[command(hide = true, name = process::SUPERVISE, alias = "keep")]
+    #[command(hide = true, name = process::SUPERVISE)]
     Supervise {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         command: Vec<OsString>,

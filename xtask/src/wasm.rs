@@ -117,15 +117,7 @@ fn adapt_glue(glue: &str) -> Result<String> {
 /// Makes the browser's form module from the compiled crate.
 pub(crate) fn finish_form(package: &str, variant: &Variant) -> Result<()> {
     let folder = variant.form();
-    let mut bindgen = Bindgen::new();
-    bindgen
-        .input_path(compiled(package, form_profile(variant.profile))?)
-        .out_name("form")
-        .typescript(true)
-        // `init()` finds the module beside its script.
-        .omit_default_module_path(false);
-    bindgen.web(true)?;
-    bindgen.generate(folder).context("wasm-bindgen failed")?;
+    bind_form(&compiled(package, form_profile(variant.profile))?, folder)?;
     let (module, glue) = (folder.join("form_bg.wasm"), folder.join("form.js"));
     if variant.profile == Profile::Release {
         // Nobody reads these sections after the build.
@@ -144,20 +136,26 @@ pub(crate) fn finish_form(package: &str, variant: &Variant) -> Result<()> {
     print_size("form", variant, &[module, glue])
 }
 
+/// Runs wasm-bindgen on the browser's module.
+fn bind_form(module: &Path, folder: &Path) -> Result<()> {
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(module)
+        .out_name("form")
+        .typescript(true)
+        // `init()` finds the module beside its script.
+        .omit_default_module_path(false);
+    bindgen.web(true)?;
+    bindgen.generate(folder).context("wasm-bindgen failed")
+}
+
 /// Writes the type declarations of the browser's module, `form.d.ts`, and nothing else of it. Checking
 /// the page's JavaScript needs no optimized module.
 pub(crate) fn declare_form(package: &str, variant: &Variant, progress: &Progress) -> Result<()> {
     const TYPES: &str = "form.d.ts";
     compile(&[package], Profile::Dev.name(), variant, progress)?;
     let scratch = target_dir()?.join("xtask/form-types");
-    let mut bindgen = Bindgen::new();
-    bindgen
-        .input_path(compiled(package, Profile::Dev.name())?)
-        .out_name("form")
-        .typescript(true)
-        .omit_default_module_path(false);
-    bindgen.web(true)?;
-    bindgen.generate(&scratch).context("wasm-bindgen failed")?;
+    bind_form(&compiled(package, Profile::Dev.name())?, &scratch)?;
     let folder = variant.form();
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let types = folder.join(TYPES);

@@ -19,17 +19,17 @@ pub(crate) const COLORS: [&str; 6] = ["blue", "violet", "amber", "green", "pink"
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) rbac: bool,
-    pub(crate) groups: Vec<Group>,
+    pub(crate) groups: Vec<SourceGroup>,
     /// In the order of the groups. The index is the bit in a `ScopeSet`.
-    pub(crate) scopes: Vec<Scope>,
-    pub(crate) roles: Vec<Role>,
-    pub(crate) routes: Vec<Route>,
-    /// The tree of route paths. Node 0 is the root.
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) scopes: Vec<SourceScope>,
+    pub(crate) roles: Vec<SourceRole>,
+    pub(crate) routes: Vec<SourceRoute>,
+    /// The tree of route paths. SourceNode 0 is the root.
+    pub(crate) nodes: Vec<SourceNode>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Group {
+pub(crate) struct SourceGroup {
     pub(crate) name: String,
     pub(crate) color: String,
     /// First scope and one past the last, as indexes into the scopes.
@@ -38,14 +38,14 @@ pub(crate) struct Group {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Scope {
+pub(crate) struct SourceScope {
     pub(crate) name: String,
     pub(crate) label: String,
     pub(crate) description: String,
 }
 
 #[derive(Debug)]
-pub(crate) struct Role {
+pub(crate) struct SourceRole {
     pub(crate) name: String,
     pub(crate) label: String,
     /// Own and inherited scopes, one bit each.
@@ -53,7 +53,7 @@ pub(crate) struct Role {
 }
 
 #[derive(Debug)]
-pub(crate) struct Route {
+pub(crate) struct SourceRoute {
     pub(crate) path: String,
     pub(crate) organization: bool,
     /// Each alternative is a set of scopes that together suffice.
@@ -62,7 +62,7 @@ pub(crate) struct Route {
 
 /// A node of the path tree.
 #[derive(Debug, Default)]
-pub(crate) struct Node {
+pub(crate) struct SourceNode {
     /// Children by literal segment, sorted.
     pub(crate) literals: BTreeMap<String, usize>,
     /// The child for `{name}`.
@@ -112,7 +112,7 @@ struct RawRbac {
 struct RawGroup {
     name: Spanned<String>,
     color: Spanned<String>,
-    scopes: Vec<Spanned<Scope>>,
+    scopes: Vec<Spanned<SourceScope>>,
 }
 
 #[derive(Deserialize)]
@@ -194,9 +194,9 @@ impl Text<'_> {
     }
 }
 
-fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scope>), Error> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut scopes: Vec<Scope> = Vec::new();
+fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<SourceGroup>, Vec<SourceScope>), Error> {
+    let mut groups: Vec<SourceGroup> = Vec::new();
+    let mut scopes: Vec<SourceScope> = Vec::new();
     for group in raw {
         let name = group.name.as_ref();
         if groups.iter().any(|other| other.name == *name) {
@@ -225,7 +225,7 @@ fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scop
         if first == scopes.len() {
             return Err(text.at(&group.name, format!("group {name:?} has no scopes")));
         }
-        groups.push(Group {
+        groups.push(SourceGroup {
             name: name.clone(),
             color: color.clone(),
             scopes: (first, scopes.len()),
@@ -238,8 +238,8 @@ fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<Group>, Vec<Scop
     Ok((groups, scopes))
 }
 
-fn read_roles(raw: &[RawRole], scopes: &[Scope], text: Text<'_>) -> Result<Vec<Role>, Error> {
-    let mut roles: Vec<Role> = Vec::new();
+fn read_roles(raw: &[RawRole], scopes: &[SourceScope], text: Text<'_>) -> Result<Vec<SourceRole>, Error> {
+    let mut roles: Vec<SourceRole> = Vec::new();
     for role in raw {
         let name = role.name.as_ref();
         if !is_word(name) {
@@ -264,7 +264,7 @@ fn read_roles(raw: &[RawRole], scopes: &[Scope], text: Text<'_>) -> Result<Vec<R
                 name => bit(scopes, name).map_err(|message| text.at(scope, message))?,
             };
         }
-        roles.push(Role {
+        roles.push(SourceRole {
             name: name.clone(),
             label: role.label.clone(),
             scopes: set,
@@ -275,11 +275,11 @@ fn read_roles(raw: &[RawRole], scopes: &[Scope], text: Text<'_>) -> Result<Vec<R
 
 fn read_routes(
     raw: &BTreeMap<Spanned<String>, RawRoute>,
-    scopes: &[Scope],
+    scopes: &[SourceScope],
     text: Text<'_>,
-) -> Result<(Vec<Route>, Vec<Node>), Error> {
+) -> Result<(Vec<SourceRoute>, Vec<SourceNode>), Error> {
     let mut routes = Vec::new();
-    let mut nodes = vec![Node::default()];
+    let mut nodes = vec![SourceNode::default()];
     for (key, rule) in raw {
         let wrong = |message: String| text.at(key, message);
         let (alternatives, organization) = match rule {
@@ -305,7 +305,7 @@ fn read_routes(
                 "another route matches the same requests as {key:?}"
             )));
         }
-        routes.push(Route {
+        routes.push(SourceRoute {
             path: path.to_owned(),
             organization,
             alternatives,
@@ -314,7 +314,7 @@ fn read_routes(
     Ok((routes, nodes))
 }
 
-fn read_alternatives(raw: &[RawAlternative], scopes: &[Scope]) -> Result<Vec<u128>, String> {
+fn read_alternatives(raw: &[RawAlternative], scopes: &[SourceScope]) -> Result<Vec<u128>, String> {
     if raw.is_empty() {
         return Err(
             "a route without scopes would be open to every token; name at least one scope"
@@ -337,7 +337,7 @@ fn read_alternatives(raw: &[RawAlternative], scopes: &[Scope]) -> Result<Vec<u12
         .collect()
 }
 
-fn bit(scopes: &[Scope], name: &str) -> Result<u128, String> {
+fn bit(scopes: &[SourceScope], name: &str) -> Result<u128, String> {
     scopes
         .iter()
         .position(|scope| scope.name == name)
@@ -370,7 +370,7 @@ fn is_scope_name(name: &str) -> bool {
 }
 
 /// Returns the index of a path's node, creating it if needed.
-fn insert_path(nodes: &mut Vec<Node>, path: &str) -> Result<usize, String> {
+fn insert_path(nodes: &mut Vec<SourceNode>, path: &str) -> Result<usize, String> {
     let rest = path
         .strip_prefix('/')
         .ok_or_else(|| "a route is \"METHOD /path\"".to_owned())?;
@@ -398,7 +398,7 @@ fn insert_path(nodes: &mut Vec<Node>, path: &str) -> Result<usize, String> {
         };
         here = *child;
         if here == next {
-            nodes.push(Node::default());
+            nodes.push(SourceNode::default());
         }
     }
     Ok(here)

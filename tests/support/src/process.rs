@@ -44,7 +44,7 @@ pub fn xtask() -> &'static Path {
 pub fn supervised(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(xtask());
     command
-        .args(["keep", "--"])
+        .args(["supervise", "--"])
         .arg(program)
         .current_dir(root())
         // Ctrl-C is meant for the tests. It would end the supervisor first and orphan the program.
