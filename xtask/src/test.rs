@@ -62,14 +62,19 @@ const XTASK: &str = "xtask";
 
 pub(crate) fn test(args: &Args) -> Result<()> {
     let timings = Timings::new();
-    let result = if args.filter.is_some() || args.package.is_some() {
+    let is_selection = args.filter.is_some() || args.package.is_some();
+    let result = if is_selection {
         selected_tests(args.package.as_deref(), args.filter.as_deref(), &timings)
     } else {
         all_checks(args, &timings)
     };
     timings.print_summary();
     result?;
-    say("all checks passed");
+    say(if is_selection {
+        "the selected tests passed"
+    } else {
+        "all checks passed"
+    });
     Ok(())
 }
 
