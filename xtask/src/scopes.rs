@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 
 use crate::console::say;
 use crate::paths::root;
-use source::{Route, Source};
+use source::{Source, SourceRoute};
 
 /// Write docs/SCOPES.md, the list of available scopes, from policy.toml.
 #[derive(clap::Args)]
@@ -100,7 +100,7 @@ fn write(policy: &Source) -> String {
 
 /// The requests a scope allows, alone or together with others, sorted by path.
 fn requests(policy: &Source, scope: usize) -> Vec<String> {
-    let mut routes: Vec<(&str, &Route)> = policy
+    let mut routes: Vec<(&str, &SourceRoute)> = policy
         .nodes
         .iter()
         .flat_map(|node| &node.routes)

@@ -24,7 +24,7 @@ pub(crate) struct Source {
     pub(crate) scopes: Vec<SourceScope>,
     pub(crate) roles: Vec<SourceRole>,
     pub(crate) routes: Vec<SourceRoute>,
-    /// The tree of route paths. SourceNode 0 is the root.
+    /// The tree of route paths. Node 0 is the root.
     pub(crate) nodes: Vec<SourceNode>,
 }
 
@@ -194,7 +194,10 @@ impl Text<'_> {
     }
 }
 
-fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<SourceGroup>, Vec<SourceScope>), Error> {
+fn read_groups(
+    raw: &[RawGroup],
+    text: Text<'_>,
+) -> Result<(Vec<SourceGroup>, Vec<SourceScope>), Error> {
     let mut groups: Vec<SourceGroup> = Vec::new();
     let mut scopes: Vec<SourceScope> = Vec::new();
     for group in raw {
@@ -238,7 +241,11 @@ fn read_groups(raw: &[RawGroup], text: Text<'_>) -> Result<(Vec<SourceGroup>, Ve
     Ok((groups, scopes))
 }
 
-fn read_roles(raw: &[RawRole], scopes: &[SourceScope], text: Text<'_>) -> Result<Vec<SourceRole>, Error> {
+fn read_roles(
+    raw: &[RawRole],
+    scopes: &[SourceScope],
+    text: Text<'_>,
+) -> Result<Vec<SourceRole>, Error> {
     let mut roles: Vec<SourceRole> = Vec::new();
     for role in raw {
         let name = role.name.as_ref();

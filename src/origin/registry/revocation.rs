@@ -1,7 +1,7 @@
 //! Revoking tokens: which rows change, when every edge refuses the tokens, and how long the answer
 //! waits for that.
 
-use super::store::{Store, TokenRow};
+use super::store::{Store, StoredToken};
 use patrol::{
     http::api::RevokeTarget,
     ids::{TokenId, UserId},
@@ -95,7 +95,11 @@ pub(super) fn revoke(
 }
 
 /// Finds the user's tokens, and returns the ids that belong to none.
-fn find(store: &Store, owner: &UserId, ids: Vec<TokenId>) -> Result<(Vec<TokenRow>, Vec<TokenId>)> {
+fn find(
+    store: &Store,
+    owner: &UserId,
+    ids: Vec<TokenId>,
+) -> Result<(Vec<StoredToken>, Vec<TokenId>)> {
     let (mut tokens, mut unknown) = (Vec::new(), Vec::new());
     for id in ids {
         match store.token(owner, &id)? {

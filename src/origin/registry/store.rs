@@ -23,12 +23,12 @@ pub(super) struct Store {
     sql: SqlStorage,
 }
 
-/// The columns of a [`TokenRow`].
+/// The columns of a [`StoredToken`].
 const COLUMNS: &str = "id, name, organizations, scopes, list, created_at, expires_at, revoked_at, effective_ms, last_used_at, last_used_address";
 
 /// A token.
 #[derive(Deserialize)]
-pub(super) struct TokenRow {
+pub(super) struct StoredToken {
     pub(super) id: TokenId,
     name: String,
     organizations: String,
@@ -45,7 +45,7 @@ pub(super) struct TokenRow {
     last_used_address: Option<String>,
 }
 
-impl TokenRow {
+impl StoredToken {
     /// What the token's owner sees at this time.
     pub(super) fn into_record(self, now: Timestamp) -> Result<TokenRecord> {
         let revoked_at = self.revoked_at.map(Timestamp::from_seconds);
@@ -130,7 +130,7 @@ impl Store {
 
     // Tokens.
 
-    pub(super) fn insert_token(&self, create: &Create, list: u32, idx: u32) -> Result<TokenRow> {
+    pub(super) fn insert_token(&self, create: &Create, list: u32, idx: u32) -> Result<StoredToken> {
         let organizations = serde_json::to_string(&create.organizations)?;
         let scopes = create
             .scopes
@@ -158,7 +158,7 @@ impl Store {
     }
 
     /// All tokens of a user, newest first.
-    pub(super) fn tokens(&self, owner: &UserId) -> Result<Vec<TokenRow>> {
+    pub(super) fn tokens(&self, owner: &UserId) -> Result<Vec<StoredToken>> {
         self.all(
             &format!(
                 "SELECT {COLUMNS} FROM tokens WHERE owner = ? ORDER BY created_at DESC, rowid DESC"
@@ -168,14 +168,18 @@ impl Store {
     }
 
     /// The user's tokens that have not expired, including revoked ones.
-    pub(super) fn unexpired_tokens(&self, owner: &UserId, now: Timestamp) -> Result<Vec<TokenRow>> {
+    pub(super) fn unexpired_tokens(
+        &self,
+        owner: &UserId,
+        now: Timestamp,
+    ) -> Result<Vec<StoredToken>> {
         self.all(
             &format!("SELECT {COLUMNS} FROM tokens WHERE owner = ? AND expires_at > ?"),
             vec![owner.as_str().into(), seconds(now)?],
         )
     }
 
-    pub(super) fn token(&self, owner: &UserId, id: &TokenId) -> Result<Option<TokenRow>> {
+    pub(super) fn token(&self, owner: &UserId, id: &TokenId) -> Result<Option<StoredToken>> {
         self.first(
             &format!("SELECT {COLUMNS} FROM tokens WHERE id = ? AND owner = ?"),
             vec![id.as_str().into(), owner.as_str().into()],
@@ -199,7 +203,7 @@ impl Store {
         at: Timestamp,
         version: u64,
         effective_ms: u64,
-    ) -> Result<TokenRow> {
+    ) -> Result<StoredToken> {
         self.one(
             &format!(
                 "UPDATE tokens SET revoked_at = ?, changed = ?, effective_ms = ? WHERE id = ?
