@@ -137,7 +137,7 @@ export default {
     close: "Schließen",
     name: "Name des Tokens",
     namePlaceholder: "ERP-Datenabgleich",
-    nameHint: "Beschreiben Sie, wofür das Token ist.",
+    nameHint: "Beschreiben Sie, wofür Sie das Token verwenden.",
     count: (length, limit) => `${length} / ${limit}`,
     left: (left) => (left < 0 ? `${-left} Zeichen zu viel` : `noch ${left} Zeichen`),
     expiry: "Laufzeit",
@@ -146,7 +146,7 @@ export default {
       local === utc ? `Läuft ab: ${utc} UTC.` : `Läuft ab: ${local} (${utc} UTC).`,
     organizations: "Organisationen",
     organizationsHint:
-      "Wo das Token gilt. Sie können die Berechtigungen vergeben, die Sie in allen davon haben.",
+      "Hier gilt das Token. Sie können nur Berechtigungen vergeben, die Sie in allen ausgewählten Organisationen haben.",
     permissions: "Berechtigungen",
     selected: (selected, total) => `${selected} von ${total} ausgewählt`,
     all: "Alle auswählen",
@@ -165,7 +165,7 @@ export default {
     submit: "Token erstellen",
     busy: "Wird erstellt …",
     signedInAgain:
-      "Sie sind wieder angemeldet, und nichts ging verloren. Sie können das Token jetzt erstellen.",
+      "Sie sind wieder angemeldet, Ihre Eingaben sind erhalten geblieben. Sie können das Token jetzt erstellen.",
     unknownOutcome:
       "Der Server hat nicht bestätigt, ob das Token erstellt wurde. Schließen Sie diesen Dialog und sehen Sie in der Liste nach. Falls das Token dort steht, widerrufen Sie es, bevor Sie es erneut versuchen, denn Sie können seinen Wert nicht mehr sehen.",
     invalid: "Das Token kann noch nicht erstellt werden. Korrigieren Sie die markierten Felder.",
@@ -236,37 +236,37 @@ export default {
     unconfirmed:
       "Der Server hat den Widerruf nicht bestätigt. Möglicherweise ist er schon erfolgt.",
     again: "Sie können es gefahrlos erneut versuchen.",
-    gone: "Ihr Konto hat kein solches Token.",
+    gone: "Dieses Token gibt es in Ihrem Konto nicht.",
   },
 
   messages: {
-    "name-missing": () => "Geben Sie einen Namen ein, der beschreibt, wofür das Token ist.",
+    "name-missing": () => "Geben Sie einen Namen ein, der den Zweck des Tokens beschreibt.",
     "name-too-long": ({ length, limit }) =>
       `Der Name hat ${length} Zeichen. Kürzen Sie ihn auf höchstens ${limit}.`,
     "name-unprintable": () =>
       "Entfernen Sie Zeilenumbrüche und andere Steuerzeichen aus dem Namen.",
     "name-invalid": () => "Geben Sie einen Namen mit 1 bis 255 Zeichen ohne Steuerzeichen ein.",
     "expiry-invalid": () => "Wählen Sie 30, 90, 180 oder 365 Tage.",
-    "organization-missing": () => "Wählen Sie mindestens eine Organisation.",
+    "organization-missing": () => "Wählen Sie mindestens eine Organisation aus.",
     "organization-none": () =>
       "Sie gehören keiner Organisation an. Bitten Sie einen Administrator, Sie hinzuzufügen.",
     "organization-unknown": ({ organization }) =>
       organization
         ? `Sie gehören der Organisation „${organization}“ nicht an. Entfernen Sie sie.`
-        : "Einer der Organisationen gehören Sie nicht an. Wählen Sie andere.",
-    "organizations-too-many": ({ limit }) => `Wählen Sie höchstens ${limit} Organisationen.`,
-    "scopes-missing": () => "Wählen Sie mindestens eine Berechtigung.",
+        : "Sie gehören nicht allen ausgewählten Organisationen an. Wählen Sie andere aus.",
+    "organizations-too-many": ({ limit }) => `Wählen Sie höchstens ${limit} Organisationen aus.`,
+    "scopes-missing": () => "Wählen Sie mindestens eine Berechtigung aus.",
     "scopes-none-offered": ({ organizations }) =>
       organizations === 1
-        ? "Sie haben in dieser Organisation keine Berechtigungen. Wählen Sie eine andere."
-        : "Sie haben keine Berechtigung, die in allen diesen Organisationen gilt. Wählen Sie weniger.",
+        ? "Sie haben in dieser Organisation keine Berechtigungen. Wählen Sie eine andere aus."
+        : "Sie haben keine Berechtigung, die in allen diesen Organisationen gilt. Wählen Sie weniger Organisationen aus.",
     "scopes-exceed-owner": ({ scopes }, language) =>
       scopes
-        ? `Sie haben ${language.list(scopes)} nicht in allen ausgewählten Organisationen. Entfernen Sie die Berechtigung oder wählen Sie andere Organisationen.`
-        : "Sie haben nicht alle diese Berechtigungen in allen ausgewählten Organisationen. Wählen Sie weniger.",
+        ? `Sie haben ${language.list(scopes)} nicht in allen ausgewählten Organisationen. Entfernen Sie die Berechtigung oder wählen Sie andere Organisationen aus.`
+        : "Sie haben nicht alle diese Berechtigungen in allen ausgewählten Organisationen. Wählen Sie weniger aus.",
     "scopes-unused": () =>
-      "Wählen Sie keine Berechtigungen: RBAC ist deaktiviert, und das Token hat Ihren vollen Zugriff.",
-    "scopes-invalid": () => "Diese Auswahl von Berechtigungen ist nicht möglich.",
+      "Wählen Sie keine Berechtigungen aus: RBAC ist deaktiviert, und das Token erhält den vollen Zugriff Ihres Kontos.",
+    "scopes-invalid": () => "Diese Auswahl von Berechtigungen ist nicht zulässig.",
     "scope-unknown": ({ scope }) => `Die Berechtigung „${scope}“ gibt es nicht. Entfernen Sie sie.`,
     "limit-reached": ({ limit }) =>
       `Sie haben die Höchstzahl von ${limit} aktiven Tokens erreicht. Widerrufen Sie zuerst eines.`,
@@ -349,8 +349,8 @@ export default {
     "List dashboards and read their content.": "Dashboards auflisten und ihren Inhalt lesen.",
     "Create dashboards and change existing ones.": "Dashboards anlegen und bestehende ändern.",
     "Delete dashboards for good.": "Dashboards endgültig löschen.",
-    "Make and withdraw links that show a dashboard to others.":
-      "Links, die anderen ein Dashboard zeigen, anlegen und zurückziehen.",
+    "Create and revoke links that show a dashboard to others.":
+      "Links, die anderen ein Dashboard zeigen, erstellen und widerrufen.",
     "Read the organization's profile and list its members.":
       "Das Profil der Organisation lesen und ihre Mitglieder auflisten.",
     "Change the organization's profile and settings.":

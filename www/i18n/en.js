@@ -1,8 +1,8 @@
 /**
  * English: all texts of the page.
  *
- * A translation is a file with the same keys. `messages` and `policy` may be incomplete, as they
- * are here: the form module and the policy are in English already.
+ * A translation is a file with the same keys. `messages` and `policy` may be incomplete. They are
+ * here, because the texts of the form module and the policy are already in English.
  */
 
 /** @typedef {import("./language.js").Messages} Messages */
@@ -163,7 +163,7 @@ export default {
       local === utc ? `Expires ${utc} UTC.` : `Expires ${local} (${utc} UTC).`,
     organizations: "Organizations",
     organizationsHint:
-      "Where the token works. You can grant the permissions that you have in all of them.",
+      "Where the token works. You can only grant permissions that you have in all selected organizations.",
     permissions: "Permissions",
     /** @param {number} selected @param {number} total */
     selected: (selected, total) => `${selected} of ${total} selected`,
@@ -175,7 +175,8 @@ export default {
     noMatch: "No matching permissions.",
     noneOffered: "You have no permission that applies in all of these organizations.",
     /** @param {string} names */
-    dropped: (names) => `Removed because not every chosen organization grants it to you: ${names}.`,
+    dropped: (names) =>
+      `Removed, because you do not have them in all selected organizations: ${names}.`,
     rbacOff:
       "RBAC is not enabled. The token is created without scope restrictions and inherits the full access level of your account.",
     summary: "What this token can do",
@@ -257,7 +258,7 @@ export default {
     /** No response, or an error on the server: the token may be revoked. */
     unconfirmed: "The server did not confirm the revocation. It may have gone through.",
     again: "It is safe to try again.",
-    gone: "Your account has no such token.",
+    gone: "This token does not exist in your account.",
   },
 
   /** @type {Messages} */

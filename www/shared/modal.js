@@ -1,5 +1,5 @@
 /**
- * A modal dialog: what the <dialog> element leaves to the page.
+ * A modal dialog: what the <dialog> element does not do itself.
  *
  * It asks before it closes, whether the user pressed Esc, went back or clicked a button. It returns
  * the focus to where it was. It has its own live region, because all others are silent while it is

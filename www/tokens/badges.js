@@ -5,7 +5,7 @@
 
 import { h } from "../shared/dom.js";
 
-/** How many badges stay visible if the rest is collapsed. */
+/** How many badges stay visible while the rest is collapsed. */
 const VISIBLE = 3;
 
 /**

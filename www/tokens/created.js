@@ -90,7 +90,7 @@ export class CreatedView {
           ),
           h(
             "pre",
-            // It scrolls, so it needs the focus for keyboard users.
+            // It scrolls, so keyboard users must be able to focus it.
             {
               id: "example",
               class: "command",

@@ -6,7 +6,7 @@
  *
  * It loads the list, and creates and revokes tokens with the browser's session. It lives in a
  * shadow root, so the page's styles do not apply inside, nor its own outside. Set custom properties
- * (style/base.css) on it to change its looks.
+ * (style/base.css) on it to change its appearance.
  *
  * Attributes: `lang` is the language; by default, the page's. `base` is a prefix for the API's
  * addresses; by default, the page's own origin. A change of `base` closes an open dialog and loads
@@ -261,7 +261,7 @@ export class PatrolTokens extends HTMLElement {
   }
 
   /**
-   * Makes a call. If it needs a session and there is none, signs in and makes it again.
+   * Makes a call. If the session has expired, signs the user in and repeats the call.
    *
    * @template T
    * @param {() => Promise<T>} call

@@ -1,9 +1,9 @@
 /**
  * A curl command to try a new token with.
  *
- * It reads something from the sample policy's API that the token allows, so Last Used in the list
- * changes too. If the token allows none of these, it reads the token's own record, which every
- * token may.
+ * It reads something that the token allows from the sample policy's API, so Last Used in the list
+ * changes too. If the token allows nothing there, the command reads the token's own record, which
+ * every token can.
  */
 
 /** What a scope allows to read without parameters. @type {[scope: string, path: string][]} */

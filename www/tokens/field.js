@@ -1,8 +1,8 @@
 /**
  * A labeled field with a line below it that shows a hint or an error.
  *
- * If there is a hint, an error replaces it without moving anything, so the user does not click
- * beside the next control.
+ * An error replaces the hint without moving anything. Otherwise a click on the next control could
+ * miss it.
  */
 
 import { h, setAttribute, setText } from "../shared/dom.js";

@@ -1,9 +1,10 @@
 /**
- * The dialog that revokes a token: it asks, waits, and says since when the token is rejected.
+ * The dialog that revokes a token: it asks, waits, and says since when every edge rejects it.
  *
  * The server responds once every edge rejects the token, so the dialog shows the wait and then how
  * long it took. The user cannot cancel it: the revocation would continue. In `kv` mode, edges learn
- * of it later; the dialog then says how much later, and afterwards until when.
+ * of it later: the dialog says how long that takes at most, and afterwards until when the token may
+ * still be accepted.
  */
 
 import { banner } from "../shared/banner.js";
