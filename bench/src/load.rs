@@ -1,4 +1,4 @@
-//! Loads a contestant for a turn, and checks that it did what it is measured at.
+//! Loads a contestant for a turn, and checks that it did the work that is measured.
 
 use crate::{
     launch::Running,

@@ -1,7 +1,7 @@
 //! Creates the tokens of each workload without the origin: thousands would need as many requests.
 //!
-//! Each token is as the origin would have issued it, with an index in a list that exists. Peers
-//! with a shared secret get tokens of their own with the same claims.
+//! Each token looks as if the origin had issued it, with an index in a list that exists. Peers with
+//! a shared secret get tokens of their own with the same claims.
 
 use crate::{
     files,
@@ -51,7 +51,7 @@ const MIX_FIRST: u32 = 10_000_000;
 /// The lists of the workload `lists`: the first of each registry.
 pub(crate) const LISTS: u16 = 64;
 
-/// What tokens are made from.
+/// What tokens are created from.
 pub(crate) struct TokenSource {
     pub(crate) keys: SigningKeys,
     /// Shared by the peers that use HS256.
@@ -83,7 +83,7 @@ impl TokenSource {
     }
 }
 
-/// How many tokens to make.
+/// How many tokens to create.
 pub(crate) struct Amounts {
     pub(crate) cold: u32,
     pub(crate) mix_draws: u32,

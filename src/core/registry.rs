@@ -230,7 +230,7 @@ impl ListContent {
     }
 }
 
-/// With more changes than this a whole list is smaller.
+/// With more changes than this, the whole list is smaller.
 pub const MAX_CHANGES: usize = 1_000;
 
 /// Creates a token whose members have passed the rules of [`crate::issue`].

@@ -15,7 +15,7 @@ pub(crate) enum Sender {
 }
 
 impl Sender {
-    /// The client's address. Anyone who calls forward-auth can name any.
+    /// The client's address. Callers of forward-auth can claim any address.
     pub(crate) fn client_address(
         self,
         headers: &Headers,

@@ -72,8 +72,9 @@ export function findName(headers, names) {
 }
 
 /**
- * What is the same for every forwarded request: the headers to withhold, those that state the
- * called address, those that state the client's address, and the header that it is read from.
+ * The rules that all forwarded requests share: the headers to withhold, those that pass on the
+ * requested host, those that pass on the client's address, and the header that the address is read
+ * from.
  *
  * @param {NameFilter} withheld
  * @param {[string, string][]} to
@@ -88,9 +89,9 @@ export function forwardRules(withheld, to, from, client) {
 /**
  * Builds the forwarded request: to another address if there is one, without the withheld headers,
  * then with the changes; a change without a value removes the header. Method, body and redirect
- * mode are the client's, which follows redirects itself.
+ * mode are those of the client, which follows redirects itself.
  *
- * The platform's cache lies on the way to an address. It does not know the caller: without the
+ * Requests to an address pass the platform's cache, which cannot tell callers apart: without the
  * token, the requests of two callers look alike.
  *
  * @param {Request} request
@@ -113,9 +114,9 @@ export function forwarded(request, address, { withheld, to, from, client }, chan
     else headers.set(name, value);
   }
   for (const [name, value] of to) headers.set(name, value);
-  const told = sent.get(client);
-  if (told !== null && ADDRESS.test(told)) {
-    for (const name of from) headers.set(name, told);
+  const clientAddress = sent.get(client);
+  if (clientAddress !== null && ADDRESS.test(clientAddress)) {
+    for (const name of from) headers.set(name, clientAddress);
   }
   return watched(next);
 }
@@ -136,7 +137,7 @@ export const broken = () => BROKEN;
  */
 export function watched(request) {
   const { body, method } = request;
-  // Such a body passes through, but nobody can create a copy of the request.
+  // GET and HEAD may have a body, but a copy of such a request cannot be created.
   if (body === null || method === "GET" || method === "HEAD") return request;
   const length = request.headers.get("Content-Length");
   const { readable, writable } =
@@ -175,7 +176,7 @@ export function preflight(request, address, names) {
 }
 
 /**
- * Returns the response, or what `failed` makes of the error.
+ * Returns the response, or the one that `failed` creates from the error.
  *
  * @param {Promise<Response>} response
  * @param {(error: unknown) => Response} failed

@@ -45,8 +45,8 @@ fn when_failed(answer: fn(&Error) -> Result<Response>) -> Failed {
     })
 }
 
-/// Leaves the response to JavaScript, where a promise of a response will do. A Rust future that
-/// awaited it would never be freed if the client disconnected.
+/// Leaves the response to JavaScript as a promise. A Rust future that awaited it would never be
+/// freed if the client disconnected.
 fn delegate(
     sent: std::result::Result<Promise, JsValue>,
     failed: fn(&Error) -> Result<Response>,
@@ -154,7 +154,7 @@ fn is_broken(error: &Error) -> bool {
 extern "C" {
     /// Header names to look for.
     type NameFilter;
-    /// What is the same for every forwarded request.
+    /// The rules that all forwarded requests share.
     type ForwardRules;
 
     #[wasm_bindgen(js_name = nameFilter)]
@@ -223,7 +223,8 @@ fn rules_of(settings: &EdgeSettings) -> ForwardRules {
     )
 }
 
-/// Returns why a request that another proxy holds is refused for its headers.
+/// Returns a denial if a request that another proxy holds has a header that cannot be allowed
+/// there.
 fn refused_behind_proxy(headers: &Headers) -> Option<Denial> {
     let name = REFUSED_BEHIND_PROXY.with(|names| find_name(headers, names))?;
     let name = forwarding::usual_spelling(&name).unwrap_or_default();
@@ -248,7 +249,7 @@ pub(crate) fn answer_proxy(
 /// Where allowed requests go.
 pub(crate) struct Upstream<'a> {
     pub(crate) fetcher: Fetcher,
-    /// Replaces scheme and host. A binding ignores them, so there is none.
+    /// Replaces scheme and host. `None` for a binding, which ignores them.
     base: Option<&'a str>,
     settings: &'a EdgeSettings,
 }

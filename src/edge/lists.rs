@@ -21,8 +21,8 @@ fn with_entry<R>(id: StatusListId, act: impl FnOnce(&mut ListEntry) -> R) -> Res
         .ok_or_else(|| Error::RustError("the validator is not initialized".to_owned()))
 }
 
-/// Fetches a lease from the registry. A list seen for the first time is read from KV before, which
-/// is near.
+/// Fetches a lease from the registry. A list seen for the first time is read from KV first, which
+/// is nearer.
 pub(crate) async fn lease(
     id: StatusListId,
     usage: Vec<Usage>,

@@ -16,12 +16,12 @@ use std::cell::RefCell;
 use web_sys::{Headers, Response, ResponseInit};
 use worker::{Error, Result, console_error, console_log};
 
-/// Answers a denied request.
+/// Logs a denial and builds its response.
 pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Response> {
     log(denied, access);
     PARTS.with_borrow_mut(|known| {
-        let found = known.iter().find(|(denial, _)| *denial == denied.denial);
-        if let Some((_, parts)) = found {
+        let cached = known.iter().find(|(denial, _)| *denial == denied.denial);
+        if let Some((_, parts)) = cached {
             return parts.respond();
         }
         let parts = Parts::of(&denied.denial)?;
@@ -46,7 +46,7 @@ struct Line<'a> {
     token: Option<&'a str>,
     /// The path as the policy writes it.
     route: Option<&'static str>,
-    /// Refusals since the last line that got none.
+    /// Refusals since the last line that were not logged.
     left_out: u64,
 }
 

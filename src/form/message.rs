@@ -125,7 +125,7 @@ pub struct ServerProblem {
     pub code: Option<String>,
     /// The kind of error, in words.
     pub title: Option<String>,
-    /// What was wrong this time, in words.
+    /// What was wrong with this request, in words.
     pub detail: Option<String>,
     /// The name of the request member that is wrong.
     pub field: Option<String>,
@@ -208,8 +208,9 @@ pub fn last_used(now: Timestamp, at: Option<Timestamp>) -> UserMessage {
     .with("time", at.to_string().as_str())
 }
 
-/// How long ago or ahead a time is, rounded to the nearest whole unit, so 30 days minus a second are
-/// "30 days". Less than two days are given in hours: "2 days" would be far off for a day and a half.
+/// How long ago or ahead a time is, rounded to the nearest whole unit, so 30 days minus a second
+/// are "30 days". Less than two days are shown in hours: "2 days" would be far off for a day and a
+/// half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RelativeTime {
     count: u64,

@@ -66,7 +66,7 @@ impl<V> CachedAnswer<V> {
 
 impl<V: Clone> CachedAnswer<V> {
     fn fresh(&self, now: Timestamp, max_age: u64) -> Option<(Timestamp, V)> {
-        // An answer from the future predates a clock that was set back.
+        // An answer dated in the future was cached before the clock was set back.
         let is_fresh = |(at, _): &&(Timestamp, V)| *at <= now && now.since(*at) < max_age;
         self.value.as_ref().filter(is_fresh).cloned()
     }

@@ -36,7 +36,7 @@ const STATUS_LIST_JWT: &str = "application/statuslist+jwt";
 thread_local! {
     /// Registries that are known to exist.
     static EXISTING: RefCell<BTreeSet<u16>> = RefCell::default();
-    /// The numbers of a registry's lists. Requests for other lists end here.
+    /// The numbers of a registry's lists. Requests for other lists go no further.
     static LIST_NUMBERS: AnswerCache<u16, Vec<u32>> = AnswerCache::default();
     static SIGNED_LISTS: AnswerCache<StatusListId, Option<SignedList>> = AnswerCache::default();
     /// The response of `GET /status/aggregation`.

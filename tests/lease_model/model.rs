@@ -113,7 +113,7 @@ struct Edge {
     holder: Holder,
     /// The revoked tokens that it knows of, one bit each.
     known: u8,
-    /// That of the lease it holds.
+    /// The bound of the lease that it holds.
     bound: ClockBound,
     in_flight: Vec<Response>,
 }
@@ -258,7 +258,7 @@ impl Registry {
             .fold(0, |tokens, (token, _)| tokens | 1 << token)
     }
 
-    /// As in the registry: until when a repeated call waits.
+    /// Until when a repeated call waits, as in the registry.
     fn wait_again(&self, recorded: Instant, flaw: Option<Flaw>) -> Instant {
         match flaw {
             Some(Flaw::OtherClock) => recorded,

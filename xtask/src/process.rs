@@ -181,7 +181,7 @@ impl Service {
         }
     }
 
-    /// Waits for the end until the deadline, then kills the program.
+    /// Waits until the program exits. Kills it at the deadline.
     pub(crate) fn stop_by(&mut self, deadline: Instant) {
         while matches!(self.supervisor.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(POLL_INTERVAL);

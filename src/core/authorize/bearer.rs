@@ -3,10 +3,10 @@
 /// Why a header contains no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BearerError {
-    /// There is no header, or it has another scheme.
+    /// No header, or another scheme.
     Resource,
-    /// `Bearer` is not followed by exactly one token. Two headers, which the runtime joins with a
-    /// comma, are this too.
+    /// `Bearer` is not followed by exactly one token. Two headers count as malformed too: the
+    /// runtime joins them with a comma.
     Malformed,
 }
 
@@ -23,11 +23,11 @@ pub fn parse(header: Option<&str>) -> Result<&str, BearerError> {
         return Err(BearerError::Resource);
     }
     let token = rest.trim_start_matches(' ');
-    // Faster than stopping at the first wrong byte.
-    let in_form = token
+    // Faster than stopping at the first invalid byte.
+    let is_b64token = token
         .bytes()
         .fold(true, |all, byte| all & IN_TOKENS[usize::from(byte)]);
-    if token.is_empty() || !in_form {
+    if token.is_empty() || !is_b64token {
         return Err(BearerError::Malformed);
     }
     Ok(token)

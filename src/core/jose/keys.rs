@@ -72,8 +72,8 @@ struct JwkSet<'a> {
     keys: Vec<Object<Jwk<'a>>>,
 }
 
-/// An Ed25519 JWK (RFC 7517, section 4; RFC 8037, section 2). jwt-compact's type knows every kind of
-/// key and would make a tenth of the edge's module.
+/// An Ed25519 JWK (RFC 7517, section 4; RFC 8037, section 2). jwt-compact's type knows every kind
+/// of key and would make up a tenth of the edge's module.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Jwk<'a> {
     kty: Cow<'a, str>,

@@ -213,7 +213,8 @@ impl StatusList {
         Ok(Self { bits, bytes })
     }
 
-    /// Reads a `lst` member of Patrol's shape. Any other shape is `None`: it would lack some tokens.
+    /// Reads a `lst` member of Patrol's shape. Returns `None` for any other shape, because such a
+    /// list would lack some tokens.
     pub fn decode_ours(bits: Bits, lst: &str) -> Option<Self> {
         let cap = Self::ours().bytes.len();
         let read = Self::decode(bits, lst, cap).ok()?;
@@ -323,7 +324,7 @@ pub struct Validity {
 pub struct Snapshot {
     /// The entries.
     pub list: StatusList,
-    /// How many changes the list has seen.
+    /// How many times the list has changed.
     pub version: u64,
 }
 
@@ -365,7 +366,7 @@ pub enum ListError {
     Shape,
 }
 
-/// A list whose signature is right. Its age is for the caller to judge.
+/// A list with a valid signature. The caller must check its age.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedList {
     /// The entries and their version.
@@ -562,7 +563,7 @@ mod tests {
         for ours in 0..=3 {
             for theirs in 0..=3 {
                 for newer in [false, true] {
-                    // Every place of a byte, with neighbours that say something else.
+                    // Every position in a byte, with neighbours that have another status.
                     for idx in 0..4 {
                         let mut list = StatusList::new(Bits::Two, 4);
                         let mut other = StatusList::new(Bits::Two, 4);

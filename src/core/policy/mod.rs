@@ -85,7 +85,7 @@ pub struct Route {
 pub enum Method {
     /// DELETE
     Delete,
-    /// GET, and HEAD, which answers the same without a body (RFC 9110, section 9.3.2).
+    /// GET, and HEAD, which gets the same response without a body (RFC 9110, section 9.3.2).
     Get,
     /// PATCH (RFC 5789)
     Patch,

@@ -1,4 +1,4 @@
-//! What is recent enough to act on: a lease, or a snapshot of some age.
+//! Whether the data of an edge is recent enough to act on.
 //!
 //! [`FreshnessPolicy`] is chosen once, from `REVOCATION_MODE`. The code that uses it does not
 //! distinguish the modes.
@@ -24,7 +24,7 @@ pub enum Freshness {
 pub enum FreshnessPolicy {
     /// A lease from the registry.
     Lease {
-        /// How long a lease still counts after its end, in milliseconds. Only 0 keeps the promise.
+        /// How long a lease stays usable after it ends, in milliseconds. Only 0 keeps the promise.
         stale_grace_ms: u64,
     },
     /// A signed snapshot from KV.
@@ -62,7 +62,7 @@ impl FreshnessPolicy {
         }
     }
 
-    /// How long after a renewal nothing is renewed early, in milliseconds. KV rarely has a newer
+    /// How long after a renewal no early renewal starts, in milliseconds. KV rarely has a newer
     /// snapshot at once.
     pub const fn renewal_pause(self) -> u64 {
         match self {

@@ -1,8 +1,8 @@
 //! What an edge knows about a status list, and whether it may act on it.
 //!
 //! The entries and the [lease](super::lease) on them belong together: without a lease the entries
-//! only say what was once true. A revocation, once known, is never forgotten, whatever arrives
-//! later and in whatever order.
+//! only say what was once true. A known revocation is never forgotten, regardless of what arrives
+//! later and in which order.
 
 use super::{
     freshness::{Freshness, FreshnessPolicy},
@@ -19,12 +19,12 @@ use crate::{
 };
 use std::collections::HashMap;
 
-/// How far ahead a snapshot may be dated, in seconds: two machines' clocks, each read in whole
-/// seconds. A clock that is further ahead cannot be trusted with ages.
+/// How far in the future a snapshot may be dated, in seconds. This covers two machines' clocks,
+/// each read in whole seconds. A clock that is further off cannot be trusted to measure ages.
 const MAX_SKEW: u64 = 5;
 
-/// How long an edge remembers that a registry has no list of a number, in milliseconds. A token
-/// that names one is from another state of the registry's storage.
+/// How long an edge remembers that a registry lacks a list, in milliseconds. A token that names
+/// such a list was issued from another state of the registry's storage.
 pub const ABSENT_FOR: u64 = 10_000;
 
 /// The result of looking up a token's status.
@@ -65,12 +65,12 @@ impl Default for KnownList {
     }
 }
 
-/// The answer was rejected, and nothing was taken from it.
+/// The answer was rejected, and nothing of it was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseRejected;
 
 impl KnownList {
-    /// Drops what is dated too far ahead, so that better data can replace it.
+    /// Drops data that is dated too far in the future, so that better data can replace it.
     fn discard_future(&mut self, now: Instant) {
         if self.holder.is_ahead(now) {
             self.holder.forget_lease();
@@ -102,7 +102,7 @@ impl KnownList {
         }
     }
 
-    /// Seconds since the newest snapshot was signed. `None`: it is dated ahead.
+    /// Seconds since the newest snapshot was signed. `None`: it is dated in the future.
     fn snapshot_age(&self, now: Timestamp) -> Option<u64> {
         (self.signed_at <= now.plus(MAX_SKEW)).then(|| now.since(self.signed_at))
     }
@@ -208,12 +208,13 @@ impl KnownList {
     }
 }
 
-/// An edge's clock shows the time of day, by which snapshots are dated.
+/// The second that a reading falls in: an edge's clock shows the time of day, which dates
+/// snapshots.
 fn second(now: Instant) -> Timestamp {
     Timestamp::from_millis(now.millis())
 }
 
-/// One list in the memory of an edge, with everything that belongs to it.
+/// One list at an edge, with its fetches and the recorded uses of its tokens.
 #[derive(Debug, Clone, Default)]
 pub struct ListEntry {
     /// What is known about the list.
@@ -252,8 +253,9 @@ pub struct KnownLists {
 }
 
 impl KnownLists {
-    /// Returns a list, known or not. Nothing else gives access to one, so this is where a clock that
-    /// was set back is noticed: it would lengthen every lease, so all leases end.
+    /// Returns a list's entry, and adds it if needed. Every access goes through here, so this also
+    /// notices a clock that was set back. Such a clock would lengthen every lease, so all leases
+    /// are dropped.
     pub fn entry(&mut self, id: StatusListId, now: Instant) -> &mut ListEntry {
         if self.latest.age(now).is_none() {
             self.entries
@@ -547,7 +549,7 @@ mod tests {
         let id = token(1).status.list;
         let mut lists = KnownLists::default();
         lists.entry(id, NOW).flights.begin(NOW);
-        // The answer to what was asked at NOW comes when the clock shows this.
+        // The clock's reading when the answer to the request of NOW arrives.
         let back = Instant::from_millis(1_000);
         let entry = lists.entry(id, back);
         entry.known.apply_lease(NOW, &whole(1, &[])).unwrap();

@@ -1,12 +1,12 @@
 //! Leases: how a revocation reaches every edge before its call returns, without a call per request.
 //!
-//! A registry *grants* leases on its status lists; an edge *holds* them. While an edge holds one it
-//! decides from memory, because the registry has promised not to answer a revocation before the
+//! A registry *grants* leases on its status lists; an edge *holds* them. While an edge holds one,
+//! it decides on its own, because the registry has promised not to answer a revocation before the
 //! lease ends. The argument:
 //!
-//! - A holder reads its clock *before* it asks and counts the lease from then. The grantor counts
-//!   from its answer, which is later, so the holder stops first. The margin covers clocks that run
-//!   at different speeds. Readings of two clocks are never compared.
+//! - A holder reads its clock *before* it sends a request and counts the lease from then. The
+//!   grantor counts from its answer, which is later, so the holder stops first. The margin covers
+//!   clocks that run at different speeds. Readings of two clocks are never compared.
 //! - An answer contains everything committed before it. A committed revocation waits only for
 //!   leases granted earlier, and these end within one lease length.
 //! - A grantor that restarts has forgotten its leases and acts as if it had just granted one on
@@ -33,7 +33,7 @@ pub const fn margin(length: u64) -> u64 {
     length.div_ceil(10) + 1
 }
 
-/// When a lease ends for a holder whose clock read `asked_at` before it asked.
+/// When a lease ends for a holder whose clock read `asked_at` before it sent the request.
 pub const fn lease_end(asked_at: Instant, length: u64) -> Instant {
     asked_at.plus(length.saturating_sub(margin(length)))
 }
@@ -51,7 +51,8 @@ pub struct Grantor {
     until: BTreeMap<u32, Instant>,
     /// The length last returned for storage.
     stored: u64,
-    /// The lengths that may be held, on any list, and when the last lease of each ends.
+    /// The lengths of leases that may be held on any list, and when the last lease of each length
+    /// ends.
     lengths: BTreeMap<u64, Instant>,
 }
 
@@ -76,7 +77,7 @@ impl Grantor {
         let end = now.plus(length);
         let until = self.until.entry(list).or_default();
         *until = (*until).max(end);
-        // A longer lease must have ended; it is not enough that it ends within this length. A lease
+        // A longer lease must have ended. Ending within this length is not enough, because a lease
         // that is counted across a restart can be off by more than the margin covers.
         self.lengths.retain(|_, until| *until > now);
         let until = self.lengths.entry(length).or_default();
@@ -114,7 +115,7 @@ pub enum LeaseOutcome {
     Refused,
 }
 
-/// The edge's side: one list in the memory of one isolate.
+/// The edge's side: the lease of one isolate on one list, and the version that it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Holder {
     version: Option<u64>,
@@ -152,8 +153,8 @@ impl Holder {
         self.until = Instant::default();
     }
 
-    /// Whether the lease ends later than a clock that reads `now` could have counted it. Then the
-    /// clock was set back, perhaps while the answer was in flight.
+    /// Whether the lease ends later than a lease requested by `now` can. Then the clock was set
+    /// back, perhaps while the answer was in flight.
     pub fn is_ahead(&self, now: Instant) -> bool {
         now.until(self.until) > self.length
     }
@@ -224,7 +225,7 @@ mod tests {
     fn holder_stops_before_the_grantor_answers() {
         let mut grantor = Grantor::restarted(at(0), L);
         let mut holder = Holder::default();
-        // Asked at 5000, granted at 5020 by a clock of its own that shows 77020.
+        // Requested at 5000 and granted at 5020, when the grantor's own clock shows 77020.
         grantor.grant(0, at(77_020), L);
         assert_eq!(holder.receive(at(5_000), None, 1, L), LeaseOutcome::Apply);
         assert!(holder.is_valid(at(5_898), 0));
@@ -268,8 +269,9 @@ mod tests {
     #[test]
     fn margin_covers_a_tenth_and_whole_milliseconds() {
         for length in LENGTHS {
-            // The grantor has counted `length` when more than one less has passed by its clock;
-            // a clock that is slower by a tenth has counted nine tenths of that.
+            // When the grantor has counted `length` milliseconds, more than `length - 1` have
+            // passed by its clock. A clock that is slower by a tenth has counted nine tenths of
+            // that.
             let used = lease_end(at(0), length).millis();
             assert!(10 * used <= 9 * (length - 1), "{length}");
         }
@@ -363,7 +365,7 @@ mod tests {
         let mut holder = Holder::default();
         assert!(holder.learn(8));
         assert_eq!(holder.receive(at(0), Some(8), 10, L), LeaseOutcome::Apply);
-        // It knows no version 10, so it gives all that it has.
+        // The registry does not know version 10, so it returns the whole list.
         assert_eq!(holder.receive(at(600), None, 7, L), LeaseOutcome::Apply);
         assert_eq!(holder.version(), Some(7), "not 10, which is to come again");
         assert_eq!(

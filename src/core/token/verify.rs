@@ -38,7 +38,7 @@ pub enum TokenError {
     List,
 }
 
-/// What it takes to verify tokens. Created once per key set.
+/// Everything needed to verify tokens. Created once per key set.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     issuer: String,

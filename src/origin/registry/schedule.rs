@@ -10,7 +10,7 @@ use patrol::{
 use worker::Result;
 
 /// The least time between two writes of a list. KV accepts one write a second for each key, and the
-/// last one is known to the second.
+/// time of the last write is stored in whole seconds.
 const PUBLISH_DELAY: u64 = 2_000;
 
 /// What the alarm does with a list.

@@ -1,4 +1,4 @@
-//! The status lists, computed from the tokens' rows: there is no second record to keep in step.
+//! The status lists, computed from the tokens' rows: there is no second record to keep in sync.
 
 use super::store::Store;
 use crate::{caching::LIST_VALIDITY, settings::OriginSettings};

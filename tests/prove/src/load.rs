@@ -106,12 +106,12 @@ impl Load {
     /// Sends requests to one edge until [`Self::stop_requests`].
     pub(crate) async fn send_requests(&self, edge: usize) {
         let client = client();
-        let mut mine = Vec::new();
+        let mut requests = Vec::new();
         while self.is_requesting.load(Ordering::SeqCst) {
             match self.tokens.pick(self.clock.now()) {
                 Some((token, text)) => {
                     let request = self.send(&client, edge, token, &text).await;
-                    mine.push(request);
+                    requests.push(request);
                     if request.outcome == Outcome::NoResponse {
                         tokio::time::sleep(RETRY_DELAY).await;
                     }
@@ -119,7 +119,7 @@ impl Load {
                 None => tokio::time::sleep(RETRY_DELAY).await,
             }
         }
-        lock(&self.requests).extend(mine);
+        lock(&self.requests).extend(requests);
     }
 
     async fn send(&self, client: &Client, edge: usize, token: usize, text: &str) -> Request {
@@ -208,7 +208,7 @@ impl Load {
                         id: text("id").to_owned(),
                     };
                 }
-                // A retry would succeed in an hour.
+                // A retry would succeed only in an hour.
                 Some((429, _)) => panic!("the scenario creates more tokens than a user may"),
                 response => self.record_failure("create", response),
             }

@@ -24,7 +24,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A run that tried no revoked token has shown nothing, and fails.
+    /// Fails a run that tried no revoked token, because it has shown nothing.
     pub(crate) fn is_good(&self) -> bool {
         let found = &self.findings;
         let is_enough = found.after > 0 && found.accepted > 0;

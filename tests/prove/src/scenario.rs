@@ -205,7 +205,7 @@ impl Scenario {
     }
 }
 
-/// Each belongs to another registry, and so has a list of its own.
+/// Each lives in a different registry, and so has a list of its own.
 const USERS: [&str; 3] = ["ada", "vic", "otto"];
 
 /// Each user has a task per entry, which creates and revokes this many tokens at a time. Together

@@ -91,7 +91,7 @@ impl Runtime {
         format!("http://127.0.0.1:{}", self.port(socket))
     }
 
-    /// What the log contains by now. Output arrives late: only [`Runtime::kill`] waits for all of it.
+    /// The log so far. Output arrives late: only [`Runtime::kill`] waits for all of it.
     ///
     /// # Panics
     /// If it cannot be read.

@@ -1,4 +1,4 @@
-//! What several files need.
+//! Helpers that several files share.
 
 use patrol_support::{
     CreatedToken, Response, api_request, client,

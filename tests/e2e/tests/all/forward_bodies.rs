@@ -33,11 +33,11 @@ async fn start_upstream() -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let mut got = Vec::new();
+                let mut received = Vec::new();
                 let mut chunk = [0; 4096];
                 while let Ok(count @ 1..) = stream.read(&mut chunk).await {
-                    got.extend_from_slice(&chunk[..count]);
-                    let text = String::from_utf8_lossy(&got);
+                    received.extend_from_slice(&chunk[..count]);
+                    let text = String::from_utf8_lossy(&received);
                     if text.contains("die") {
                         let _ = stream.set_zero_linger();
                         return;

@@ -1,5 +1,5 @@
 //! `GET /api/v1/tokens` and `GET /api/v1/tokens/{id}`: when tokens were used, and when they are
-//! forgotten.
+//! deleted.
 
 use crate::common::{PIPELINES, change_registries, start_cluster, use_token};
 use patrol_support::{
