@@ -1,7 +1,7 @@
 //! Creates the tokens of each workload without the origin: thousands would need as many requests.
 //!
 //! Each token looks as if the origin had issued it, with an index in a list that exists. Peers with
-//! a shared secret get tokens of their own with the same claims.
+//! a shared secret get their own tokens with the same claims.
 
 use crate::{
     files,
@@ -45,7 +45,7 @@ const WARM: u32 = 1_000;
 /// The tokens that `mix` draws from.
 const MIX: u32 = 100_000;
 
-/// The number of the first of them, above those of all other workloads.
+/// The number of the first token of `mix`, above those of all other workloads.
 const MIX_FIRST: u32 = 10_000_000;
 
 /// The lists of the workload `lists`: the first of each registry.
@@ -69,7 +69,7 @@ pub(crate) struct Revoked {
 }
 
 impl TokenSource {
-    /// An index that is not revoked: another one for each number, spread over the list.
+    /// An index that is not revoked: a different one for each number, spread over the list.
     fn valid_index(&self, registry: u16, number: u32) -> StatusReference {
         // The factor is odd and the size a power of two.
         let mut idx = number.wrapping_mul(40_503) % LIST_SIZE;

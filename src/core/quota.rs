@@ -33,7 +33,7 @@ pub const CREATIONS: Quota = Quota {
 };
 
 /// Limits a user's revocation calls. Higher than [`CREATIONS`], so that a user can revoke
-/// everything they created with one call for each token.
+/// everything they created, one call per token.
 pub const REVOCATIONS: Quota = Quota {
     burst: 1_000,
     per_hour: 600,
@@ -46,7 +46,7 @@ pub const SIGN_INS_PER_MINUTE: u32 = 20;
 /// A quota is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaExceeded {
-    /// Which quota.
+    /// The quota that is used up.
     pub policy: QuotaPolicy,
     /// Calls allowed in one window.
     pub quota: u32,

@@ -4,7 +4,7 @@
 //! (management, keys, lists, the page), and treats every other one as the platform's API, where
 //! nothing passes without a token.
 
-/// What serves a request.
+/// The handler of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
     /// The edge: health check.

@@ -9,8 +9,8 @@ use web_sys::Headers;
 pub(crate) enum Sender {
     /// The client: `CLIENT_ADDRESS_HEADER` holds its address.
     Client,
-    /// A proxy that asks about a client's request. It names the client in `X-Forwarded-For`, and the
-    /// platform may have appended the proxy's own address.
+    /// A proxy that uses forward-auth for a client's request. It names the client in
+    /// `X-Forwarded-For`, and the platform may have appended the proxy's own address.
     Proxy,
 }
 

@@ -1,6 +1,6 @@
 // The Worker's entry: hands each request to the Wasm module.
 //
-// It decides nothing. What it reads of a request goes to Rust.
+// It decides nothing: it passes the parts of a request to Rust.
 
 import * as module from "./index.js";
 import { noteCrash, restartIfCrashed } from "./restart.js";

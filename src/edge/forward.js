@@ -123,15 +123,15 @@ export function forwarded(request, address, { withheld, to, from, client }, chan
 
 const BROKEN = "the client broke off the request body";
 
-/** The message of the error for a request whose client broke off its body. */
+/** The message of the error for a request whose client aborted its body. */
 export const broken = () => BROKEN;
 
 /**
  * Returns the request, or a copy whose body is watched.
  *
- * The runtime reports a client that breaks off and an upstream that does not answer in the same
- * words. A body that broke off must not end, or the upstream would take it for complete. So the
- * stream stays open and the fetch is aborted.
+ * The runtime reports a client that aborts and an upstream that does not respond in the same words.
+ * An aborted body must not end, or the upstream would take it for complete. So the stream stays
+ * open and the fetch is aborted.
  *
  * @param {Request} request
  */

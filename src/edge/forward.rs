@@ -145,7 +145,7 @@ pub(crate) fn upstream_failed(error: &Error) -> Result<Response> {
     refuse::upstream_unreachable()
 }
 
-/// Whether the client broke off its own request body.
+/// Whether the client aborted its own request body.
 fn is_broken(error: &Error) -> bool {
     error.to_string().contains(&broken())
 }
@@ -185,7 +185,7 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn watched(request: &Request) -> std::result::Result<Request, JsValue>;
 
-    /// The message of the error for a request whose client broke off its body.
+    /// The message of the error for a request whose client aborted its body.
     fn broken() -> String;
 
     #[wasm_bindgen(js_name = orElse)]

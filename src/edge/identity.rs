@@ -1,4 +1,4 @@
-//! The caller's identity, as the upstream gets it in headers, or why there is none.
+//! The caller's identity, as the upstream gets it in headers, or the denial.
 
 use js_sys::{Array, JsString};
 use patrol::{
@@ -63,7 +63,7 @@ struct IdentityHeaders {
     response: OnceCell<Response>,
 }
 
-/// Whose request it is, and in which organization.
+/// The caller of a request, and the organization that it acts in.
 pub(crate) struct Identity {
     pub(crate) verified: Rc<Verified<CachedIdentities>>,
     pub(crate) organization: Option<usize>,

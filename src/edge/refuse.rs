@@ -67,7 +67,7 @@ fn log(denied: &Denied, access: &AccessRequest<'_>) {
     console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
 }
 
-/// The most kinds of refusal to cache. Only a policy with more different requirements has more.
+/// The most kinds of refusal to cache. Only a policy with more distinct requirements exceeds it.
 const MAX_PARTS: usize = 256;
 
 /// The parts of every response of one kind of refusal.
@@ -104,7 +104,7 @@ pub(crate) fn log_failure(what: &str, error: &Error) {
     }
 }
 
-/// The client broke off the request body.
+/// The client aborted the request body.
 pub(crate) fn body_broken() -> Result<Response> {
     if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
         let line = Line {

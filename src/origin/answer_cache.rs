@@ -106,7 +106,7 @@ impl<K: Ord + Copy + 'static, V: Clone + 'static> AnswerCache<K, V> {
                             console_error!("origin: lists: {error}");
                         }
                         cache.with(key, |cached| {
-                            // Unless it was invalidated meanwhile.
+                            // Unless it has been invalidated in the meantime.
                             if !cached.flights.has_ended(flight, clock()) {
                                 cached.flights.end(flight, clock(), answer.is_ok());
                                 cached.value = answer.ok().map(|answer| (requested_at, answer));

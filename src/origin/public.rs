@@ -1,9 +1,9 @@
 //! What anyone may read: the public keys and the signed status lists.
 //!
-//! Strangers cost a registry little, however often they ask and whatever list they name. An isolate
-//! reads each registry's list numbers, and each of these lists, about once in [`ANSWER_MAX_AGE`]
-//! seconds, and the list of all lists once a minute ([`crate::answer_cache`]). A change that an
-//! isolate makes itself shows in its next answer.
+//! Strangers cause few registry calls, however often they send requests and whichever list they
+//! name. An isolate reads each registry's list numbers, and each of these lists, about once in
+//! [`ANSWER_MAX_AGE`] seconds, and the list of all lists once a minute ([`crate::answer_cache`]). A
+//! change made through an isolate shows in that isolate's next response.
 //!
 //! Strangers cannot create a registry either. The platform creates an object near its first caller,
 //! and it stays there. So an isolate calls only registries that it has called for a signed-in user,

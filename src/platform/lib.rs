@@ -67,7 +67,7 @@ pub fn is_bound(env: &Env, name: &str) -> bool {
 }
 
 /// Reads an optional setting. An empty one is absent. A value that is not text, such as a number
-/// without quotes, counts as its JSON text, so that nothing an operator wrote is ignored.
+/// without quotes, counts as its JSON text, so that no setting is ignored.
 pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
     let value = Reflect::get(env, &name.into()).ok()?;
     if value.is_undefined() || value.is_null() {
@@ -120,7 +120,7 @@ pub fn number_setting(env: &Env, name: &str, range: RangeInclusive<u64>) -> Resu
 /// again.
 ///
 /// # Errors
-/// Those of `read`.
+/// Returns the error of `read`.
 pub fn once<T>(cell: &'static OnceLock<T>, read: impl FnOnce() -> Result<T>) -> Result<&'static T> {
     match cell.get() {
         Some(value) => Ok(value),

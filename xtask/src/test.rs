@@ -57,7 +57,7 @@ const WORKERS: [&str; 4] = [
 ];
 /// The browser's module: WebAssembly too, but its state machines are tested natively.
 const FORM: &str = "patrol-form";
-/// Compiled in a call of its own, with the same features as for every other command.
+/// Compiled in a separate call, with the same features as for every other command.
 const XTASK: &str = "xtask";
 
 pub(crate) fn test(args: &Args) -> Result<()> {

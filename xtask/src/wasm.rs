@@ -166,7 +166,7 @@ pub(crate) fn declare_form(package: &str, variant: &Variant, progress: &Progress
     Ok(())
 }
 
-/// The form is downloaded, so it has a release profile of its own.
+/// The form is downloaded, so it has its own release profile.
 pub(crate) fn form_profile(profile: Profile) -> &'static str {
     match profile {
         Profile::Dev => "dev",

@@ -16,7 +16,7 @@ use crate::{
 };
 use std::{borrow::Cow, fmt::Write as _};
 
-/// What a request asks for, without its token.
+/// A request, without its token.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessRequest<'a> {
     /// The method as sent.

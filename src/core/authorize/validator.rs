@@ -1,4 +1,4 @@
-//! What an edge knows, and whether that is enough to decide on a request.
+//! Everything an edge has cached, and whether that is enough to decide on a request.
 //!
 //! [`Validator::check`] follows a fixed order: header, signature, times, revocation, route,
 //! organization, scopes. It does no I/O. Usually everything is cached, and the result is a
@@ -138,7 +138,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         }
     }
 
-    /// What counts as fresh.
+    /// The rule for what is fresh.
     pub fn freshness(&self) -> FreshnessPolicy {
         self.freshness
     }
@@ -282,7 +282,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         // 3. The status. An expired token needs none.
         let token = &verified.token;
         let mut status = StatusCheck::Unavailable;
-        let mut is_news = false;
+        let mut is_new_use = false;
         let StatusReference { list: id, idx } = token.status;
         if decision::check_times(token, now).is_ok() {
             let resource = Resource::List(id);
@@ -306,7 +306,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
                     _ => status = StatusCheck::Unavailable,
                 }
             }
-            is_news = entry.usage.would_record(idx, now);
+            is_new_use = entry.usage.would_record(idx, now);
         }
 
         // 4. The decision.
@@ -323,7 +323,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         };
         let is_authenticated = result.as_ref().err().is_none_or(Denial::is_authenticated);
         Ok(Decision {
-            usage: (is_news && is_authenticated).then_some(token.status),
+            usage: (is_new_use && is_authenticated).then_some(token.status),
             token: Some(verified),
             result,
             refresh,

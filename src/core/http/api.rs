@@ -48,7 +48,7 @@ pub struct OrganizationView {
 }
 
 impl Me {
-    /// What a user sees of their account.
+    /// The parts of an account that its user sees.
     pub fn new(account: &Account, policy: &Policy, mode: RevocationMode) -> Self {
         let organizations = account
             .memberships

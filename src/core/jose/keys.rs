@@ -1,7 +1,7 @@
 //! Public keys: Ed25519 only, named by their thumbprint.
 //!
-//! A [`KeySet`] is all that an edge ever holds. It reads a JWK Set (RFC 7517, section 5). A `kid` is
-//! always the RFC 7638 thumbprint, computed here and never taken from the input, so that one name
+//! A [`KeySet`] is all that an edge ever holds. It reads a JWK Set (RFC 7517, section 5). A `kid`
+//! is always the RFC 7638 thumbprint, computed here and never taken from the input, so one name
 //! cannot mean two keys. Private keys are in [`signing`](super::signing).
 
 use crate::json::{self, Object};

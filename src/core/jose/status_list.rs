@@ -280,8 +280,8 @@ pub struct ListClaims {
     pub exp: Timestamp,
     /// How long a holder should cache it, in seconds.
     pub ttl: u64,
-    /// Counts the list's changes. This claim is Patrol's own: an edge asks the registry for the
-    /// changes since this version.
+    /// Counts the list's changes. This claim is Patrol's own: an edge requests the changes since
+    /// this version.
     pub version: u64,
     /// The list.
     #[serde(deserialize_with = "json::object")]

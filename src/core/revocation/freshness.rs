@@ -13,13 +13,13 @@ use crate::{
 pub enum Freshness {
     /// It may be used.
     Fresh,
-    /// It may be used, but should be renewed now, so that no request has to wait later.
+    /// It may be used, but should be renewed now, so that no later request has to wait.
     Aging,
     /// It may not be used: renew it first.
     Stale,
 }
 
-/// What an edge accepts as fresh.
+/// The rule by which an edge decides whether its data is fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FreshnessPolicy {
     /// A lease from the registry.
@@ -49,7 +49,7 @@ impl FreshnessPolicy {
     /// Whether a key set fetched at `fetched_at` may be used.
     ///
     /// Every lease names the keys in use, so under leases any key set will do: a removed key is
-    /// known to be dead. Without leases the set itself must be recent.
+    /// known to be retired. Without leases, the set itself must be recent.
     pub fn of_keys(self, fetched_at: Instant, now: Instant) -> Freshness {
         let Self::Snapshot { max_age } = self else {
             return Freshness::Fresh;
@@ -72,7 +72,7 @@ impl FreshnessPolicy {
     }
 
     /// How long recorded uses wait for a lease renewal to carry them before they are reported by a
-    /// call of their own, in milliseconds. Without leases the longer delay spares the registry.
+    /// call of their own, in milliseconds. Without leases, a longer delay saves registry calls.
     pub const fn flush_delay(self) -> u64 {
         match self {
             Self::Lease { .. } => 2_000,

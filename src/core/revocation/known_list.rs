@@ -1,4 +1,4 @@
-//! What an edge knows about a status list, and whether it may act on it.
+//! An edge's copy of a status list, and whether the edge may act on it.
 //!
 //! The entries and the [lease](super::lease) on them belong together: without a lease the entries
 //! only say what was once true. A known revocation is never forgotten, regardless of what arrives
@@ -49,7 +49,7 @@ pub struct KnownList {
     kids: Vec<String>,
     /// When the newest snapshot was signed.
     signed_at: Timestamp,
-    /// When the edge asked for this list and the registry did not have it.
+    /// When the edge requested this list and the registry did not have it.
     absent_at: Option<Instant>,
 }
 
@@ -217,7 +217,7 @@ fn second(now: Instant) -> Timestamp {
 /// One list at an edge, with its fetches and the recorded uses of its tokens.
 #[derive(Debug, Clone, Default)]
 pub struct ListEntry {
-    /// What is known about the list.
+    /// The edge's copy of the list.
     pub known: KnownList,
     /// The fetches of leases and snapshots.
     pub flights: SingleFlight,

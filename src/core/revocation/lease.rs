@@ -38,7 +38,7 @@ pub const fn lease_end(asked_at: Instant, length: u64) -> Instant {
     asked_at.plus(length.saturating_sub(margin(length)))
 }
 
-/// How long before its end a holder with traffic renews a lease, so that no request waits.
+/// How long before its end a lease is renewed under traffic, so that no request waits.
 pub(crate) const fn renew_ahead(length: u64) -> u64 {
     length / 4
 }
@@ -83,9 +83,9 @@ impl Grantor {
         let until = self.lengths.entry(length).or_default();
         *until = (*until).max(end);
         let longest = self.lengths.last_key_value().map_or(length, |last| *last.0);
-        let is_news = longest != self.stored;
+        let has_changed = longest != self.stored;
         self.stored = longest;
-        is_news.then_some(longest)
+        has_changed.then_some(longest)
     }
 
     /// When every lease on the list that is held now will have ended. From then on every holder
@@ -104,14 +104,14 @@ impl Grantor {
     }
 }
 
-/// What the answer to a lease request changes.
+/// The effect of the answer to a lease request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseOutcome {
     /// The content is newer than what is known: apply it.
     Apply,
     /// The content is older than what is known. The lease counts.
     Known,
-    /// The content builds on an unknown version. Nothing counts.
+    /// The content builds on an unknown version. Nothing changes.
     Refused,
 }
 

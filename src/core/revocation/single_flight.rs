@@ -5,11 +5,11 @@
 //! While the current value is still usable, the fetch runs behind a request that does not wait.
 //!
 //! A fetch can fail, or be lost without notice. One such loss costs only time: the fetch is
-//! repeated and the waiting requests keep waiting. After two losses in a row nobody waits until
-//! [`RETRY_BACKOFF`] has passed. So in an outage each request is refused at once instead of
+//! repeated and the waiting requests keep waiting. After two losses in a row, no request waits
+//! until [`RETRY_BACKOFF`] has passed. So in an outage each request is refused at once instead of
 //! waiting, and the other side gets one fetch per second.
 //!
-//! This module only decides. What is fetched, and how, is up to the caller.
+//! Left out: what is fetched, and how.
 
 use super::{
     freshness::Freshness,
@@ -21,7 +21,8 @@ use std::iter;
 /// How long a fetch may take, in milliseconds. An older one is lost.
 pub const FETCH_TIMEOUT: u64 = 2_000;
 
-/// How long nobody waits after repeated failures, in milliseconds. `Retry-After` follows from it.
+/// How long no request waits after repeated failures, in milliseconds. `Retry-After` follows from
+/// it.
 pub const RETRY_BACKOFF: u64 = 1_000;
 
 /// How many fetches one request waits for: the second one in case the first fails.
@@ -115,8 +116,8 @@ impl SingleFlight {
         Flight(self.count)
     }
 
-    /// Ends a fetch, answered or not. The end of a fetch that was given up earlier says nothing
-    /// about the one in flight.
+    /// Ends a fetch, answered or not. The end of a fetch that had already been given up does not
+    /// affect the one in flight.
     pub fn end(&mut self, flight: Flight, now: Instant, answered: bool) {
         if answered {
             self.failures = 0;

@@ -1,6 +1,6 @@
 //! Verified tokens.
 //!
-//! Verifying the signature is most of the work of a request. For a given text and key set its
+//! Verifying the signature is most of the work of a request. For the same text and key set its
 //! result never changes, so it is cached under a keyed hash of the whole text. Times, revocation
 //! and scopes are not cached; every request decides them anew.
 //!
@@ -73,7 +73,7 @@ impl<T: Default> TokenCache<T> {
     /// Returns the token of that text, from the cache or from `verify`.
     ///
     /// # Errors
-    /// That of `verify`. Errors are not cached.
+    /// Returns the error of `verify`. Errors are not cached.
     pub fn get<E>(
         &mut self,
         text: &str,

@@ -42,7 +42,7 @@ pub(super) fn sign(
     }))
 }
 
-/// What an edge needs to get from the version `since` to the current one.
+/// The content that brings an edge from the version `since` to the current one.
 pub(super) fn content(
     store: &Store,
     list: u32,

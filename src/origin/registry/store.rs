@@ -45,7 +45,7 @@ pub(super) struct TokenRow {
 }
 
 impl TokenRow {
-    /// What the token's owner sees at this time.
+    /// The record that the token's owner sees at this time.
     pub(super) fn into_record(self, now: Timestamp) -> Result<TokenRecord> {
         let revoked_at = self.revoked_at.map(Timestamp::from_seconds);
         Ok(TokenRecord {

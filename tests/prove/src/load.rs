@@ -295,8 +295,8 @@ impl Load {
         lock(&self.conditions).uninformed.push(start..Micros::MAX);
     }
 
-    /// Watches whether the machine is too busy: if the processes wait longer than an edge can do
-    /// without a lease, a 503 is right.
+    /// Watches whether the machine is too busy: if the processes wait for longer than an edge can
+    /// go without a lease, a 503 is correct.
     pub(crate) async fn watch_machine(&self, gate: String) {
         let client = client();
         let urls = self

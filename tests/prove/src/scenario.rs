@@ -205,7 +205,7 @@ impl Scenario {
     }
 }
 
-/// Each lives in a different registry, and so has a list of its own.
+/// Each lives in a different registry, and so has their own list.
 const USERS: [&str; 3] = ["ada", "vic", "otto"];
 
 /// Each user has a task per entry, which creates and revokes this many tokens at a time. Together

@@ -1,4 +1,4 @@
-//! What end-to-end tests, browser tests, the proof of revocation and the benchmark share.
+//! Shared by the end-to-end tests, the browser tests, the proof of revocation and the benchmark.
 //!
 //! There are three ways to run Patrol, from the slowest and most complete to the fastest:
 //!

@@ -39,7 +39,7 @@ pub fn xtask() -> &'static Path {
     })
 }
 
-/// A command that runs a program below `xtask keep`. It ends when its standard input is closed, at
+/// A command that runs a program under `xtask keep`. It ends when its standard input is closed, at
 /// the latest when this process ends. The caller must make standard input a pipe.
 pub fn supervised(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(xtask());

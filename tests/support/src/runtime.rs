@@ -1,7 +1,7 @@
 //! One workerd process.
 //!
-//! workerd reports the ports that it listens on, so no port is guessed and nothing waits for a fixed
-//! time. It runs below `xtask keep`, which ends it however this program ends.
+//! workerd reports the ports that it listens on, so no port is guessed and nothing waits for a
+//! fixed time. It runs under `xtask keep`, which ends it however this program ends.
 
 use crate::{config::Config, process::supervised, wait::with_timeout, workspace::root};
 use std::{

@@ -76,7 +76,7 @@ pub(crate) fn creation_with(member: &str, value: Value) -> Value {
     body
 }
 
-/// Runs SQL in the databases of all registries below a folder. No process may have them open.
+/// Runs SQL in the databases of all registries in a folder. No process may have them open.
 pub(crate) fn change_registries(folder: &Path, statements: &[&str]) {
     let status = Command::new(root().join("node_modules/.bin/node"))
         .arg("--disable-warning=ExperimentalWarning")

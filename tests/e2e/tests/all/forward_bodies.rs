@@ -84,7 +84,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn edge_streams_fifty_megabytes_in_both_directions_with_flat_memory() {
-    // A system of its own: the memory of the shared one depends on the other tests.
+    // Not the shared system, whose memory use depends on the other tests.
     let system = Arc::new(System::start("streaming", &[]));
     let ada = User::sign_in(&system.url, "ada").await;
     let created = ada.create_token(&["models:read", "models:write"]).await;
