@@ -4,7 +4,7 @@
 //! fetches the key set. Two series follow, each in its own processes:
 //!
 //! - Tokens with a false signature. The first of them takes longer, because the edge prepares the
-//!   key. They are denied right after the check of the signature, so hardly any other code runs.
+//!   key. They are denied as soon as the signature is checked, so hardly any other code runs.
 //! - Valid tokens, each from a different status list, so each of them fetches a lease. The first of
 //!   them takes longer also because the engine compiles the code that runs for the first time.
 //!

@@ -40,12 +40,12 @@ pub(crate) async fn lease(
         usage,
     };
     // The lease counts from before the request.
-    let asked_at = clock();
+    let requested_at = clock();
     let Some(answer) = call_registry(env, &settings.installation, id.registry, &request).await?
     else {
-        return with_entry(id, |entry| entry.known.mark_absent(asked_at));
+        return with_entry(id, |entry| entry.known.mark_absent(requested_at));
     };
-    with_entry(id, |entry| entry.known.apply_lease(asked_at, &answer))?
+    with_entry(id, |entry| entry.known.apply_lease(requested_at, &answer))?
         .map_err(|_| Error::RustError("the lease does not fit the known list".to_owned()))
 }
 

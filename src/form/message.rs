@@ -118,7 +118,7 @@ impl From<&Rejection> for UserMessage {
 }
 
 /// An error response: the members of [`patrol::http::problem::Problem`] that a form can show. All
-/// are optional because a proxy may send an error of its own.
+/// are optional because a proxy may send its own error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerProblem {
     /// A stable error code.

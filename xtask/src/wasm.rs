@@ -122,7 +122,7 @@ pub(crate) fn finish_form(package: &str, variant: &Variant) -> Result<()> {
         .input_path(compiled(package, form_profile(variant.profile))?)
         .out_name("form")
         .typescript(true)
-        // `init()` finds the module beside its script.
+        // `init()` finds the module next to its script.
         .omit_default_module_path(false);
     bindgen.web(true)?;
     bindgen.generate(folder).context("wasm-bindgen failed")?;

@@ -4,7 +4,7 @@
 //! dates are written once. Only what depends on the machine changes: the build command goes (the
 //! Workers are already built), paths become absolute, and variables get local addresses. Each
 //! configuration has its own folder in the state folder, because wrangler looks for `.dev.vars`
-//! beside it.
+//! next to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

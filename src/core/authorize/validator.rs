@@ -405,7 +405,7 @@ mod tests {
     fn lease_naming(
         validator: &mut Validator<(), Dalek>,
         revoked: &[u32],
-        asked_at: Instant,
+        requested_at: Instant,
         seeds: &[u8],
     ) {
         let mut list = StatusList::ours();
@@ -419,8 +419,8 @@ mod tests {
             length: 1_000,
             kids: seeds.iter().map(kid).collect(),
         };
-        let known = &mut validator.lists.entry(LIST, asked_at).known;
-        known.apply_lease(asked_at, &answer).unwrap();
+        let known = &mut validator.lists.entry(LIST, requested_at).known;
+        known.apply_lease(requested_at, &answer).unwrap();
     }
 
     /// A validator with the keys of the first seed and a lease on a list that revokes these

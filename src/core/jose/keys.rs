@@ -225,7 +225,7 @@ impl KeySet {
     /// Reads a JWK Set of public keys, as served at `/.well-known/jwks.json`.
     ///
     /// # Errors
-    /// [`KeyError`], also when the set contains a private key.
+    /// [`KeyError`], including for a set that contains a private key.
     pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
         let keys = read_jwks(json)?;
         if keys.iter().any(Jwk::is_private) {

@@ -36,7 +36,7 @@ impl SigningKeys {
     /// Reads a JWK Set of private keys.
     ///
     /// # Errors
-    /// [`KeyError`], also when a public half does not belong to its private one.
+    /// [`KeyError`], including for a public half that does not belong to its private one.
     pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
         let keys = read_jwks(json)?
             .iter()

@@ -71,8 +71,8 @@ impl FreshnessPolicy {
         }
     }
 
-    /// How long recorded uses wait for a lease renewal to carry them before they are reported by a
-    /// call of their own, in milliseconds. Without leases, a longer delay saves registry calls.
+    /// How long recorded uses wait for a lease renewal to carry them before a separate call reports
+    /// them, in milliseconds. Without leases, a longer delay saves registry calls.
     pub const fn flush_delay(self) -> u64 {
         match self {
             Self::Lease { .. } => 2_000,

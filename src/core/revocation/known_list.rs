@@ -108,7 +108,7 @@ impl KnownList {
     }
 
     fn is_absent(&self, now: Instant) -> bool {
-        let age = self.absent_at.and_then(|asked_at| asked_at.age(now));
+        let age = self.absent_at.and_then(|at| at.age(now));
         age.is_some_and(|age| age < ABSENT_FOR)
     }
 
@@ -119,14 +119,14 @@ impl KnownList {
         self.entries.merge(&signed.snapshot.list, is_newer);
     }
 
-    /// Applies the answer to a lease request. `asked_at` is the clock's reading before the request
-    /// was sent.
+    /// Applies the answer to a lease request. `requested_at` is the clock's reading before the
+    /// request was sent.
     ///
     /// # Errors
     /// [`LeaseRejected`] if the answer builds on an unknown version or its list cannot be decoded.
     pub fn apply_lease(
         &mut self,
-        asked_at: Instant,
+        requested_at: Instant,
         answer: &LeaseAnswer,
     ) -> Result<(), LeaseRejected> {
         let whole = match &answer.content {
@@ -136,7 +136,7 @@ impl KnownList {
             ListContent::Changes { .. } => None,
         };
         let outcome = self.holder.receive(
-            asked_at,
+            requested_at,
             answer.content.since(),
             answer.version,
             answer.length,
@@ -157,15 +157,15 @@ impl KnownList {
         }
         self.absent_at = None;
         // A late answer must not bring a removed key back.
-        if self.holder.is_newest(asked_at, answer.length) {
+        if self.holder.is_newest(requested_at, answer.length) {
             self.kids.clone_from(&answer.kids);
         }
         Ok(())
     }
 
     /// Applies the answer that the registry has no such list.
-    pub fn mark_absent(&mut self, asked_at: Instant) {
-        self.absent_at = Some(asked_at);
+    pub fn mark_absent(&mut self, requested_at: Instant) {
+        self.absent_at = Some(requested_at);
     }
 
     /// Whether the lease was requested before `then`, so that it cannot name a newer key.

@@ -33,9 +33,9 @@ pub const fn margin(length: u64) -> u64 {
     length.div_ceil(10) + 1
 }
 
-/// When a lease ends for a holder whose clock read `asked_at` before it sent the request.
-pub const fn lease_end(asked_at: Instant, length: u64) -> Instant {
-    asked_at.plus(length.saturating_sub(margin(length)))
+/// When a lease ends for a holder whose clock read `requested_at` before it sent the request.
+pub const fn lease_end(requested_at: Instant, length: u64) -> Instant {
+    requested_at.plus(length.saturating_sub(margin(length)))
 }
 
 /// How long before its end a lease is renewed under traffic, so that no request waits.
@@ -97,8 +97,8 @@ impl Grantor {
     }
 
     /// When every holder knows a change that was committed earlier. `recorded` is what
-    /// [`Self::clear_at`] returned then, perhaps before a restart and by another clock, so it
-    /// counts only within the bounds that this clock vouches for.
+    /// [`Self::clear_at`] returned then, perhaps before a restart and by another clock, so it is
+    /// clamped to the bounds that this clock guarantees.
     pub fn clear_since(&self, list: u32, recorded: Instant) -> Instant {
         recorded.clamp(self.floor, self.clear_at(list))
     }
@@ -138,9 +138,9 @@ impl Holder {
         is_newer
     }
 
-    /// Whether no later lease has been received than the one requested at `asked_at`.
-    pub fn is_newest(&self, asked_at: Instant, length: u64) -> bool {
-        lease_end(asked_at, length) >= self.until
+    /// Whether no later lease has been received than the one requested at `requested_at`.
+    pub fn is_newest(&self, requested_at: Instant, length: u64) -> bool {
+        lease_end(requested_at, length) >= self.until
     }
 
     /// Whether the lease was requested before `then`.
@@ -176,11 +176,12 @@ impl Holder {
         }
     }
 
-    /// Receives the answer to a request for a lease. `asked_at` is the clock's reading before the
-    /// request was sent. `since` is the version that the answer builds on, `None` for a whole list.
+    /// Receives the answer to a request for a lease. `requested_at` is the clock's reading before
+    /// the request was sent. `since` is the version that the answer builds on, `None` for a whole
+    /// list.
     pub fn receive(
         &mut self,
-        asked_at: Instant,
+        requested_at: Instant,
         since: Option<u64>,
         version: u64,
         length: u64,
@@ -193,7 +194,7 @@ impl Holder {
         if !builds_on_known {
             return LeaseOutcome::Refused;
         }
-        let until = lease_end(asked_at, length);
+        let until = lease_end(requested_at, length);
         if until > self.until {
             self.until = until;
             self.length = length;

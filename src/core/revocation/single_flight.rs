@@ -151,7 +151,7 @@ impl SingleFlight {
     }
 }
 
-/// Whether `then` is less than `time` milliseconds ago. A reading that lies ahead was taken before
+/// Whether `then` is less than `time` milliseconds ago. A reading in the future was taken before
 /// the clock was set back, and does not count.
 fn is_within(then: Option<Instant>, now: Instant, time: u64) -> bool {
     then.and_then(|then| then.age(now))

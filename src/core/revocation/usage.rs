@@ -76,7 +76,7 @@ impl UsageLog {
     }
 
     /// Takes the waiting records if they belong to `batch`. Otherwise a renewal has carried that
-    /// batch, and the waiting records have a report of their own.
+    /// batch, and the waiting records have their own report.
     pub fn take_batch(&mut self, batch: BatchId) -> Vec<Usage> {
         if self.batch == batch {
             self.take()

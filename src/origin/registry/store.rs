@@ -1,8 +1,8 @@
 //! The SQL of a registry.
 //!
 //! Each method is one statement, and nothing here awaits, so the statements of one call to the
-//! registry are one transaction. Methods return rows and versions; the modules beside this one
-//! decide what they mean.
+//! registry are one transaction. Methods return rows and versions; the sibling modules decide what
+//! they mean.
 
 use super::schema;
 use patrol::{

@@ -154,14 +154,14 @@ impl Load {
         while self.is_creating.load(Ordering::SeqCst) {
             batch += 1;
             let started = Instant::now();
-            let mut made = Vec::new();
+            let mut created = Vec::new();
             for number in 0..batch_size {
-                made.push(self.create(user, &format!("{name} {batch} {number}")).await);
+                created.push(self.create(user, &format!("{name} {batch} {number}")).await);
             }
             let lifetime = rand::random_range(100..1_000);
             tokio::time::sleep(Duration::from_millis(lifetime)).await;
-            self.revoke(user, &made).await;
-            self.request_everywhere(&client, &made).await;
+            self.revoke(user, &created).await;
+            self.request_everywhere(&client, &created).await;
             tokio::time::sleep(pace.saturating_sub(started.elapsed())).await;
         }
     }
@@ -169,24 +169,24 @@ impl Load {
     /// Creates some tokens and revokes all tokens of the user in one call.
     pub(crate) async fn revoke_all(&self, user: &User, name: &str) {
         let client = client();
-        let mut made = Vec::new();
+        let mut created = Vec::new();
         for number in 0..FINAL_TOKENS {
-            made.push(self.create(user, &format!("{name} {number}")).await);
+            created.push(self.create(user, &format!("{name} {number}")).await);
         }
-        let numbers: Vec<_> = made.iter().map(|made| made.number).collect();
+        let numbers: Vec<_> = created.iter().map(|token| token.number).collect();
         self.tokens.revoke_requested(&numbers, self.clock.now());
         let body = json!({ "all": true });
         self.revoke_until_confirmed(&numbers, || user.request(Method::POST, BULK).json(&body))
             .await;
-        self.request_everywhere(&client, &made).await;
+        self.request_everywhere(&client, &created).await;
     }
 
     /// The sharpest test: requests to every edge, right after the response to a revocation.
-    async fn request_everywhere(&self, client: &Client, made: &[Made]) {
+    async fn request_everywhere(&self, client: &Client, created: &[Made]) {
         let requests = (0..self.edges.len()).flat_map(|edge| {
-            made.iter().map(move |made| async move {
-                let text = self.tokens.text(made.number)?;
-                Some(self.send(client, edge, made.number, &text).await)
+            created.iter().map(move |token| async move {
+                let text = self.tokens.text(token.number)?;
+                Some(self.send(client, edge, token.number, &text).await)
             })
         });
         let requests = join_all(requests).await;
@@ -232,15 +232,15 @@ impl Load {
         }
     }
 
-    async fn revoke(&self, user: &User, made: &[Made]) {
-        let numbers: Vec<_> = made.iter().map(|made| made.number).collect();
+    async fn revoke(&self, user: &User, created: &[Made]) {
+        let numbers: Vec<_> = created.iter().map(|token| token.number).collect();
         self.tokens.revoke_requested(&numbers, self.clock.now());
-        if let [only] = made {
+        if let [only] = created {
             let path = format!("/api/v1/tokens/{}", only.id);
             self.revoke_until_confirmed(&numbers, || user.request(Method::DELETE, &path))
                 .await;
         } else {
-            let ids: Vec<_> = made.iter().map(|made| &made.id).collect();
+            let ids: Vec<_> = created.iter().map(|token| &token.id).collect();
             let body = json!({ "ids": ids });
             self.revoke_until_confirmed(&numbers, || user.request(Method::POST, BULK).json(&body))
                 .await;
