@@ -120,7 +120,6 @@ impl Registry {
     }
 }
 
-/// Measures all calls.
 pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
     let kv = Kv::start().await;
     let registry = folder().join("registry");

@@ -304,7 +304,6 @@ pub(crate) fn valid(
     issuer.one(TokenFormat::EdDsa, issuer.valid(number, status))
 }
 
-/// The id of the token with this number.
 pub(crate) fn id(number: u32) -> TokenId {
     let mut bytes = [0xa5; 16];
     bytes[..4].copy_from_slice(&number.to_be_bytes());

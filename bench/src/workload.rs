@@ -26,7 +26,7 @@ pub(crate) enum Workload {
 /// The requests that an isolate of `mix` serves; also the tokens that a turn of it uses.
 pub(crate) const ISOLATE_LIFETIME: u32 = 20_000;
 
-/// The tokens set aside for a turn of `cold`: more than anyone verifies in a second here.
+/// The tokens set aside for a turn of `cold`: more than any contestant verifies in a second.
 pub(crate) const COLD_TOKENS_PER_TURN: u32 = 20_000;
 
 impl Workload {

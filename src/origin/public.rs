@@ -117,8 +117,8 @@ fn accepts_gzip(accepted: &str) -> bool {
     })
 }
 
-/// Call this after a call that may have changed a registry's lists: drops its cached answers. The
-/// registry exists now.
+/// Drops a registry's cached answers and notes that it exists. Call this after each call that may
+/// have changed its lists.
 pub(crate) fn invalidate(registry: u16) {
     EXISTING.with_borrow_mut(|existing| existing.insert(registry));
     LIST_NUMBERS.with(|cache| cache.invalidate(|key| key == registry));

@@ -94,7 +94,6 @@ struct Registry {
     revocations: Vec<Revocation>,
 }
 
-/// The revocation of one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Revocation {
     Committed {

@@ -1,4 +1,4 @@
-//! Whether the data of an edge is recent enough to act on.
+//! Whether an edge's data is recent enough to act on.
 //!
 //! [`FreshnessPolicy`] is chosen once, from `REVOCATION_MODE`. The code that uses it does not
 //! distinguish the modes.

@@ -40,7 +40,7 @@ pub enum StatusCheck {
     Unavailable,
 }
 
-/// One list as an edge knows it.
+/// An edge's copy of one list.
 #[derive(Debug, Clone)]
 pub struct KnownList {
     entries: StatusList,

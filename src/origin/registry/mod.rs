@@ -54,7 +54,7 @@ const RETRY_DELAY: u64 = 5_000;
 /// How many tokens one alarm deletes: more would hold up calls.
 const MAX_DELETIONS: u64 = 1_000;
 
-/// A registry.
+/// The Durable Object of one registry.
 #[durable_object(alarm)]
 #[derive(Debug)]
 pub struct Registry {
@@ -298,13 +298,13 @@ impl Registry {
         };
         let result = act(grantor);
         if result.is_err() {
-            // It may assume that a length was stored which was not.
+            // The grantor may assume that a length was stored when it was not.
             *current = None;
         }
         result
     }
 
-    /// Sets the alarm for the next work that is due, but not before a time.
+    /// Sets the alarm for the next work that is due, but not before `not_before`.
     async fn plan_alarm(&self, settings: &OriginSettings, not_before: Instant) -> Result<()> {
         let (_, store) = self.opened()?;
         let Some(due) = schedule::next_due(store, clock(), settings)? else {

@@ -20,7 +20,6 @@ pub(super) enum DueWork {
     Retire,
 }
 
-/// The work that is due for a list now.
 pub(super) fn due_work(list: &ListRow, now: Instant, settings: &OriginSettings) -> Option<DueWork> {
     let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
     if is_due(retires_at(list)) {

@@ -9,7 +9,6 @@ use patrol::{
 };
 use worker::{Error, Result};
 
-/// A signed snapshot of a list.
 #[derive(Debug, Clone)]
 pub(super) struct SignedSnapshot {
     pub(super) version: u64,

@@ -57,7 +57,6 @@ pub(crate) struct Record {
     pub(crate) requests: Vec<Request>,
     pub(crate) waits: Vec<(Micros, Option<Micros>)>,
     pub(crate) conditions: Conditions,
-    /// The end of the scenario.
     pub(crate) end: Micros,
     /// Tokens that were revoked together with others.
     pub(crate) in_bulk: usize,

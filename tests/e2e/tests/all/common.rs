@@ -87,7 +87,6 @@ pub(crate) fn change_registries(folder: &Path, statements: &[&str]) {
     assert!(status.unwrap().success(), "cannot change the registries");
 }
 
-/// All files below a folder.
 pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
