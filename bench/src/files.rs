@@ -1,4 +1,4 @@
-//! The files of a run, all below `target/bench`.
+//! The files of a run, all in `target/bench`.
 
 use anyhow::{Context as _, Result};
 use std::{

@@ -1,12 +1,12 @@
 //! The processor time that an isolate's first token takes beyond a later one.
 //!
 //! Every sample is a new process of the edge, which first gets a token of an unknown key and so
-//! fetches the key set. Two series follow, each in processes of its own:
+//! fetches the key set. Two series follow, each in its own processes:
 //!
 //! - Tokens with a false signature. The first of them takes longer, because the edge prepares the
-//!   key. They are denied right after the check of the signature, so hardly any other code runs.
-//! - Valid tokens, each of another status list, so each of them fetches a lease. The first of them
-//!   takes longer also because the engine compiles the code that runs for the first time.
+//!   key. They are denied as soon as the signature is checked, so hardly any other code runs.
+//! - Valid tokens, each from a different status list, so each of them fetches a lease. The first of
+//!   them takes longer also because the engine compiles the code that runs for the first time.
 //!
 //! Times are those of the thread that runs the isolate, read while it is idle. Other threads of the
 //! process optimize code in the background, at no particular token.

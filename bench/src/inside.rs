@@ -181,7 +181,7 @@ fn setup(paths: &[String]) -> Result<serde_json::Value> {
     };
     let indexes = IndexPermutation::new(1);
     let revoked = status_list::LIST_SIZE / 100;
-    let mut bits = StatusList::ours();
+    let mut bits = StatusList::all_valid();
     for idx in (0..revoked).filter_map(|number| indexes.nth(number)) {
         bits.set(idx, Status::Invalid);
     }

@@ -1,5 +1,5 @@
-//! Starts contestants: each a Worker in a process of its own, with one socket, the same
-//! compatibility date and the same empty response.
+//! Starts contestants: each a Worker in its own process, with one socket, the same compatibility
+//! date and the same empty response.
 
 use crate::{
     files::{self, CONFIG, copy},

@@ -1,4 +1,4 @@
-//! Loads a contestant for a turn, and checks that it did what it is measured at.
+//! Loads a contestant for a turn, and checks that it did the work that is measured.
 
 use crate::{
     launch::Running,
@@ -14,7 +14,7 @@ const SCRIPT: (&str, &str) = ("load.lua", include_str!("load.lua"));
 /// By then every contestant has served the requests of an isolate.
 const LIMITED_TURN_SECONDS: u32 = 60;
 
-/// One turn of a workload. `turn` counts within the round: each uses tokens of its own where the
+/// One turn of a workload. `turn` counts within the round: each uses its own tokens where the
 /// workload needs that.
 pub(crate) fn run_turn(
     running: &Running,

@@ -1,11 +1,11 @@
-//! `cargo xtask bench`: Patrol beside its peers and its limits, on the bare runtime.
+//! `cargo xtask bench`: compares Patrol with its peers and its limits, on the bare runtime.
 //!
 //! A single time says more about the machine than about a program, so figures are ratios of two
 //! measurements taken right after each other. In each round every contestant has a new process,
 //! so rounds are independent; then they take turns. Turns differ by what else the machine does, so
 //! the median of their ratios counts, and the spread is shown.
 //!
-//! Left out: networks, and more than one isolate per process. Both cost everyone the same.
+//! Left out: networks, and more than one isolate per process. Both cost all contestants the same.
 
 mod files;
 mod first_token;

@@ -31,7 +31,7 @@ pub(crate) struct Effort {
     pub(crate) sample: Duration,
 }
 
-/// What the command line selects. Empty lists select everything.
+/// The selection on the command line. Empty lists select everything.
 pub(crate) struct Selection<'a> {
     pub(crate) workloads: &'a [Workload],
     pub(crate) contestants: &'a [Contestant],

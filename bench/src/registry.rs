@@ -1,4 +1,4 @@
-//! The rate of calls to a registry, beside Durable Objects that do next to nothing.
+//! The rate of calls to a registry, compared with Durable Objects that do next to nothing.
 //!
 //! All calls go through the same small Worker. Registry 0 has a million tokens, registry 1 a
 //! thousand, written into the databases while no process ran, as the origin would have done over
@@ -120,7 +120,6 @@ impl Registry {
     }
 }
 
-/// Measures all calls.
 pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
     let kv = Kv::start().await;
     let registry = folder().join("registry");

@@ -18,7 +18,6 @@ use patrol::time::Timestamp;
 use serde::Serialize;
 use std::{fmt::Write as _, fs, process::Command};
 
-/// All measurements.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     measured_at: String,

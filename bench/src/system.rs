@@ -28,7 +28,7 @@ use std::{
 /// The setting `REGISTRIES`: one list each, for the workload `lists`.
 pub(crate) const REGISTRIES: &str = "64";
 
-/// The running origin, and what tokens are made from.
+/// The running origin, and what tokens are created from.
 pub(crate) struct System {
     pub(crate) source: TokenSource,
     pub(crate) kv: Kv,
@@ -177,7 +177,7 @@ pub(crate) fn signing_keys() -> String {
     SigningKeys::generate(&seed(1))
 }
 
-/// Writes the Worker that gives other processes access to the objects of its process.
+/// Writes the Worker through which other processes call the objects of its process.
 pub(crate) fn write_gate(folder: &Path) -> Result<()> {
     write(&folder.join("gate.js"), patrol_support::cluster::GATE)
 }

@@ -1,7 +1,7 @@
 //! Creates the tokens of each workload without the origin: thousands would need as many requests.
 //!
-//! Each token is as the origin would have issued it, with an index in a list that exists. Peers
-//! with a shared secret get tokens of their own with the same claims.
+//! Each token looks as if the origin had issued it, with an index in a list that exists. Peers with
+//! a shared secret get their own tokens with the same claims.
 
 use crate::{
     files,
@@ -45,13 +45,13 @@ const WARM: u32 = 1_000;
 /// The tokens that `mix` draws from.
 const MIX: u32 = 100_000;
 
-/// The number of the first of them, above those of all other workloads.
+/// The number of the first token of `mix`, above those of all other workloads.
 const MIX_FIRST: u32 = 10_000_000;
 
 /// The lists of the workload `lists`: the first of each registry.
 pub(crate) const LISTS: u16 = 64;
 
-/// What tokens are made from.
+/// What tokens are created from.
 pub(crate) struct TokenSource {
     pub(crate) keys: SigningKeys,
     /// Shared by the peers that use HS256.
@@ -69,7 +69,7 @@ pub(crate) struct Revoked {
 }
 
 impl TokenSource {
-    /// An index that is not revoked: another one for each number, spread over the list.
+    /// An index that is not revoked: a different one for each number, spread over the list.
     fn valid_index(&self, registry: u16, number: u32) -> StatusReference {
         // The factor is odd and the size a power of two.
         let mut idx = number.wrapping_mul(40_503) % LIST_SIZE;
@@ -83,7 +83,7 @@ impl TokenSource {
     }
 }
 
-/// How many tokens to make.
+/// How many tokens to create.
 pub(crate) struct Amounts {
     pub(crate) cold: u32,
     pub(crate) mix_draws: u32,
@@ -304,7 +304,6 @@ pub(crate) fn valid(
     issuer.one(TokenFormat::EdDsa, issuer.valid(number, status))
 }
 
-/// The id of the token with this number.
 pub(crate) fn id(number: u32) -> TokenId {
     let mut bytes = [0xa5; 16];
     bytes[..4].copy_from_slice(&number.to_be_bytes());

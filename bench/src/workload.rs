@@ -1,4 +1,4 @@
-//! The workloads and the contestants: who is measured at what. No I/O.
+//! The workloads and the contestants, and which contestant runs which workload. No I/O.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -26,7 +26,7 @@ pub(crate) enum Workload {
 /// The requests that an isolate of `mix` serves; also the tokens that a turn of it uses.
 pub(crate) const ISOLATE_LIFETIME: u32 = 20_000;
 
-/// The tokens set aside for a turn of `cold`: more than anyone verifies in a second here.
+/// The tokens set aside for a turn of `cold`: more than any contestant verifies in a second.
 pub(crate) const COLD_TOKENS_PER_TURN: u32 = 20_000;
 
 impl Workload {
@@ -144,7 +144,7 @@ impl Contestant {
         match workload {
             // Only these forward requests.
             Workload::Proxied => matches!(self, Self::Bare | Self::Floor | Self::Patrol),
-            // Those that look at a token's signature.
+            // Only these verify a signature with a public key.
             Workload::Mix => matches!(self, Self::Jose | Self::JoseKv | Self::Patrol),
             _ => true,
         }
@@ -158,7 +158,7 @@ impl Contestant {
         }
     }
 
-    /// The share of requests that it must deny. Who accepts more is not measured.
+    /// The share of requests that it must deny. A contestant that accepts more is not measured.
     pub(crate) fn share_denied(self, workload: Workload) -> f64 {
         match (workload, self) {
             (Workload::Denied, Self::Jose | Self::Hono) => 0.75,

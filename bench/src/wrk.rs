@@ -1,7 +1,7 @@
 //! One run of `wrk`, and the processor time of the process under load.
 //!
-//! wrk is light, so the other processors of the machine are free for the contestant. Processor
-//! time is read beside the rate: other programs on the machine hardly change it.
+//! wrk is light, so the other processors of the machine are free for the contestant. Processor time
+//! is read as well as the rate: other programs on the machine hardly change it.
 
 use crate::files::{folder, write};
 use anyhow::{Context as _, Result};

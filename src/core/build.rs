@@ -95,7 +95,7 @@ fn emit(source: &source::Source) -> Result<String, std::fmt::Error> {
     Ok(out)
 }
 
-/// `GET` is `Method::Get`.
+/// Turns `GET` into `Method::Get`.
 fn variant(method: &str) -> String {
     let (first, rest) = method.split_at(1);
     first.to_owned() + &rest.to_lowercase()

@@ -76,7 +76,7 @@ ids! {
 }
 
 impl TokenId {
-    /// Creates an id from 128 random bits, which makes it unique.
+    /// Creates an id from 128 random bits, so it is unique.
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(Base64UrlUnpadded::encode_string(&bytes))
     }

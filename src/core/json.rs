@@ -1,7 +1,7 @@
 //! Reading JSON from others, where an object must be written as an object.
 //!
-//! serde also fills a struct from an array, member by member. `["EdDSA","pat+jwt",…]` would be a
-//! token's header, and another library, or a check by member names, would see something else. So
+//! serde also fills a struct from an array, member by member. `["EdDSA","pat+jwt",…]` would pass as
+//! a token's header, but another library, or a check by member name, would read something else. So
 //! input is read by [`read`], and objects inside it as [`Object`].
 
 use serde::{
@@ -72,7 +72,7 @@ mod tests {
         KeySet::from_jwks(text).is_ok()
     }
 
-    /// The members' values stand in the order of the struct: what serde would take.
+    /// The values are in the order of the struct's members, which serde would accept.
     #[test]
     fn read_rejects_an_array_wherever_an_object_is_meant() {
         const KEY: &str = r#""OKP","Ed25519","11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo""#;

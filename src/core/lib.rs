@@ -9,17 +9,17 @@
 //!
 //! 1. A user fills in the form. [`issue::rules`] checks it in the browser and again at the origin,
 //!    against the user's [`policy::account`] and the platform's [`policy`].
-//! 2. A [`registry`] stores the record and gives the token an index in a [`jose::status_list`].
+//! 2. A [`registry`] stores the record and assigns the token an index in a [`jose::status_list`].
 //! 3. [`token::claims`] are signed as a [`jose::jws`].
-//! 4. A program sends the token with every request, and [`authorize`] decides. Usually the edge does
-//!    that from memory.
-//! 5. The owner revokes it. The registry answers when no edge accepts the token any more;
-//!    [`revocation`] is how.
+//! 4. A program sends the token with every request, and [`authorize`] decides. Usually the edge has
+//!    everything cached.
+//! 5. The owner revokes it. The registry answers once no edge accepts the token any longer;
+//!    [`revocation`] explains how.
 //!
 //! The modules at the bottom are [`time`], [`ids`], [`json`], [`mode`], [`routes`] (which Worker
-//! answers what), [`placement`] (which registry a user lives in) and [`quota`]. [`http`] is the JSON
-//! of the HTTP surface, [`session`] how the origin knows its user. Imports point down: a folder never
-//! imports one that is listed after it in docs/ARCHITECTURE.md.
+//! serves a path), [`placement`] (which registry a user lives in) and [`quota`]. [`http`] is the
+//! JSON of the HTTP surface, [`session`] how the origin knows its user. Imports point one way: a
+//! folder never imports one that is listed after it in docs/ARCHITECTURE.md.
 
 pub mod authorize;
 pub mod http;

@@ -4,7 +4,7 @@
 //! whole state is the time at which it will be full again, so a full bucket needs no record. This
 //! is the generic cell rate algorithm (ITU-T I.371), with the time counted from the other end.
 //!
-//! Where buckets are stored is the registry's business.
+//! Left out: where buckets are stored, which the registry decides.
 
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -25,15 +25,15 @@ pub struct Quota {
 /// The range of both numbers of a [`Quota`].
 pub const COUNTS: RangeInclusive<u64> = 1..=1_000_000;
 
-/// Limits how fast a user creates tokens: each one keeps a row for 400 days after it ends, and
-/// occupies an index in a status list forever.
+/// Limits how fast a user creates tokens: each one occupies a row until 400 days after it stops
+/// working, and an index in a status list forever.
 pub const CREATIONS: Quota = Quota {
     burst: 500,
     per_hour: 120,
 };
 
 /// Limits a user's revocation calls. Higher than [`CREATIONS`], so that a user can revoke
-/// everything they created with one call for each token.
+/// everything they created, one call per token.
 pub const REVOCATIONS: Quota = Quota {
     burst: 1_000,
     per_hour: 600,
@@ -46,7 +46,7 @@ pub const SIGN_INS_PER_MINUTE: u32 = 20;
 /// A quota is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaExceeded {
-    /// Which quota.
+    /// The quota that is used up.
     pub policy: QuotaPolicy,
     /// Calls allowed in one window.
     pub quota: u32,
@@ -135,7 +135,7 @@ impl Quota {
         let refill_time = self.refill_time();
         let one = refill_time / u64::from(self.burst.max(1));
         // The clock may have been set back, or the quota lowered: never wait for longer than an
-        // empty bucket takes.
+        // empty bucket takes to refill.
         let empty = now.saturating_add(one * u64::from(self.burst));
         let after = full_at.clamp(now, empty).saturating_add(one);
         let over = after.saturating_sub(empty);

@@ -2,7 +2,7 @@
 //!
 //! A Registry is a Durable Object. It owns the tokens of its users and the status lists of these
 //! tokens. The user id alone determines the registry ([`crate::placement`]), so every Worker finds
-//! it, and the object's name tells it its own number.
+//! it, and the object's name contains the registry's number.
 //!
 //! Callers and registries share these types, and [`Call::Answer`] ties each call to its answer, so
 //! a mismatch does not compile.
@@ -26,7 +26,7 @@ pub trait Call: Serialize {
     /// Whether the call can change a status list or add one.
     const CHANGES_LISTS: bool;
 
-    /// What the registry answers.
+    /// The type of the registry's answer.
     type Answer: Serialize + DeserializeOwned;
 
     /// The body of the request: what [`AnyCall`] parses. Callers do not build an `AnyCall`
@@ -80,7 +80,7 @@ calls! {
     "list": ListTokens -> Vec<TokenRecord>, changes lists: false;
     /// Returns one token, or `None` if the user has no such token.
     "read": ReadToken -> Option<TokenRecord>, changes lists: false;
-    /// Revokes tokens. The registry answers once no edge accepts them any more.
+    /// Revokes tokens. The registry answers once no edge accepts them any longer.
     "revoke": Revoke -> Result<Revoked, QuotaExceeded>, changes lists: true;
     /// Grants a lease on a list, or returns `None` if the list does not exist.
     "lease": LeaseRequest -> Option<LeaseAnswer>, changes lists: false;
@@ -133,7 +133,7 @@ pub struct Revoke {
     pub owner: UserId,
     /// The tokens to revoke.
     pub target: RevokeTarget,
-    /// Whose request it is.
+    /// Whether the owner or the token itself requested it.
     pub by: Revoker,
 }
 
@@ -143,8 +143,8 @@ pub struct Revoke {
 pub enum Revoker {
     /// The owner. These calls count against [`crate::quota::REVOCATIONS`].
     Owner,
-    /// The token itself. It is not counted: someone who found a token must not use up its owner's
-    /// quota, and a token can revoke itself only once.
+    /// The token itself. It is not counted: someone who has found a token must not use up its
+    /// owner's quota, and a token can revoke itself only once.
     Itself,
 }
 
@@ -196,7 +196,7 @@ pub struct Usage {
 pub struct LeaseAnswer {
     /// The list's current version.
     pub version: u64,
-    /// What the edge does not have yet.
+    /// The part that the edge does not have yet.
     pub content: ListContent,
     /// Milliseconds, from when the edge sent its request.
     pub length: u64,
@@ -230,7 +230,7 @@ impl ListContent {
     }
 }
 
-/// With more changes than this a whole list is smaller.
+/// With more changes than this, the whole list is smaller.
 pub const MAX_CHANGES: usize = 1_000;
 
 /// Creates a token whose members have passed the rules of [`crate::issue`].

@@ -1,10 +1,10 @@
-//! Which Worker answers a path.
+//! Which Worker serves a path.
 //!
-//! The edge serves the one public address. It answers a few paths itself, passes some to the origin
+//! The edge serves the one public address. It serves a few paths itself, passes some to the origin
 //! (management, keys, lists, the page), and treats every other one as the platform's API, where
 //! nothing passes without a token.
 
-/// Who answers a request.
+/// The handler of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
     /// The edge: health check.
@@ -52,7 +52,7 @@ const ORIGIN_FOLDERS: &[&str] = &[
     "/status/",
 ];
 
-/// Returns who answers a path, as sent and without the query.
+/// Returns the destination of a path. The path is as sent, without the query.
 pub fn destination(path: &str) -> Destination {
     match path {
         HEALTH => Destination::Health,

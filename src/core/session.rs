@@ -132,10 +132,10 @@ pub fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-/// Whether another site made the browser send this request (CSRF). Then its cookie does not show
-/// that the user wants it. `own` is this installation's origin.
+/// Whether another site made the browser send this request (CSRF). Then its cookie does not prove
+/// that the user intended it. `own` is this installation's origin.
 ///
-/// Other programs send neither header. They have no cookie of another user.
+/// Programs other than browsers send neither header, and they have no other user's cookie.
 pub fn is_cross_site(sec_fetch_site: Option<&str>, origin: Option<&str>, own: &str) -> bool {
     let foreign_site = sec_fetch_site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
     foreign_site || origin.is_some_and(|origin| origin != own)

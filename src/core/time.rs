@@ -170,7 +170,8 @@ impl Instant {
         later.0.saturating_sub(self.0)
     }
 
-    /// Milliseconds since this reading. `None`: it lies ahead, because the clock was set back.
+    /// Milliseconds since this reading. `None`: it is in the future, because the clock was set
+    /// back.
     pub const fn age(self, now: Self) -> Option<u64> {
         if now.plus(DISORDER).0 < self.0 {
             None

@@ -1,4 +1,4 @@
-//! Authenticates a request: asks the validator, and fetches what it needs.
+//! Authenticates a request: calls the validator, and fetches what it needs.
 
 use crate::{
     client_address::Sender,
@@ -55,8 +55,8 @@ pub(crate) async fn authenticate(
     Ok(outcome(decision))
 }
 
-/// Returns why a token must not even ask the origin about itself. What this edge cannot know is for
-/// the origin to decide.
+/// Returns a denial if the token is dead, so that its request does not reach the origin. What this
+/// edge cannot know, the origin decides.
 pub(crate) async fn deny_dead_token(
     request: &Request,
     context: EdgeContext<'_>,
@@ -72,7 +72,8 @@ pub(crate) async fn deny_dead_token(
     }))
 }
 
-/// Checks until nothing is missing. `None`: the validator is not initialized.
+/// Checks, and fetches what the check needs, until there is a decision. `None`: the validator is
+/// not initialized.
 async fn decide(
     mut check: impl FnMut(
         &mut EdgeValidator,

@@ -9,13 +9,13 @@ use web_sys::Headers;
 pub(crate) enum Sender {
     /// The client: `CLIENT_ADDRESS_HEADER` holds its address.
     Client,
-    /// A proxy that asks about a client's request. It names the client in `X-Forwarded-For`, and the
-    /// platform may have appended the proxy's own address.
+    /// A proxy that uses forward-auth for a client's request. It names the client in
+    /// `X-Forwarded-For`, and the platform may have appended the proxy's own address.
     Proxy,
 }
 
 impl Sender {
-    /// The client's address. Anyone who calls forward-auth can name any.
+    /// The client's address. Callers of forward-auth can claim any address.
     pub(crate) fn client_address(
         self,
         headers: &Headers,

@@ -1,6 +1,6 @@
 // The Worker's entry: hands each request to the Wasm module.
 //
-// It decides nothing. What it reads of a request goes to Rust.
+// It decides nothing: it passes the parts of a request to Rust.
 
 import * as module from "./index.js";
 import { noteCrash, restartIfCrashed } from "./restart.js";
@@ -8,11 +8,11 @@ import { noteCrash, restartIfCrashed } from "./restart.js";
 const AUTHORIZE = module.authorizePath();
 
 const encoder = new TextEncoder();
-/** The module's memory for the lines of a request. Empty once that memory has grown. */
-let place = new Uint8Array();
+/** The module's buffer for the lines of a request. Empty once the module's memory has grown. */
+let buffer = new Uint8Array();
 
 /**
- * Writes a header as a line. An empty header differs from none.
+ * Writes a header as a line. An empty header differs from an absent one.
  *
  * @param {string | null} value
  */
@@ -31,13 +31,13 @@ function write(method, address, headers, more) {
   const authorization = headers.get("Authorization") ?? "";
   const organization = line(headers.get("X-Organization-ID"));
   const lines = `${method}\n${address}\n${authorization}${organization}${more}`;
-  if (place.length === 0) place = module.linesOfRequest() ?? place;
-  const { read, written } = encoder.encodeInto(lines, place);
+  if (buffer.length === 0) buffer = module.linesOfRequest() ?? buffer;
+  const { read, written } = encoder.encodeInto(lines, buffer);
   return read < lines.length ? undefined : written;
 }
 
 /**
- * Forward-auth, if memory has all that it needs.
+ * Answers forward-auth if everything needed is cached; otherwise returns `undefined`.
  *
  * @param {Headers} headers
  */
@@ -50,7 +50,8 @@ function authorizeAtOnce(headers) {
 }
 
 /**
- * A request to the platform's API, if memory has all that it needs.
+ * Forwards a request to the platform's API if everything needed is cached; otherwise returns
+ * `undefined`.
  *
  * @param {Request} request
  * @param {string} url
@@ -67,6 +68,8 @@ function forwardAtOnce(request, url, headers, env) {
 }
 
 /**
+ * Takes the fast path (`fast_path.rs`). Returns `undefined` if the request needs the async path.
+ *
  * @param {Request} request
  * @param {{ UPSTREAM?: unknown }} env
  */
@@ -86,7 +89,7 @@ export default {
    * @param {unknown} context
    */
   fetch(request, env, context) {
-    if (restartIfCrashed()) place = new Uint8Array();
+    if (restartIfCrashed()) buffer = new Uint8Array();
     try {
       return answerAtOnce(request, env) ?? module.fetch(request, env, context);
     } catch (error) {

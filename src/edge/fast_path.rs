@@ -1,11 +1,11 @@
-//! Requests that are answered without a promise of Patrol's.
+//! The fast path: responses without a promise of Patrol's own.
 //!
-//! Almost every request finds all it needs in memory. For these the entry (`entry.js`) calls the
+//! For almost every request, everything needed is cached. Then the entry (`entry.js`) calls the
 //! functions here and gets the response directly. Parts of responses are built once per token or
 //! kind of refusal; a response without a body is never consumed, so it is itself reused. Anything
 //! else returns `None` and takes the async path.
 //!
-//! The strings of a request cross the boundary as one text, line by line, in a piece of memory that
+//! The strings of a request cross the boundary as one text, line by line, in a buffer that
 //! JavaScript writes to. No header value contains a line feed.
 
 use crate::{
@@ -45,7 +45,7 @@ thread_local! {
     static LINES: RefCell<Box<[u8]>> = RefCell::new(vec![0; CAPACITY].into());
 }
 
-/// The memory into which the entry writes the lines of a request. When the module's memory grows,
+/// The buffer into which the entry writes the lines of a request. When the module's memory grows,
 /// the array becomes empty; call this again then.
 #[wasm_bindgen(js_name = linesOfRequest)]
 #[must_use]
@@ -106,7 +106,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// An empty header differs from none.
+/// An empty header differs from an absent one.
 fn optional(line: &str) -> Option<&str> {
     line.strip_prefix('=')
 }

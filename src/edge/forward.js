@@ -20,12 +20,12 @@ const LENGTHS = 64;
 const shapeOf = (name) => name.charCodeAt(0) * LENGTHS + name.length;
 
 /**
- * @typedef {{ shapes: Uint8Array, any: Set<string>, otherwiseSpelled: Set<string> }} NameFilter
+ * @typedef {{ shapes: Uint8Array, any: Set<string>, inOtherSpelling: Set<string> }} NameFilter
  * @typedef {{
  *   withheld: NameFilter,
- *   to: [string, string][],
- *   from: string[],
- *   client: string,
+ *   calledAddress: [string, string][],
+ *   clientAddressNames: string[],
+ *   clientAddressHeader: string,
  * }} ForwardRules
  */
 
@@ -42,7 +42,7 @@ export function nameFilter(any, lookalikes) {
   const all = [...any, ...lookalikes];
   const shapes = new Uint8Array(128 * LENGTHS);
   for (const name of all) shapes[shapeOf(name)] = 1;
-  return { shapes, any: new Set(any), otherwiseSpelled: new Set(all) };
+  return { shapes, any: new Set(any), inOtherSpelling: new Set(all) };
 }
 
 /**
@@ -51,10 +51,10 @@ export function nameFilter(any, lookalikes) {
  * @param {string} name
  * @param {NameFilter} names
  */
-function matches(name, { shapes, any, otherwiseSpelled }) {
+function matches(name, { shapes, any, inOtherSpelling }) {
   if (name.length >= LENGTHS || shapes[shapeOf(name)] === 0) return false;
   return LIKE_A_HYPHEN.test(name)
-    ? otherwiseSpelled.has(name.replace(PUNCTUATION, "-"))
+    ? inOtherSpelling.has(name.replace(PUNCTUATION, "-"))
     : any.has(name);
 }
 
@@ -72,25 +72,26 @@ export function findName(headers, names) {
 }
 
 /**
- * What is the same for every forwarded request: the headers to withhold, those that state the
- * called address, those that state the client's address, and the header that it is read from.
+ * The rules that all forwarded requests share: the headers to withhold, those that pass on the
+ * requested host, those that pass on the client's address, and the header that the address is read
+ * from.
  *
  * @param {NameFilter} withheld
- * @param {[string, string][]} to
- * @param {string[]} from
- * @param {string} client
+ * @param {[string, string][]} calledAddress
+ * @param {string[]} clientAddressNames
+ * @param {string} clientAddressHeader
  * @returns {ForwardRules}
  */
-export function forwardRules(withheld, to, from, client) {
-  return { withheld, to, from, client };
+export function forwardRules(withheld, calledAddress, clientAddressNames, clientAddressHeader) {
+  return { withheld, calledAddress, clientAddressNames, clientAddressHeader };
 }
 
 /**
  * Builds the forwarded request: to another address if there is one, without the withheld headers,
  * then with the changes; a change without a value removes the header. Method, body and redirect
- * mode are the client's, which follows redirects itself.
+ * mode are those of the client, which follows redirects itself.
  *
- * The platform's cache lies on the way to an address. It does not know the caller: without the
+ * Requests to an address pass the platform's cache, which cannot tell callers apart: without the
  * token, the requests of two callers look alike.
  *
  * @param {Request} request
@@ -98,7 +99,8 @@ export function forwardRules(withheld, to, from, client) {
  * @param {ForwardRules} rules
  * @param {[string, string | undefined][]} changes
  */
-export function forwarded(request, address, { withheld, to, from, client }, changes) {
+export function forwarded(request, address, rules, changes) {
+  const { withheld, calledAddress, clientAddressNames, clientAddressHeader } = rules;
   const next =
     address === undefined
       ? new Request(request)
@@ -112,31 +114,31 @@ export function forwarded(request, address, { withheld, to, from, client }, chan
     if (value === undefined) headers.delete(name);
     else headers.set(name, value);
   }
-  for (const [name, value] of to) headers.set(name, value);
-  const told = sent.get(client);
-  if (told !== null && ADDRESS.test(told)) {
-    for (const name of from) headers.set(name, told);
+  for (const [name, value] of calledAddress) headers.set(name, value);
+  const clientAddress = sent.get(clientAddressHeader);
+  if (clientAddress !== null && ADDRESS.test(clientAddress)) {
+    for (const name of clientAddressNames) headers.set(name, clientAddress);
   }
   return watched(next);
 }
 
-const BROKEN = "the client broke off the request body";
+const BROKEN = "the client aborted the request body";
 
-/** The message of the error for a request whose client broke off its body. */
+/** The message of the error for a request whose client aborted its body. */
 export const broken = () => BROKEN;
 
 /**
  * Returns the request, or a copy whose body is watched.
  *
- * The runtime reports a client that breaks off and an upstream that does not answer in the same
- * words. A body that broke off must not end, or the upstream would take it for complete. So the
- * stream stays open and the fetch is aborted.
+ * The runtime reports a client that aborts and an upstream that does not respond in the same words.
+ * An aborted body must not end, or the upstream would take it for complete. So the stream stays
+ * open and the fetch is aborted.
  *
  * @param {Request} request
  */
 export function watched(request) {
   const { body, method } = request;
-  // Such a body passes through, but nobody can create a copy of the request.
+  // GET and HEAD may have a body, but a copy of such a request cannot be created.
   if (body === null || method === "GET" || method === "HEAD") return request;
   const length = request.headers.get("Content-Length");
   const { readable, writable } =
@@ -175,7 +177,7 @@ export function preflight(request, address, names) {
 }
 
 /**
- * Returns the response, or what `failed` makes of the error.
+ * Returns the response, or the one that `failed` creates from the error.
  *
  * @param {Promise<Response>} response
  * @param {(error: unknown) => Response} failed

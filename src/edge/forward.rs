@@ -45,8 +45,8 @@ fn when_failed(answer: fn(&Error) -> Result<Response>) -> Failed {
     })
 }
 
-/// Leaves the response to JavaScript, where a promise of a response will do. A Rust future that
-/// awaited it would never be freed if the client disconnected.
+/// Leaves the response to JavaScript as a promise. A Rust future that awaited it would never be
+/// freed if the client disconnected.
 fn delegate(
     sent: std::result::Result<Promise, JsValue>,
     failed: fn(&Error) -> Result<Response>,
@@ -145,7 +145,7 @@ pub(crate) fn upstream_failed(error: &Error) -> Result<Response> {
     refuse::upstream_unreachable()
 }
 
-/// Whether the client broke off its own request body.
+/// Whether the client aborted its own request body.
 fn is_broken(error: &Error) -> bool {
     error.to_string().contains(&broken())
 }
@@ -154,7 +154,7 @@ fn is_broken(error: &Error) -> bool {
 extern "C" {
     /// Header names to look for.
     type NameFilter;
-    /// What is the same for every forwarded request.
+    /// The rules that all forwarded requests share.
     type ForwardRules;
 
     #[wasm_bindgen(js_name = nameFilter)]
@@ -164,7 +164,12 @@ extern "C" {
     fn find_name(headers: &Headers, names: &NameFilter) -> Option<String>;
 
     #[wasm_bindgen(js_name = forwardRules)]
-    fn forward_rules(withheld: &NameFilter, to: &Array, from: &Array, client: &str)
+    fn forward_rules(
+        withheld: &NameFilter,
+        called_address: &Array,
+        client_address: &Array,
+        source: &str,
+    )
     -> ForwardRules;
 
     #[wasm_bindgen(catch)]
@@ -185,7 +190,7 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn watched(request: &Request) -> std::result::Result<Request, JsValue>;
 
-    /// The message of the error for a request whose client broke off its body.
+    /// The message of the error for a request whose client aborted its body.
     fn broken() -> String;
 
     #[wasm_bindgen(js_name = orElse)]
@@ -211,19 +216,20 @@ fn filter_of(wanted: &forwarding::HeaderNames) -> NameFilter {
 
 fn rules_of(settings: &EdgeSettings) -> ForwardRules {
     let client = &settings.client_address_header;
-    let to = forwarding::TO
+    let to = forwarding::CALLED_ADDRESS
         .into_iter()
-        .zip(forwarding::to(&settings.installation.public_url))
+        .zip(forwarding::called_address(&settings.installation.public_url))
         .map(|pair| texts(<[_; 2]>::from(pair)));
     forward_rules(
         &filter_of(&forwarding::withheld(client)),
         &to.collect(),
-        &texts(forwarding::FROM),
+        &texts(forwarding::CLIENT_ADDRESS),
         client.as_str(),
     )
 }
 
-/// Returns why a request that another proxy holds is refused for its headers.
+/// Returns a denial if a request that another proxy holds has a header that cannot be allowed
+/// there.
 fn refused_behind_proxy(headers: &Headers) -> Option<Denial> {
     let name = REFUSED_BEHIND_PROXY.with(|names| find_name(headers, names))?;
     let name = forwarding::usual_spelling(&name).unwrap_or_default();
@@ -248,7 +254,7 @@ pub(crate) fn answer_proxy(
 /// Where allowed requests go.
 pub(crate) struct Upstream<'a> {
     pub(crate) fetcher: Fetcher,
-    /// Replaces scheme and host. A binding ignores them, so there is none.
+    /// Replaces scheme and host. `None` for a binding, which ignores them.
     base: Option<&'a str>,
     settings: &'a EdgeSettings,
 }

@@ -20,7 +20,7 @@ export function pairs(names, lines) {
 }
 
 /**
- * The forward-auth response. It answers this request only, so it must not be cached.
+ * The forward-auth response. It is valid for this request only, so it must not be cached.
  *
  * @param {[string, string][]} headers
  */

@@ -1,4 +1,4 @@
-//! The caller's identity, as the upstream gets it in headers, or why there is none.
+//! The caller's identity, as the upstream gets it in headers, or the denial.
 
 use js_sys::{Array, JsString};
 use patrol::{
@@ -24,7 +24,7 @@ pub(crate) struct CachedIdentities {
 
 impl CachedIdentities {
     /// Returns the headers for an organization. They are cached from the token's second use on:
-    /// many tokens have none, and an object that lives long costs more than one that does not.
+    /// many tokens are used only once, and a long-lived object costs more than a short-lived one.
     fn get_or_create(
         &self,
         organization: Option<usize>,
@@ -42,7 +42,7 @@ impl CachedIdentities {
     }
 }
 
-/// A denial, and the token to name in the log. It is known once its signature is verified.
+/// A denial, and the token to name in the log, if its signature was verified.
 pub(crate) struct Denied {
     pub(crate) denial: Denial,
     pub(crate) token: Option<Rc<Verified<CachedIdentities>>>,
@@ -63,7 +63,7 @@ struct IdentityHeaders {
     response: OnceCell<Response>,
 }
 
-/// Whose request it is, and in which organization.
+/// The caller of a request, and the organization that it acts in.
 pub(crate) struct Identity {
     pub(crate) verified: Rc<Verified<CachedIdentities>>,
     pub(crate) organization: Option<usize>,
@@ -99,7 +99,7 @@ impl Identity {
         self.verified.extra.get_or_create(self.organization, create)
     }
 
-    /// Refuses the request in spite of its token.
+    /// Refuses the request despite its valid token.
     pub(crate) fn deny(self, denial: Denial) -> Denied {
         let token = Some(self.verified);
         Denied { denial, token }
@@ -112,8 +112,8 @@ impl Identity {
 
     /// The forward-auth response. It has no body, so one object answers any number of requests.
     ///
-    /// It has every identity header, if need be empty. A proxy that copies only the headers that
-    /// are there would otherwise leave a client's own header in place.
+    /// It has every identity header, even if empty. Otherwise a proxy that copies only the headers
+    /// that are present would leave a client's own header in place.
     pub(crate) fn response(&self) -> Result<Response> {
         let cached = self.cached();
         if let Some(response) = cached.response.get() {

@@ -11,11 +11,11 @@ thread_local! {
     static VALIDATOR: RefCell<Option<EdgeValidator>> = const { RefCell::new(None) };
 }
 
-/// Creates the validator on the first request. It cannot exist earlier, because the runtime gives
-/// random numbers to requests only.
+/// Creates the validator on the first request. It cannot exist earlier, because the runtime
+/// provides random numbers only during requests.
 ///
 /// # Errors
-/// The runtime has no random numbers.
+/// Fails if the runtime provides no random numbers.
 pub(crate) fn initialize(settings: &EdgeSettings) -> Result<()> {
     VALIDATOR.with_borrow_mut(|validator| {
         if validator.is_none() {

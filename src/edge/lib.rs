@@ -1,8 +1,9 @@
 //! The edge Worker: every request to the platform's API passes here and needs a valid token.
 //!
-//! The edge holds public keys only, so it can allow and refuse but never mint. It gathers the facts
-//! that [`patrol::authorize`] decides on, and carries the decision out. What it cannot know, it
-//! refuses. Nothing here may panic: a panic would take the isolate down with every request in it.
+//! The edge holds public keys only, so it can allow and refuse requests but never issue tokens. It
+//! gathers the facts that [`patrol::authorize`] decides on, and carries the decision out. What it
+//! cannot know, it refuses. Nothing here may panic: a panic would take the isolate down with every
+//! request in it.
 
 #![forbid(unsafe_code)]
 #![deny(
@@ -105,7 +106,7 @@ async fn api(
     }
 }
 
-/// A token asks about itself or revokes itself. A dead or forged one costs no registry a call.
+/// A token asks about itself or revokes itself. A dead or forged one causes no call to a registry.
 async fn current_token(
     request: &Request,
     path: &str,

@@ -21,8 +21,8 @@ fn with_entry<R>(id: StatusListId, act: impl FnOnce(&mut ListEntry) -> R) -> Res
         .ok_or_else(|| Error::RustError("the validator is not initialized".to_owned()))
 }
 
-/// Fetches a lease from the registry. A list seen for the first time is read from KV before, which
-/// is near.
+/// Fetches a lease from the registry. A list seen for the first time is read from KV first, which
+/// is nearer.
 pub(crate) async fn lease(
     id: StatusListId,
     usage: Vec<Usage>,
@@ -40,12 +40,12 @@ pub(crate) async fn lease(
         usage,
     };
     // The lease counts from before the request.
-    let asked_at = clock();
+    let requested_at = clock();
     let Some(answer) = call_registry(env, &settings.installation, id.registry, &request).await?
     else {
-        return with_entry(id, |entry| entry.known.mark_absent(asked_at));
+        return with_entry(id, |entry| entry.known.mark_absent(requested_at));
     };
-    with_entry(id, |entry| entry.known.apply_lease(asked_at, &answer))?
+    with_entry(id, |entry| entry.known.apply_lease(requested_at, &answer))?
         .map_err(|_| Error::RustError("the lease does not fit the known list".to_owned()))
 }
 

@@ -1,8 +1,8 @@
 //! Fetches what the validator needs, and reports the uses that it recorded.
 //!
 //! Core decides what to fetch, when, and who waits ([`patrol::authorize::validator`],
-//! [`patrol::revocation::single_flight`]). Here the fetches run. A failed one leaves the validator
-//! as it was, and the requests that needed it are refused.
+//! [`patrol::revocation::single_flight`]). This module runs the fetches. A failed one leaves the
+//! validator as it was, and the requests that needed it are refused.
 //!
 //! No fetch belongs to a request. The runtime stops a request in the middle of an await when its
 //! client disconnects, and every other request that waits would lose the answer. Work given to
@@ -32,7 +32,7 @@ use patrol_platform::{
 use std::{net::IpAddr, time::Duration};
 use worker::{Delay, Env, Result};
 
-/// Fetches a resource, or joins the fetch in flight, and waits until that has ended.
+/// Fetches a resource, or joins the fetch in flight, and waits until it has ended.
 pub(crate) async fn fetch(Needs { resource, step }: Needs, context: EdgeContext<'_>) {
     let flight = match step {
         Step::Wait => with_flights(resource, |flights| flights.in_flight(clock())).flatten(),

@@ -16,12 +16,12 @@ use std::cell::RefCell;
 use web_sys::{Headers, Response, ResponseInit};
 use worker::{Error, Result, console_error, console_log};
 
-/// Answers a denied request.
+/// Logs a denial and builds its response.
 pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Response> {
     log(denied, access);
     PARTS.with_borrow_mut(|known| {
-        let found = known.iter().find(|(denial, _)| *denial == denied.denial);
-        if let Some((_, parts)) = found {
+        let cached = known.iter().find(|(denial, _)| *denial == denied.denial);
+        if let Some((_, parts)) = cached {
             return parts.respond();
         }
         let parts = Parts::of(&denied.denial)?;
@@ -46,7 +46,7 @@ struct Line<'a> {
     token: Option<&'a str>,
     /// The path as the policy writes it.
     route: Option<&'static str>,
-    /// Refusals since the last line that got none.
+    /// Refusals since the last line that were not logged.
     left_out: u64,
 }
 
@@ -67,7 +67,7 @@ fn log(denied: &Denied, access: &AccessRequest<'_>) {
     console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
 }
 
-/// The most kinds of refusal to cache. Only a policy with more different requirements has more.
+/// The most kinds of refusal to cache. Only a policy with more distinct requirements exceeds it.
 const MAX_PARTS: usize = 256;
 
 /// The parts of every response of one kind of refusal.
@@ -104,7 +104,7 @@ pub(crate) fn log_failure(what: &str, error: &Error) {
     }
 }
 
-/// The client broke off the request body.
+/// The client aborted the request body.
 pub(crate) fn body_broken() -> Result<Response> {
     if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
         let line = Line {

@@ -1,4 +1,4 @@
-//! What the edge uses of the runtime.
+//! The edge's interface to the runtime.
 //!
 //! Requests and responses stay objects of the runtime, so bodies stream past this Worker.
 
@@ -6,7 +6,7 @@ use crate::settings::EdgeSettings;
 use web_sys::{Response, ResponseInit};
 use worker::{Context, Env, Result, console_error};
 
-/// The surroundings of a request.
+/// What a handler needs besides its request.
 #[derive(Clone, Copy)]
 pub(crate) struct EdgeContext<'a> {
     pub(crate) env: &'a Env,

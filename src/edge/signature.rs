@@ -1,8 +1,7 @@
 //! Signatures, verified by the runtime's own crypto library.
 //!
-//! Each key is imported once. Nothing is remembered of signatures that fail, and one is verified at
-//! a time, so a flood of forged tokens costs the processor what it costs any verifier and nothing
-//! that lasts.
+//! Each key is imported once. Failed signatures are not stored, and signatures are verified one at
+//! a time, so a flood of forged tokens costs only processor time, as it does with any verifier.
 
 use patrol::jose::{VerifySignature, keys::PublicKey};
 use std::cell::RefCell;

@@ -58,7 +58,7 @@ impl TokenForm {
     /// Creates an empty form.
     ///
     /// # Errors
-    /// Fails if the input is no `FormInput`.
+    /// Fails if the input is not a `FormInput`.
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_param_type = "FormInput")] input: &JsValue,
@@ -71,7 +71,7 @@ impl TokenForm {
     /// Restores a form from `toJSON()`. If the state is invalid, the form is empty.
     ///
     /// # Errors
-    /// Fails if the input is no `FormInput`.
+    /// Fails if the input is not a `FormInput`.
     #[wasm_bindgen(js_name = fromState)]
     pub fn from_state(
         #[wasm_bindgen(unchecked_param_type = "FormInput")] input: &JsValue,
@@ -211,7 +211,7 @@ impl TokenForm {
         self.view()
     }
 
-    /// Shows the server's error at its field until that field changes. Anything that is no
+    /// Shows the server's error at its field until that field changes. Anything that is not a
     /// `Problem` counts as an error without details.
     ///
     /// # Errors
@@ -238,7 +238,7 @@ impl TokenForm {
     /// Sets the current time, from which the expiration dates are computed.
     ///
     /// # Errors
-    /// Fails if `now` is no time.
+    /// Fails if `now` is not a time.
     #[wasm_bindgen(js_name = setNow, unchecked_return_type = "FormView")]
     pub fn set_now(&mut self, now: f64) -> Result<JsValue, JsError> {
         self.form.set_now(time(now)?);
@@ -269,7 +269,7 @@ impl TokenTable {
     /// Creates a list of all tokens, newest first.
     ///
     /// # Errors
-    /// Fails if the input is no `TableInput`.
+    /// Fails if the input is not a `TableInput`.
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_param_type = "TableInput")] input: &JsValue,
@@ -291,7 +291,7 @@ impl TokenTable {
     /// Replaces the tokens; filter, search and sort order stay.
     ///
     /// # Errors
-    /// Fails if the input is no `TableInput`.
+    /// Fails if the input is not a `TableInput`.
     #[wasm_bindgen(unchecked_return_type = "TableView")]
     pub fn update(
         &mut self,
@@ -305,7 +305,7 @@ impl TokenTable {
     /// Sets the current time, from which statuses and relative times are computed.
     ///
     /// # Errors
-    /// Fails if `now` is no time.
+    /// Fails if `now` is not a time.
     #[wasm_bindgen(js_name = setNow, unchecked_return_type = "TableView")]
     pub fn set_now(&mut self, now: f64) -> Result<JsValue, JsError> {
         self.table.set_now(time(now)?);

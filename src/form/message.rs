@@ -118,14 +118,14 @@ impl From<&Rejection> for UserMessage {
 }
 
 /// An error response: the members of [`patrol::http::problem::Problem`] that a form can show. All
-/// are optional because a proxy may send an error of its own.
+/// are optional because a proxy may send its own error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerProblem {
     /// A stable error code.
     pub code: Option<String>,
     /// The kind of error, in words.
     pub title: Option<String>,
-    /// What was wrong this time, in words.
+    /// What was wrong with this request, in words.
     pub detail: Option<String>,
     /// The name of the request member that is wrong.
     pub field: Option<String>,
@@ -208,8 +208,9 @@ pub fn last_used(now: Timestamp, at: Option<Timestamp>) -> UserMessage {
     .with("time", at.to_string().as_str())
 }
 
-/// How long ago or ahead a time is, rounded to the nearest whole unit, so 30 days minus a second are
-/// "30 days". Less than two days are given in hours: "2 days" would be far off for a day and a half.
+/// How long ago or ahead a time is, rounded to the nearest whole unit, so 30 days minus a second
+/// are "30 days". Less than two days are shown in hours: "2 days" would be far off for a day and a
+/// half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct RelativeTime {
     count: u64,

@@ -229,7 +229,7 @@ pub fn form_state(json: &Json) -> Result<FormState, InvalidInput> {
     })
 }
 
-/// Reads an error response. Ignores whatever is not as expected.
+/// Reads an error response. Ignores members that are not as expected.
 pub fn server_problem(json: &Json) -> ServerProblem {
     let field_error = |json: &Json| {
         Ok(ServerFieldError {

@@ -345,7 +345,7 @@ pub struct Counts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenRow {
-    /// The token's id, which is no secret.
+    /// The token's id, which is not a secret.
     pub id: String,
     /// The token's name.
     pub name: String,

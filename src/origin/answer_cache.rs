@@ -66,7 +66,7 @@ impl<V> CachedAnswer<V> {
 
 impl<V: Clone> CachedAnswer<V> {
     fn fresh(&self, now: Timestamp, max_age: u64) -> Option<(Timestamp, V)> {
-        // An answer from the future predates a clock that was set back.
+        // An answer dated in the future was cached before the clock was set back.
         let is_fresh = |(at, _): &&(Timestamp, V)| *at <= now && now.since(*at) < max_age;
         self.value.as_ref().filter(is_fresh).cloned()
     }
@@ -106,7 +106,7 @@ impl<K: Ord + Copy + 'static, V: Clone + 'static> AnswerCache<K, V> {
                             console_error!("origin: lists: {error}");
                         }
                         cache.with(key, |cached| {
-                            // Unless it was invalidated meanwhile.
+                            // Unless it has been invalidated in the meantime.
                             if !cached.flights.has_ended(flight, clock()) {
                                 cached.flights.end(flight, clock(), answer.is_ok());
                                 cached.value = answer.ok().map(|answer| (requested_at, answer));

@@ -1,5 +1,5 @@
-//! How long public answers may be cached. Everyone learns of a revocation within
-//! [`PUBLIC_MAX_AGE`]; the edge is faster, by rules of its own.
+//! How long public responses may be cached. Everyone learns of a revocation within
+//! [`PUBLIC_MAX_AGE`]; edges learn of it sooner, by their own rules.
 
 use patrol::jose::status_list::Validity;
 

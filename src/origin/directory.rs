@@ -1,7 +1,7 @@
 //! The development users.
 //!
 //! An installation replaces this module with its own directory: the rest of the origin only calls
-//! [`find`]. Without `DEV_SIGN_IN` nobody is found.
+//! [`find`]. Without `DEV_SIGN_IN` it finds nobody.
 
 use crate::settings::OriginSettings;
 use patrol::{

@@ -1,9 +1,9 @@
 // The origin's entry: requests, and the class of the Registry objects.
 //
 // Each Registry object has a Rust half, which belongs to the Wasm instance that created it. When an
-// object crashes, this entry aborts it, and the runtime creates a new one over the same storage. A
-// crashed object would otherwise stay, and never finish another alarm. When something else crashed
-// in the isolate, the object gets a new Rust half before its next call.
+// object crashes, this entry aborts it, and the runtime creates a new one over the same storage.
+// Otherwise a crashed object would stay, and never finish another alarm. When something else
+// crashed in the isolate, the object gets a new Rust half before its next call.
 
 import * as module from "./index.js";
 import { call, instance, isCrash } from "./restart.js";

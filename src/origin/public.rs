@@ -1,9 +1,9 @@
 //! What anyone may read: the public keys and the signed status lists.
 //!
-//! Strangers cost a registry little, however often they ask and whatever list they name. An isolate
-//! reads each registry's list numbers, and each of these lists, about once in [`ANSWER_MAX_AGE`]
-//! seconds, and the list of all lists once a minute ([`crate::answer_cache`]). A change that an
-//! isolate makes itself shows in its next answer.
+//! Strangers cause few registry calls, however often they send requests and whichever list they
+//! name. An isolate reads each registry's list numbers, and each of these lists, about once in
+//! [`ANSWER_MAX_AGE`] seconds, and the list of all lists once a minute ([`crate::answer_cache`]). A
+//! change made through an isolate shows in that isolate's next response.
 //!
 //! Strangers cannot create a registry either. The platform creates an object near its first caller,
 //! and it stays there. So an isolate calls only registries that it has called for a signed-in user,
@@ -36,7 +36,7 @@ const STATUS_LIST_JWT: &str = "application/statuslist+jwt";
 thread_local! {
     /// Registries that are known to exist.
     static EXISTING: RefCell<BTreeSet<u16>> = RefCell::default();
-    /// The numbers of a registry's lists. Requests for other lists end here.
+    /// The numbers of a registry's lists. Requests for other lists go no further.
     static LIST_NUMBERS: AnswerCache<u16, Vec<u32>> = AnswerCache::default();
     static SIGNED_LISTS: AnswerCache<StatusListId, Option<SignedList>> = AnswerCache::default();
     /// The response of `GET /status/aggregation`.
@@ -117,8 +117,8 @@ fn accepts_gzip(accepted: &str) -> bool {
     })
 }
 
-/// Call this after a call that may have changed a registry's lists: drops its cached answers. The
-/// registry exists now.
+/// Drops a registry's cached answers and notes that it exists. Call this after each call that may
+/// have changed its lists.
 pub(crate) fn invalidate(registry: u16) {
     EXISTING.with_borrow_mut(|existing| existing.insert(registry));
     LIST_NUMBERS.with(|cache| cache.invalidate(|key| key == registry));

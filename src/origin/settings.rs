@@ -12,7 +12,6 @@ use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::sync::OnceLock;
 use worker::{Env, Error, Result, Url};
 
-/// The origin's configuration.
 #[derive(Debug)]
 pub(crate) struct OriginSettings {
     /// The settings that the edge has too.

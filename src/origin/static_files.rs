@@ -13,7 +13,7 @@ const ASSETS: &str = "ASSETS";
 /// The headers of the asset that are passed on.
 const PASSED_ON: &[&str] = &["Content-Type", "ETag"];
 
-/// `GET` of a file of the page.
+/// Serves a file of the page.
 pub(crate) async fn serve(file: &File<'_>, request: &Request, env: &Env) -> ApiResult {
     let conditions = Headers::new();
     if let Some(tag) = request.headers().get("If-None-Match")? {

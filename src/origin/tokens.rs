@@ -43,7 +43,8 @@ pub(crate) fn me(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     respond::json(200, &Me::new(&account, &POLICY, mode))
 }
 
-/// `GET /api/v1/scopes?organization=ID`: the scopes that the user may grant in all of them.
+/// `GET /api/v1/scopes?organization=ID`: the scopes that the user may grant in every named
+/// organization.
 pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let account = caller::account(request, origin.settings)?;
     let url = request.url()?;

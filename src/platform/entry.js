@@ -1,4 +1,4 @@
-// The entry of a Worker that only answers requests.
+// The entry of a Worker that only handles requests.
 
 import * as module from "./index.js";
 import { call } from "./restart.js";

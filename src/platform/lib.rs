@@ -1,4 +1,4 @@
-//! What both Workers use of the platform: the clock, settings, other Workers, calls to a Registry.
+//! The platform, as both Workers use it: the clock, settings, other Workers, calls to a Registry.
 //!
 //! This crate only translates. A failed call is an error; the caller decides what that means.
 
@@ -32,7 +32,7 @@ pub const REGISTRY: &str = "REGISTRY";
 /// The binding of the KV namespace with the signed status lists.
 pub const STATUS: &str = "STATUS";
 
-/// The current time. In Workers the clock stands still between two I/O operations.
+/// The current time. In Workers the clock stops between two I/O operations.
 pub fn now() -> Timestamp {
     Timestamp::from_millis(millis())
 }
@@ -67,7 +67,7 @@ pub fn is_bound(env: &Env, name: &str) -> bool {
 }
 
 /// Reads an optional setting. An empty one is absent. A value that is not text, such as a number
-/// without quotes, counts as its JSON text, so that nothing an operator wrote is ignored.
+/// without quotes, counts as its JSON text, so that no setting is ignored.
 pub fn optional_setting(env: &Env, name: &str) -> Option<String> {
     let value = Reflect::get(env, &name.into()).ok()?;
     if value.is_undefined() || value.is_null() {
@@ -120,11 +120,11 @@ pub fn number_setting(env: &Env, name: &str, range: RangeInclusive<u64>) -> Resu
 /// again.
 ///
 /// # Errors
-/// Those of `read`.
-pub fn once<T>(kept: &'static OnceLock<T>, read: impl FnOnce() -> Result<T>) -> Result<&'static T> {
-    match kept.get() {
+/// Returns the error of `read`.
+pub fn once<T>(cell: &'static OnceLock<T>, read: impl FnOnce() -> Result<T>) -> Result<&'static T> {
+    match cell.get() {
         Some(value) => Ok(value),
-        None => read().map(|value| kept.get_or_init(|| value)),
+        None => read().map(|value| cell.get_or_init(|| value)),
     }
 }
 
@@ -202,7 +202,7 @@ extern "C" {
     /// Starts sending a request.
     ///
     /// # Errors
-    /// The runtime rejects the request.
+    /// Fails if the runtime rejects the request.
     #[wasm_bindgen(method, catch)]
     pub fn fetch(this: &Fetcher, request: &Request) -> std::result::Result<Promise, JsValue>;
 }
@@ -211,7 +211,7 @@ impl Fetcher {
     /// Returns a service binding.
     ///
     /// # Errors
-    /// There is no binding of that name.
+    /// Fails if there is no binding of that name.
     pub fn binding(env: &Env, name: &str) -> Result<Self> {
         env.service(name).map(worker::Fetcher::into_rpc)
     }
@@ -224,7 +224,7 @@ impl Fetcher {
     /// Sends a request and waits for the response's head.
     ///
     /// # Errors
-    /// There was no response.
+    /// Fails if there is no response.
     pub async fn send(&self, request: &Request) -> Result<Response> {
         let response = JsFuture::from(self.fetch(request)?).await?;
         response
@@ -236,7 +236,7 @@ impl Fetcher {
     /// errors.
     ///
     /// # Errors
-    /// There was no response, or another status.
+    /// Fails if there is no response, or it has another status.
     pub async fn read(&self, request: &Request, what: &str) -> Result<String> {
         let response = self.send(request).await?;
         if response.status() != 200 {
@@ -251,7 +251,7 @@ impl Fetcher {
 /// Calls a registry. The first call creates it, permanently.
 ///
 /// # Errors
-/// The registry could not be reached, or sent an unexpected answer.
+/// Fails if the registry cannot be reached or sends an unexpected answer.
 pub async fn call_registry<C: Call>(
     env: &Env,
     installation: &Installation,

@@ -1,8 +1,8 @@
 // Replaces the Wasm module after a crash.
 //
-// A trap (a panic, or memory that ran out) leaves the module in an unknown state. The next call into
-// it gets a new instance with empty memory. So a crash costs the request that caused it and those
-// that waited in the same isolate, and no later one.
+// A trap (a panic, or memory that ran out) leaves the module in an unknown state. The next call
+// into it gets a new instance with empty memory. So a crash fails the request that caused it and
+// those that waited in the same isolate, but no later one.
 
 import * as module from "./index.js";
 

@@ -9,7 +9,7 @@ use worker::{Context, Delay, Error, Result};
 /// Awaits `work` for at most `limit`.
 ///
 /// # Errors
-/// That of the work, or that it took longer.
+/// The error of `work`, or a timeout.
 pub async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     match select(pin!(work), Delay::from(limit)).await {
         Either::Left((result, _)) => result,

@@ -1,4 +1,4 @@
-// Runs SQL in the databases of all registries below a folder, to simulate old or many tokens. No
+// Runs SQL in the databases of all registries in a folder, to simulate old or many tokens. No
 // process may have the databases open.
 //
 //     node change-registries.mjs FOLDER '["UPDATE …", …]'

@@ -1,4 +1,4 @@
-// Prints SQLite's query plans for statements, in the first registry database below a folder. The
+// Prints SQLite's query plans for statements, in the first registry database in a folder. The
 // database is opened read-only.
 //
 //     node query-plan.mjs FOLDER '["SELECT …", …]'

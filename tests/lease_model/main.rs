@@ -1,11 +1,11 @@
 //! A model check of the leases: tries every order of events against the code that runs.
 //!
 //! Edges and a registry use [`patrol::revocation::lease`] as the Workers do. Messages are lost,
-//! late, duplicated and out of order; clocks drift; the registry restarts, also on a machine with
-//! another time; its setting changes; KV shows any older list or none. The checker visits all
-//! states that this can lead to. `model.rs` explains what keeps them few enough, and how clocks
-//! are modelled. Within each size below nothing else is limited: not the number of steps,
-//! restarts or leases, except where the table says so.
+//! late, duplicated and out of order; clocks drift; the registry restarts, possibly on a machine
+//! with another time; its setting changes; KV shows any older list or none. The checker visits
+//! every reachable state. `model.rs` explains what keeps their number small, and how clocks are
+//! modelled. Within each size below, nothing else is limited: neither steps nor restarts nor
+//! leases, except where the table says so.
 //!
 //! | edges | tokens | responses in flight | lengths | states |
 //! |---|---|---|---|---|
@@ -18,13 +18,13 @@
 //! | 3 | 1 | 1 | 3 | 71 933 |
 //! | 3 | 1 | 2 | 3, the first 13 steps | 550 819 |
 //!
-//! The tests assert these numbers: a model that tries less fails. The tests with a flaw show that
-//! the check finds what it is for.
+//! The tests assert these numbers: a model that explores less fails. The tests with a flaw show
+//! that the check finds such flaws.
 //!
 //! Left out: the bits of a list, represented by its version ([`patrol::revocation::known_list`] has
-//! tests of its own); clocks that are set during a lease, which no rule can always detect; a
-//! registry whose storage returns to an older state ([`patrol::revocation::lease`] has tests for
-//! that); stale grace and `kv` mode, which promise less.
+//! its own tests); clocks that are set during a lease, which no rule can always detect; a registry
+//! whose storage returns to an older state ([`patrol::revocation::lease`] has tests for that);
+//! stale grace and `kv` mode, which promise less.
 
 mod model;
 
@@ -38,7 +38,7 @@ const USUAL: &[u64] = &[4];
 /// A setting that changes.
 const CHANGING: &[u64] = &[4, 5];
 
-/// Checks all states, and that there are as many as the table says.
+/// Checks all states, and that their number matches the table.
 fn assert_safe(model: Leases, states: usize) {
     let description = format!("{model:?}");
     let checker = model.checker().spawn_bfs().join();

@@ -7,10 +7,10 @@
 //!   number of times. That covers every loss, delay, duplication and order of requests. A response
 //!   is in flight until it is lost; until then it may arrive at any time and any number of times.
 //!   Responses whose lease has expired are dropped: they bring no more than a snapshot does.
-//! - *Clocks are free within the margin.* Each clock has a zero of its own and runs at any speed.
-//!   The one rule is the assumption behind [`margin`], here as [`ClockBound`]: while the registry's
+//! - *Clocks are free within the margin.* Each clock has its own zero and runs at any speed. The
+//!   one rule is the assumption behind [`margin`], here as [`ClockBound`]: while the registry's
 //!   clock counts a lease from its grant, the edge's clock counts at least the lease less its
-//!   margin. A proof beside [`margin`] shows that clocks whose speeds differ by a tenth keep this
+//!   margin. A test next to [`margin`] shows that clocks whose speeds differ by a tenth keep this
 //!   rule.
 //! - *Only differences of times matter.* States that differ only in the zero of a clock are one
 //!   state: see [`View`]. So the number of states is finite without a time limit, and the check
@@ -64,8 +64,8 @@ pub(crate) enum Flaw {
     NoMargin,
     /// A response may carry an older list.
     OldContent,
-    /// A repeated revocation, after a restart, waits until the recorded time although another
-    /// clock recorded it.
+    /// After a restart, a repeated revocation waits until the recorded time, although another clock
+    /// recorded it.
     OtherClock,
     /// A registry continues after its storage failed to record a longer length.
     LostLength,
@@ -85,16 +85,15 @@ struct Registry {
     grantor: Grantor,
     /// The longest lease, as recorded in storage.
     recorded_length: u64,
-    /// The grantor's view of it: the length it last asked to record, and the end of the last lease
-    /// of each length.
+    /// The grantor's view of it: the length that it last returned for storage, and the end of the
+    /// last lease of each length.
     requested_length: u64,
     ends: BTreeMap<u64, Instant>,
-    /// The committed revocations. The first makes version 1 of the list, and so on, so a version
-    /// tells which tokens are revoked in it.
+    /// The committed revocations. The first creates version 1 of the list, and so on, so a version
+    /// determines which tokens are revoked.
     revocations: Vec<Revocation>,
 }
 
-/// The revocation of one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Revocation {
     Committed {
@@ -113,7 +112,7 @@ struct Edge {
     holder: Holder,
     /// The revoked tokens that it knows of, one bit each.
     known: u8,
-    /// That of the lease it holds.
+    /// The bound of the lease that it holds.
     bound: ClockBound,
     in_flight: Vec<Response>,
 }
@@ -258,7 +257,7 @@ impl Registry {
             .fold(0, |tokens, (token, _)| tokens | 1 << token)
     }
 
-    /// As in the registry: until when a repeated call waits.
+    /// Until when a repeated call waits, as in the registry.
     fn wait_again(&self, recorded: Instant, flaw: Option<Flaw>) -> Instant {
         match flaw {
             Some(Flaw::OtherClock) => recorded,
@@ -401,7 +400,7 @@ impl Response {
 
 /// A state without the zeros of the clocks and the order of the edges. Two states with the same
 /// view behave the same from then on: a view has everything that matters, as differences from the
-/// clock in question, and does not tell past times apart.
+/// clock in question, and does not distinguish past times.
 #[derive(PartialEq, Eq, Hash)]
 struct View {
     /// The remaining wait of another list, without grants, and of this one.
@@ -714,11 +713,11 @@ impl Model for Leases {
                 },
             ),
             Property::sometimes("a response is refused", |_, state: &State| {
-                state.may_receive(LeaseOutcome::Refused)
+                state.may_receive(LeaseOutcome::Rejected)
             }),
             Property::sometimes(
                 "a response brings a lease and no changes",
-                |_, state: &State| state.may_receive(LeaseOutcome::Known),
+                |_, state: &State| state.may_receive(LeaseOutcome::Older),
             ),
         ];
         if self.flaw.is_some() {

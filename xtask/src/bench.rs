@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: builds everything the benchmark measures, then runs it.
 //!
-//! The benchmark is a program of its own (`bench/`): development does not need to compile it.
+//! The benchmark is a separate program (`bench/`), so development does not need to compile it.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     arguments: Vec<OsString>,
 }
 
-/// The JavaScript Workers that Patrol is measured beside.
+/// The JavaScript Workers that Patrol is compared with.
 const PEERS: [&str; 8] = [
     "bare", "proxy", "floor", "jose", "jose-kv", "kv", "hono", "object",
 ];
@@ -57,7 +57,7 @@ fn run(arguments: &[OsString]) -> Result<()> {
 
 /// Builds all Workers that are measured.
 fn prepare(timings: &Timings) -> Result<()> {
-    build::make(&Part::ALL, &Variant::release()?, timings)?;
+    build::build_parts(&Part::ALL, &Variant::release()?, timings)?;
     let hello = build::bench("hello", "patrol-bench-hello", None, timings)?;
     build::bench("inside", INSIDE, None, timings)?;
     for routes in ROUTES {

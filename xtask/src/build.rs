@@ -68,13 +68,13 @@ pub(crate) fn build(args: &Args) -> Result<()> {
     };
     let timings = Timings::new();
     keygen::create_dev_vars()?;
-    make(parts, &variant, &timings)?;
+    build_parts(parts, &variant, &timings)?;
     timings.print_summary();
     Ok(())
 }
 
 /// Builds parts that are out of date, and installs the tools this needs.
-pub(crate) fn make(parts: &[Part], variant: &Variant, timings: &Timings) -> Result<()> {
+pub(crate) fn build_parts(parts: &[Part], variant: &Variant, timings: &Timings) -> Result<()> {
     let page = parts.contains(&Part::Page);
     let form = page || parts.contains(&Part::Form);
     let mut scripts = Vec::new();

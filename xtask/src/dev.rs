@@ -65,7 +65,7 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     let state = root()?.join(&args.state);
     let timings = Timings::new();
     keygen::create_dev_vars()?;
-    build::make(&Part::ALL, &variant, &timings)?;
+    build::build_parts(&Part::ALL, &variant, &timings)?;
     let options = Options {
         port: args.port,
         state: &state,
@@ -123,7 +123,7 @@ impl<'a> Watcher<'a> {
             self.built = now;
             say("a source file has changed: building");
             let timings = Timings::new();
-            match build::make(&Part::ALL, self.variant, &timings) {
+            match build::build_parts(&Part::ALL, self.variant, &timings) {
                 Ok(()) => timings.print_summary(),
                 Err(error) => say(format_args!(
                     "{error:#}; the previous build is still running"

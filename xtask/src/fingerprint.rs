@@ -1,8 +1,8 @@
 //! Fingerprints tell whether a build is up to date with its sources.
 //!
 //! A fingerprint is a digest of every file that can matter, the compiler and its flags. File times
-//! do not count: they mean nothing after a change of branch. Rather too many files than too few:
-//! an extra build costs seconds, a missed one an afternoon.
+//! are ignored: they mean nothing after a change of branch. Better too many files than too few: an
+//! extra build costs seconds, a missed one an afternoon.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::paths::root;
 use crate::process::first_line;
 use crate::variant::Variant;
 
-/// The digest of a build's inputs, stored in a file beside its outputs.
+/// The digest of a build's inputs, stored in a file next to its outputs.
 pub(crate) struct Fingerprint {
     path: PathBuf,
     digest: String,
@@ -47,7 +47,7 @@ impl Fingerprint {
         fs::read_to_string(&self.path).is_ok_and(|stored| stored == self.digest)
     }
 
-    /// To be called before a build: one that fails halfway must not look complete.
+    /// Call this before a build: one that fails halfway must not look complete.
     pub(crate) fn remove(&self) {
         let _ = fs::remove_file(&self.path);
     }

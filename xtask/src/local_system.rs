@@ -177,7 +177,7 @@ impl LocalSystem {
         Ok(())
     }
 
-    /// Stops all programs and waits for their end.
+    /// Stops all programs and waits until they have exited.
     pub(crate) fn stop(mut self) {
         for (service, _) in &mut self.services {
             service.request_stop();

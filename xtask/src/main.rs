@@ -1,7 +1,7 @@
 //! `cargo xtask`: every task around Patrol on a developer's machine.
 //!
-//! This file is the command line; each command has a module of its own. A command first installs
-//! what it needs (`tools` says what and where). Deployment is left to `npx wrangler deploy`; see
+//! This file is the command line; each command has its own module. A command first installs what it
+//! needs (`tools` says what and where). Deployment is left to `npx wrangler deploy`; see
 //! docs/DEPLOY.md.
 
 mod bench;

@@ -1,11 +1,10 @@
 //! Child processes that never outlive xtask.
 //!
 //! Each program runs under a *supervisor*: this same executable, holding the read end of a pipe
-//! whose write end only xtask has. The supervisor puts the program into a process group of its
-//! own. A byte on the pipe sends SIGTERM to the group; the end of the pipe kills it. The system
-//! closes the pipe however xtask ends, even by SIGKILL, so grandchildren end too (wrangler starts
-//! Node, Node starts workerd). `PR_SET_PDEATHSIG` would need `unsafe` and reach the direct child
-//! only.
+//! whose write end only xtask has. The supervisor puts the program into its own process group. A
+//! byte on the pipe sends SIGTERM to the group; the end of the pipe kills it. The system closes the
+//! pipe however xtask ends, even by SIGKILL, so grandchildren end too (wrangler starts Node, Node
+//! starts workerd). `PR_SET_PDEATHSIG` would need `unsafe` and reach the direct child only.
 //!
 //! Left out: programs that leave their process group. None of ours does.
 
@@ -181,7 +180,7 @@ impl Service {
         }
     }
 
-    /// Waits for the end until the deadline, then kills the program.
+    /// Waits until the program exits. Kills it at the deadline.
     pub(crate) fn stop_by(&mut self, deadline: Instant) {
         while matches!(self.supervisor.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(POLL_INTERVAL);

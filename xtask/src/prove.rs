@@ -30,7 +30,7 @@ const PACKAGE: &str = "patrol-prove";
 
 pub(crate) fn prove(args: &Args) -> Result<()> {
     let timings = Timings::new();
-    build::make(&[Part::Edge, Part::Origin], &Variant::release()?, &timings)?;
+    build::build_parts(&[Part::Edge, Part::Origin], &Variant::release()?, &timings)?;
     timings.section("proof of revocation", || run(&args.options))?;
     timings.print_summary();
     Ok(())

@@ -1,6 +1,6 @@
 //! `cargo xtask scopes`: writes docs/SCOPES.md, the list of available scopes, from policy.toml.
 //!
-//! It reads the policy with the build's own parser, so the list says what the Workers do. A test
+//! It reads the policy with the build's own parser, so the list matches the Workers. A test
 //! compares the file with the policy.
 //!
 //! Left out: which scopes a user may grant; that depends on the user's roles in an organization

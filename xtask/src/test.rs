@@ -57,7 +57,7 @@ const WORKERS: [&str; 4] = [
 ];
 /// The browser's module: WebAssembly too, but its state machines are tested natively.
 const FORM: &str = "patrol-form";
-/// Compiled in a call of its own, with the same features as for every other command.
+/// Compiled in a separate call, with the same features as for every other command.
 const XTASK: &str = "xtask";
 
 pub(crate) fn test(args: &Args) -> Result<()> {
@@ -100,7 +100,7 @@ fn all_checks(args: &Args, timings: &Timings) -> Result<()> {
         return timings.section("native tests", || tests.run(Kind::Native, None));
     }
     let variant = Variant::release()?;
-    build::make(&Part::ALL, &variant, timings)?;
+    build::build_parts(&Part::ALL, &variant, timings)?;
     build::check_form_size(&variant)?;
     timings.section("native tests", || tests.run(Kind::Native, None))?;
     timings.section("end-to-end tests", || tests.run(Kind::EndToEnd, None))?;
@@ -133,7 +133,7 @@ fn selected_tests(package: Option<&str>, name: Option<&str>, timings: &Timings) 
         tools::install_browser()?;
     }
     if kinds.iter().any(|kind| *kind != Kind::Native) {
-        build::make(&Part::ALL, &Variant::release()?, timings)?;
+        build::build_parts(&Part::ALL, &Variant::release()?, timings)?;
     }
     for kind in kinds {
         timings.section(kind.name(), || tests.run(kind, name))?;

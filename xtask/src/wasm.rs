@@ -31,7 +31,7 @@ pub(crate) struct Script {
 const RESTART: &str = "src/platform/restart.js";
 
 impl Script {
-    /// Makes the script from the compiled crate.
+    /// Builds the script from the compiled crate.
     pub(crate) fn finish(&self, variant: &Variant) -> Result<()> {
         let parts = self.folder.join("parts");
         // Files of an earlier build could be bundled again.
@@ -114,7 +114,7 @@ fn adapt_glue(glue: &str) -> Result<String> {
     Ok(adapted)
 }
 
-/// Makes the browser's form module from the compiled crate.
+/// Builds the browser's form module from the compiled crate.
 pub(crate) fn finish_form(package: &str, variant: &Variant) -> Result<()> {
     let folder = variant.form();
     bind_form(&compiled(package, form_profile(variant.profile))?, folder)?;
@@ -164,7 +164,7 @@ pub(crate) fn declare_form(package: &str, variant: &Variant, progress: &Progress
     Ok(())
 }
 
-/// The form is downloaded, so it has a release profile of its own.
+/// The form is downloaded, so it has its own release profile.
 pub(crate) fn form_profile(profile: Profile) -> &'static str {
     match profile {
         Profile::Dev => "dev",

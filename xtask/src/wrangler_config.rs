@@ -3,8 +3,8 @@
 //! They are derived from `wrangler.toml` and `wrangler.origin.toml`, so bindings, migrations and
 //! dates are written once. Only what depends on the machine changes: the build command goes (the
 //! Workers are already built), paths become absolute, and variables get local addresses. Each
-//! configuration has a folder of its own below the state folder, because wrangler looks for
-//! `.dev.vars` beside it.
+//! configuration has its own folder in the state folder, because wrangler looks for `.dev.vars`
+//! next to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,10 +3,10 @@
 /// Why a header contains no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BearerError {
-    /// There is no header, or it has another scheme.
-    Resource,
-    /// `Bearer` is not followed by exactly one token. Two headers, which the runtime joins with a
-    /// comma, are this too.
+    /// No header, or another scheme.
+    Missing,
+    /// `Bearer` is not followed by exactly one token. Two headers count as malformed too: the
+    /// runtime joins them with a comma.
     Malformed,
 }
 
@@ -20,14 +20,14 @@ pub fn parse(header: Option<&str>) -> Result<&str, BearerError> {
     let header = header.unwrap_or_default().trim_matches([' ', '\t']);
     let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(BearerError::Resource);
+        return Err(BearerError::Missing);
     }
     let token = rest.trim_start_matches(' ');
-    // Faster than stopping at the first wrong byte.
-    let in_form = token
+    // Faster than stopping at the first invalid byte.
+    let is_b64token = token
         .bytes()
         .fold(true, |all, byte| all & IN_TOKENS[usize::from(byte)]);
-    if token.is_empty() || !in_form {
+    if token.is_empty() || !is_b64token {
         return Err(BearerError::Malformed);
     }
     Ok(token)
@@ -58,10 +58,10 @@ mod tests {
             (Some("bearer   x "), Ok("x")),
             (Some("BEARER x"), Ok("x")),
             (Some("\t Bearer x \t"), Ok("x")),
-            (None, Err(BearerError::Resource)),
-            (Some(""), Err(BearerError::Resource)),
-            (Some("Basic YTpi"), Err(BearerError::Resource)),
-            (Some("Bearerx y"), Err(BearerError::Resource)),
+            (None, Err(BearerError::Missing)),
+            (Some(""), Err(BearerError::Missing)),
+            (Some("Basic YTpi"), Err(BearerError::Missing)),
+            (Some("Bearerx y"), Err(BearerError::Missing)),
             (Some("Bearer"), Err(BearerError::Malformed)),
             (Some("Bearer  "), Err(BearerError::Malformed)),
             (Some("Bearer a b"), Err(BearerError::Malformed)),
@@ -73,7 +73,7 @@ mod tests {
             (Some("Bearer x\n"), Err(BearerError::Malformed)),
             (Some("Bearer x\u{b}"), Err(BearerError::Malformed)),
             (Some("Bearer x\u{a0}"), Err(BearerError::Malformed)),
-            (Some("\u{c}Bearer x"), Err(BearerError::Resource)),
+            (Some("\u{c}Bearer x"), Err(BearerError::Missing)),
         ] {
             assert_eq!(parse(header), expected, "{header:?}");
         }

@@ -1,9 +1,8 @@
 //! The decision: may this request proceed?
 //!
-//! [`authorize`] is the only place where it is made. It is a function of facts; the edge gathers
-//! these and carries the decision out. The order is fixed, and each step assumes the ones before:
-//! header, signature and claims, times, status, route, organization, scopes. A request that no step
-//! allows is denied.
+//! [`authorize`] is the only function that makes it. The edge gathers the facts and carries out the
+//! decision. The order is fixed, and each step relies on the ones before it: header, signature and
+//! claims, times, status, route, organization, scopes. The default is to deny.
 
 use super::bearer::BearerError;
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
 };
 use std::{borrow::Cow, fmt::Write as _};
 
-/// What a request asks for, without its token.
+/// A request, without its token.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessRequest<'a> {
     /// The method as sent.
@@ -67,11 +66,11 @@ pub enum Denial {
     /// The token's status cannot be known now.
     RevocationUnavailable,
     /// The request that another proxy holds has this header, in some spelling. The upstream could
-    /// take it for a request that was never checked, or for another caller's.
+    /// mistake it for a request that was never checked, or for another caller's.
     HeaderRefused(&'static str),
 }
 
-/// What is malformed.
+/// The part that is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
     /// The header `Authorization` is not `Bearer` and one token.
@@ -83,7 +82,7 @@ pub enum Malformed {
 impl From<BearerError> for Denial {
     fn from(error: BearerError) -> Self {
         match error {
-            BearerError::Resource => Self::TokenMissing,
+            BearerError::Missing => Self::TokenMissing,
             BearerError::Malformed => Self::TokenMalformed(Malformed::Header),
         }
     }
@@ -133,7 +132,7 @@ pub fn authenticate(token: &Token, status: StatusCheck, now: Timestamp) -> Resul
     }
 }
 
-/// Decides on a request with a token whose signature is right.
+/// Decides on a request whose token has a valid signature.
 ///
 /// # Errors
 /// The first [`Denial`] in the fixed order.
@@ -148,7 +147,7 @@ pub fn authorize<'a>(
         .route(request.method, request.path)
         .ok_or(Denial::RouteUnknown)?;
     let organization = match request.organization {
-        // Checked even where the route needs none, because the upstream is told the name.
+        // Checked even where the route needs none, because the name is passed to the upstream.
         Some(named) => {
             let found = token.organizations.iter().find(|id| id.as_str() == named);
             Some(found.ok_or(Denial::OrganizationMismatch)?)
@@ -165,8 +164,8 @@ pub fn authorize<'a>(
     })
 }
 
-/// Decides on a CORS preflight, which cannot carry a token, by the method that it announces. It
-/// passes only where a request could follow.
+/// Decides on a CORS preflight by the method that it announces, because it cannot carry a token. It
+/// passes only if the policy has a route for that method.
 ///
 /// # Errors
 /// [`Denial::RouteUnknown`].
@@ -178,7 +177,7 @@ pub fn preflight(announced: &str, path: &str, policy: &Policy) -> Result<(), Den
 /// The challenge for requests without credentials. It has no error code (RFC 6750, section 3.1).
 pub const CHALLENGE: &str = "Bearer realm=\"patrol\"";
 
-/// The `Retry-After` of an unavailable status, in seconds. The edge does not ask again any earlier.
+/// The `Retry-After` of an unavailable status, in seconds. The edge does not retry sooner.
 const RETRY_AFTER_SECONDS: u64 = RETRY_BACKOFF.div_ceil(1_000);
 
 impl Denial {
@@ -206,7 +205,7 @@ impl Denial {
         self.code().status()
     }
 
-    /// Whether the token was good, and only the request is not one that it allows.
+    /// Whether the token is valid and only this request is denied.
     pub const fn is_authenticated(&self) -> bool {
         matches!(self.status(), 400 | 403)
     }

@@ -1,10 +1,10 @@
 //! Which headers of an allowed request the upstream gets.
 //!
-//! It gets all but four kinds: those meant for the edge (token, session), those that concern one
-//! connection, those that could turn the request into another than the one that was checked, and
-//! those that only the edge may set (who calls, from where, at which address).
+//! It gets all but four kinds: headers meant for the edge (token, session), headers of a single
+//! connection, headers that could turn the request into one that was not checked, and headers that
+//! only the edge may set (the caller, the client's address, the requested host).
 //!
-//! These names count in every spelling. CGI-like servers treat all names that differ only in
+//! These names match in every spelling. CGI-like servers treat all names that differ only in
 //! punctuation as one: `X-Patrol-Subject`, `X_Patrol_Subject` and `X.Patrol~Subject` all become
 //! `HTTP_X_PATROL_SUBJECT`. So punctuation is compared as if it were hyphens. The edge compares in
 //! JavaScript, because passing all names of a request to Rust costs more than checking the request.
@@ -63,8 +63,8 @@ pub const FORWARDED_METHOD: &str = "X-Forwarded-Method";
 /// override.
 pub const FORWARDED_URI: &str = "X-Forwarded-Uri";
 
-/// Headers in which proxies state the client and the called address (RFC 7239 and its predecessors).
-/// The edge sets some of them: [`FROM`], [`TO`].
+/// Headers in which proxies pass on the client's address and the requested host (RFC 7239 and its
+/// predecessors). The edge sets some of them: [`CLIENT_ADDRESS`], [`CALLED_ADDRESS`].
 const FORWARDED: [&str; 24] = [
     "CF-Connecting-IP",
     "Client-IP",
@@ -92,20 +92,20 @@ const FORWARDED: [&str; 24] = [
     "X-Url-Scheme",
 ];
 
-/// The headers in which the edge states the client's address.
-pub const FROM: [&str; 2] = ["X-Forwarded-For", "X-Real-IP"];
+/// The headers in which the edge passes on the client's address.
+pub const CLIENT_ADDRESS: [&str; 2] = ["X-Forwarded-For", "X-Real-IP"];
 
-/// The headers in which the edge states the called address: host and scheme.
-pub const TO: [&str; 2] = ["X-Forwarded-Host", "X-Forwarded-Proto"];
+/// The headers in which the edge passes on the requested host and scheme.
+pub const CALLED_ADDRESS: [&str; 2] = ["X-Forwarded-Host", "X-Forwarded-Proto"];
 
-/// The values of [`TO`] for an installation at `public_url`.
-pub fn to(public_url: &str) -> [&str; 2] {
+/// The values of [`CALLED_ADDRESS`] for an installation at `public_url`.
+pub fn called_address(public_url: &str) -> [&str; 2] {
     let (scheme, host) = public_url.split_once("://").unwrap_or(("", public_url));
     [host, scheme]
 }
 
 /// The headers of a CORS preflight (Fetch standard, section 3.2.2; Private Network Access, section
-/// 3.1). The upstream gets no others of one.
+/// 3.1). The upstream gets no other header of a preflight.
 pub const PREFLIGHT: [&str; 4] = [
     "Origin",
     PREFLIGHT_METHOD,
@@ -119,8 +119,8 @@ pub const PREFLIGHT_METHOD: &str = "Access-Control-Request-Method";
 /// The longest header name that is looked for, in bytes.
 const MAX_NAME: usize = 63;
 
-/// `CLIENT_ADDRESS_HEADER`: the header in which the platform or the proxy before the edge states the
-/// client's address. In lower case.
+/// `CLIENT_ADDRESS_HEADER`: the header in which the platform, or a proxy in front of the edge,
+/// passes on the client's address. In lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressHeader(String);
 
@@ -142,7 +142,7 @@ impl AddressHeader {
             .chain(&OVERRIDES)
             .chain(&PREFLIGHT)
             .chain(&[ORGANIZATION, FORWARDED_METHOD, FORWARDED_URI])
-            .chain(&TO)
+            .chain(&CALLED_ADDRESS)
             .chain(&["Cookie", "Forwarded", "Host", "Upgrade"])
             .any(|other| other.eq_ignore_ascii_case(&name));
         let is_name = name.starts_with(|letter: char| letter.is_ascii_alphabetic())
@@ -166,9 +166,9 @@ impl AddressHeader {
 /// Header names, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderNames {
-    /// Names that count in every spelling.
+    /// Names to match in every spelling.
     pub any: Vec<String>,
-    /// Names that count in every spelling but their own.
+    /// Names to match in every spelling but their own.
     pub lookalikes: Vec<String>,
 }
 
@@ -190,7 +190,7 @@ impl HeaderNames {
 pub fn withheld(client: &AddressHeader) -> HeaderNames {
     let client = client.as_str();
     let is_client = |name: &str| name.eq_ignore_ascii_case(client);
-    let goes_on = !FROM.into_iter().any(is_client);
+    let goes_on = !CLIENT_ADDRESS.into_iter().any(is_client);
     let forwarded = FORWARDED
         .into_iter()
         .filter(|name| !(goes_on && is_client(name)));
@@ -286,7 +286,7 @@ fn is_relied_on(name: &str, client: &AddressHeader) -> bool {
     PREFIXES.iter().any(begins_with)
         || [client.as_str(), ORGANIZATION]
             .iter()
-            .chain(&FROM)
+            .chain(&CLIENT_ADDRESS)
             .any(|relied_on| name.eq_ignore_ascii_case(relied_on))
 }
 
@@ -403,7 +403,7 @@ mod tests {
         }
     }
 
-    /// Else the edge, which looks for a folded name, would never find them.
+    /// The edge compares folded names, so it would never find any other form.
     #[test]
     fn header_names_are_in_the_form_that_is_compared() {
         for HeaderNames { any, lookalikes } in [withheld(&client(None)), refused_behind_proxy()] {
@@ -424,7 +424,7 @@ mod tests {
             ("http://127.0.0.1:8787", ["127.0.0.1:8787", "http"]),
             ("http://[::1]:8787", ["[::1]:8787", "http"]),
         ] {
-            assert_eq!(to(public_url), expected);
+            assert_eq!(called_address(public_url), expected);
         }
     }
 

@@ -1,7 +1,7 @@
 //! May this request proceed?
 //!
-//! [`bearer`] extracts the token, [`validator`] gathers what is known about it, [`decision`] decides.
-//! [`forwarding`] is what the upstream gets of an allowed request, [`refusal_log`] which refusals
+//! [`bearer`] extracts the token, [`validator`] gathers what is known about it, [`decision`]
+//! decides. [`forwarding`] defines which headers the upstream gets, [`refusal_log`] which refusals
 //! are logged.
 
 pub mod bearer;

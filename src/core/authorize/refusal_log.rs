@@ -20,7 +20,7 @@ pub struct RefusalLog {
 impl RefusalLog {
     /// Returns the number of lines left out since the last one if a line may be written now.
     pub fn admit(&mut self, now: Timestamp) -> Option<u64> {
-        // True as well if the clock was set back.
+        // Also true if the clock was set back.
         if now.seconds() != self.second {
             self.second = now.seconds();
             self.lines = 0;

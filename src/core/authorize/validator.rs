@@ -1,10 +1,10 @@
-//! What an edge knows, and whether that is enough to decide on a request.
+//! Everything an edge has cached, and whether that is enough to decide on a request.
 //!
 //! [`Validator::check`] follows a fixed order: header, signature, times, revocation, route,
-//! organization, scopes. It does no I/O. Usually memory is enough and the result is a decision.
-//! Otherwise it names the one resource that is missing; the edge fetches it and checks again. A
-//! request waits at most twice for a resource that cannot be fetched. Then it is decided without
-//! that resource, which means refused.
+//! organization, scopes. It does no I/O. Usually everything is cached, and the result is a
+//! decision. Otherwise it names the one resource that it [`Needs`]; the edge fetches that and
+//! checks again. A request waits at most twice for a resource that cannot be fetched. After that it
+//! is refused.
 
 use super::{
     bearer,
@@ -37,7 +37,7 @@ struct KnownKeys {
     fetched_at: Instant,
 }
 
-/// Everything an edge remembers. `T` is what the edge stores with each verified token, `S` verifies
+/// Everything an edge caches. `T` is what the edge stores with each verified token, `S` verifies
 /// signatures.
 #[derive(Debug)]
 pub struct Validator<T, S> {
@@ -54,11 +54,11 @@ pub struct Validator<T, S> {
     pub lists: KnownLists,
 }
 
-/// What one request has waited for already.
+/// The fetches that one request has already waited for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Attempted {
     keys: Attempts,
-    /// When the key set was fetched that lacked the token's key.
+    /// The fetch time of the key set that lacked the token's key.
     keys_newer_than: Option<Instant>,
     newer_keys: Attempts,
     list: Attempts,
@@ -68,11 +68,11 @@ pub struct Attempted {
 struct Attempts(u8);
 
 impl Attempts {
-    /// Counts one more attempt, unless there were [`MAX_ATTEMPTS`].
+    /// Counts one more attempt. Returns `false` after [`MAX_ATTEMPTS`].
     fn next(&mut self) -> bool {
-        let may = self.0 < MAX_ATTEMPTS;
-        self.0 += u8::from(may);
-        may
+        let is_allowed = self.0 < MAX_ATTEMPTS;
+        self.0 += u8::from(is_allowed);
+        is_allowed
     }
 }
 
@@ -85,10 +85,10 @@ pub enum Resource {
     List(StatusListId),
 }
 
-/// What is missing for a decision: fetch it, or wait for the fetch in flight, and check again.
+/// What a decision still needs: fetch it, or wait for the fetch in flight, and check again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// What is missing.
+    /// The resource to fetch or wait for.
     pub resource: Resource,
     /// [`Step::Fetch`] or [`Step::Wait`].
     pub step: Step,
@@ -97,7 +97,7 @@ pub struct Needs {
 /// The decision on a request.
 #[derive(Debug)]
 pub struct Decision<T> {
-    /// The token, if its signature is right.
+    /// The token, if its signature is valid.
     pub token: Option<Rc<Verified<T>>>,
     /// Whether the request may proceed.
     pub result: Result<Allowed, Denial>,
@@ -107,10 +107,10 @@ pub struct Decision<T> {
     pub usage: Option<StatusReference>,
 }
 
-/// What the request was allowed.
+/// An allowed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowed {
-    /// The position of the named organization among the token's. `None`: the request names none.
+    /// The index of the named organization among the token's. `None`: the request names none.
     pub organization: Option<usize>,
 }
 
@@ -138,7 +138,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         }
     }
 
-    /// What counts as fresh.
+    /// The rule for what is fresh.
     pub fn freshness(&self) -> FreshnessPolicy {
         self.freshness
     }
@@ -148,12 +148,13 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         self.keys.as_ref().map(|keys| keys.verifier.keys())
     }
 
-    /// What verifies signatures.
+    /// The signature verifier.
     pub fn signatures(&self) -> &S {
         &self.signatures
     }
 
-    /// Takes a key set. `fetched_at` is the clock's reading before the request for it was sent.
+    /// Replaces the key set. `fetched_at` is the clock's reading before the request for it was
+    /// sent.
     pub fn set_keys(&mut self, fetched_at: Instant, keys: KeySet) {
         match &mut self.keys {
             Some(known) if *known.verifier.keys() == keys => known.fetched_at = fetched_at,
@@ -210,11 +211,11 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         }
     }
 
-    /// Decides on a request from what is known. `clock` is a reading from the arrival of the request
-    /// or later; `attempted` is what it has waited for so far.
+    /// Decides on a request with the cached data. `clock` is a reading taken when the request
+    /// arrived or later; `attempted` records what it has waited for so far.
     ///
     /// # Errors
-    /// [`Needs`] if something is missing.
+    /// [`Needs`] if something must be fetched first.
     pub fn check(
         &mut self,
         request: &AccessRequest<'_>,
@@ -225,7 +226,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         self.decide(request.now, Some(request), authorization, clock, attempted)
     }
 
-    /// Decides on a token alone, whatever it is used for.
+    /// Decides on a token alone, regardless of the request.
     ///
     /// # Errors
     /// As for [`Self::check`].
@@ -281,7 +282,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         // 3. The status. An expired token needs none.
         let token = &verified.token;
         let mut status = StatusCheck::Unavailable;
-        let mut is_news = false;
+        let mut is_new_use = false;
         let StatusReference { list: id, idx } = token.status;
         if decision::check_times(token, now).is_ok() {
             let resource = Resource::List(id);
@@ -295,8 +296,8 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
                 _ => {}
             }
             status = entry.known.check(token, self.freshness, clock);
-            // A lease older than the key set may lack a key because the key is new. The edge asks
-            // once more. A key that a newer lease lacks is dead.
+            // A lease older than the key set may lack a key because the key is new. The edge
+            // requests another lease. A key that a newer lease lacks has been retired.
             if status == StatusCheck::KeyRetired && entry.known.is_from_before(fetched_at) {
                 match entry.flights.step(Freshness::Stale, clock, 0) {
                     step @ (Step::Fetch | Step::Wait) if attempted.list.next() => {
@@ -305,7 +306,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
                     _ => status = StatusCheck::Unavailable,
                 }
             }
-            is_news = entry.usage.would_record(idx, now);
+            is_new_use = entry.usage.would_record(idx, now);
         }
 
         // 4. The decision.
@@ -322,7 +323,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         };
         let is_authenticated = result.as_ref().err().is_none_or(Denial::is_authenticated);
         Ok(Decision {
-            usage: (is_news && is_authenticated).then_some(token.status),
+            usage: (is_new_use && is_authenticated).then_some(token.status),
             token: Some(verified),
             result,
             refresh,
@@ -404,10 +405,10 @@ mod tests {
     fn lease_naming(
         validator: &mut Validator<(), Dalek>,
         revoked: &[u32],
-        asked_at: Instant,
+        requested_at: Instant,
         seeds: &[u8],
     ) {
-        let mut list = StatusList::ours();
+        let mut list = StatusList::all_valid();
         for idx in revoked {
             list.set(*idx, Status::Invalid);
         }
@@ -418,11 +419,12 @@ mod tests {
             length: 1_000,
             kids: seeds.iter().map(kid).collect(),
         };
-        let known = &mut validator.lists.entry(LIST, asked_at).known;
-        known.apply_lease(asked_at, &answer).unwrap();
+        let known = &mut validator.lists.entry(LIST, requested_at).known;
+        known.apply_lease(requested_at, &answer).unwrap();
     }
 
-    /// With the keys of the first seed, and a lease on a list that revokes these.
+    /// A validator with the keys of the first seed and a lease on a list that revokes these
+    /// indexes.
     fn complete(revoked: &[u32]) -> Validator<(), Dalek> {
         let mut validator = validator(LEASE);
         validator.set_keys(CLOCK, keys(1).public().clone());
@@ -669,7 +671,7 @@ mod tests {
         validator.set_keys(CLOCK, keys(1).public().clone());
         let snapshot = VerifiedList {
             snapshot: Snapshot {
-                list: StatusList::ours(),
+                list: StatusList::all_valid(),
                 version: 1,
             },
             signed_at: NOW,

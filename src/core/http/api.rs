@@ -28,8 +28,8 @@ pub struct Me {
     pub organizations: Vec<OrganizationView>,
     /// Whether scopes restrict tokens.
     pub rbac: bool,
-    /// The longest that an edge may still accept a revoked token. Absent if a revocation waits
-    /// until no edge does.
+    /// The longest time for which an edge may still accept a revoked token. Absent if a revocation
+    /// waits until no edge does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_delay_seconds: Option<u64>,
 }
@@ -48,7 +48,7 @@ pub struct OrganizationView {
 }
 
 impl Me {
-    /// What a user sees of their account.
+    /// The parts of an account that its user sees.
     pub fn new(account: &Account, policy: &Policy, mode: RevocationMode) -> Self {
         let organizations = account
             .memberships
@@ -201,7 +201,7 @@ pub enum TokenStatus {
     Active,
     /// `expires_at` has passed.
     Expired,
-    /// By its owner, or by itself; for good.
+    /// Revoked permanently, by its owner or by itself.
     Revoked,
 }
 
@@ -245,7 +245,7 @@ pub struct RevokedToken {
     /// The token's record after the revocation.
     #[serde(flatten)]
     pub record: TokenRecord,
-    /// When it is refused everywhere.
+    /// When every edge refuses it.
     #[serde(flatten)]
     pub effect: RevocationEffect,
 }
@@ -257,7 +257,7 @@ pub struct RevokedTokens {
     pub tokens: Vec<TokenRecord>,
     /// Requested ids that belong to no token of the user.
     pub unknown: Vec<TokenId>,
-    /// When all of them are refused everywhere.
+    /// When every edge refuses all of them.
     #[serde(flatten)]
     pub effect: RevocationEffect,
 }
@@ -281,8 +281,8 @@ pub enum RevocationEffect {
 }
 
 impl RevocationEffect {
-    /// The effect of a revocation that every lease knows of from `effective_ms` on, in
-    /// milliseconds since 1970. Rounded up, because the API's times are whole seconds.
+    /// The effect of a revocation that every lease includes from `effective_ms` on, in milliseconds
+    /// since 1970. Rounded up, because the API's times are whole seconds.
     pub fn new(mode: RevocationMode, effective_ms: u64, waited_ms: u64) -> Self {
         let effective_at = Timestamp::from_millis(effective_ms.saturating_add(999));
         match mode.revocation_delay() {
@@ -317,7 +317,7 @@ pub struct RevokeTokens {
     pub all: bool,
 }
 
-/// The tokens of a user that a revocation is for.
+/// Which of a user's tokens to revoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevokeTarget {
@@ -328,7 +328,7 @@ pub enum RevokeTarget {
 }
 
 impl RevokeTokens {
-    /// The tokens that the request is for.
+    /// Returns the tokens to revoke.
     ///
     /// # Errors
     /// Fails if the request has neither member, or both. The text says what to send.
@@ -349,7 +349,7 @@ pub struct SignIn {
     pub user: String,
 }
 
-/// Copies names of the policy, for types that are also parsed.
+/// Copies the policy's static names into the owned strings that parsed types need.
 pub fn owned(names: Vec<&'static str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }

@@ -1,7 +1,7 @@
 //! The origin's endpoints: which one serves a path, and which methods it has.
 //!
 //! [`crate::routes`] decides which Worker a path belongs to; this is the origin's own table. The
-//! edge has two endpoints, which are named there.
+//! edge's own two endpoints are defined there.
 
 use crate::{
     http::page::{self, File},
@@ -19,7 +19,7 @@ const TOKENS_FOLDER: &str = "/api/v1/tokens/";
 /// The folder of signed status lists.
 const STATUS_FOLDER: &str = "/status/";
 
-/// What serves a path.
+/// The endpoint that serves a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint<'a> {
     /// The signed-in user.

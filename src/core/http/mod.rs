@@ -1,5 +1,5 @@
-//! The HTTP interface, without HTTP: which endpoint serves a path, and the JSON that goes in and
-//! comes out. `docs/API.md` describes it, and `tests/api_docs.rs` compares the two.
+//! The HTTP interface, without HTTP: which endpoint serves a path, and the JSON of requests and
+//! responses. `docs/API.md` describes it, and `tests/api_docs.rs` compares the two.
 
 pub mod api;
 pub mod endpoint;

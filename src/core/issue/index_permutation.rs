@@ -1,9 +1,10 @@
 //! The order in which a status list's indexes are handed out.
 //!
-//! An index must be used once and tell nothing: neither an index nor the distance between two may
-//! reveal when a token was created or how many there are (Token Status List, section 12.5, herd
-//! privacy). A keyed permutation of a counter gives both with two numbers of state. Drawing at
-//! random until a free index turns up would need all used ones, and slow down as the list fills.
+//! An index must be used only once and reveal nothing: neither an index nor the distance between
+//! two may show when a token was created or how many exist (Token Status List, section 12.5, herd
+//! privacy). A keyed permutation of a counter provides both with two numbers of state. Drawing at
+//! random until a free index turns up would need to know every used index, and slow down as the
+//! list fills.
 //!
 //! This is not a cipher. Tokens publish their indexes anyway; only the order is hidden.
 

@@ -178,7 +178,7 @@ impl fmt::Display for Rejection {
 pub struct TokenName(String);
 
 impl TokenName {
-    /// The length that counts: Unicode scalar values after trimming.
+    /// The length in Unicode scalar values, after trimming.
     pub fn length(text: &str) -> usize {
         text.trim().chars().count()
     }
@@ -385,14 +385,15 @@ pub enum CreationLimit {
     Rate(QuotaExceeded),
 }
 
-/// When a token's row may be deleted: [`RETENTION_DAYS`] after it ended, but not before it expires.
-/// Status lists are computed from the rows, and a revoked token must stay revoked until every edge
-/// refuses it as expired.
+/// When a token's row may be deleted: [`RETENTION_DAYS`] after it stopped working, but not before
+/// it expires. Status lists are computed from the rows, and a revoked token must stay revoked until
+/// every edge refuses it as expired.
 pub fn deletable_at(ended_at: Timestamp, expires_at: Timestamp) -> Timestamp {
     ended_at.plus(RETENTION_DAYS * DAY).max(expires_at)
 }
 
-/// Tokens that ended at this time or before have been listed long enough. See [`deletable_at`].
+/// Tokens that stopped working at this time or before have been listed long enough. See
+/// [`deletable_at`].
 pub const fn retention_start(now: Timestamp) -> Timestamp {
     Timestamp::from_seconds(now.seconds().saturating_sub(RETENTION_DAYS * DAY))
 }
@@ -406,7 +407,7 @@ pub const fn has_room(active: usize, limit: usize) -> bool {
     active < limit
 }
 
-/// Shortens the user's text, so that it fits into a sentence.
+/// Shortens the user's text to fit into a sentence.
 fn excerpt(text: &str) -> String {
     text.chars().take(64).collect()
 }

@@ -11,7 +11,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_compact::{AlgorithmExt, Claims, Header, alg::Ed25519};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Why a text is not a JWS that Patrol could have made.
+/// Why a text is not a JWS that Patrol could have signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParseError {
     /// Longer than the cap.
@@ -54,7 +54,7 @@ pub fn sign<T: Serialize>(
     Ed25519.token(&header, &Claims::new(claims), key.inner())
 }
 
-/// The length of a JWS that [`sign`] makes of a payload of this many bytes of JSON.
+/// The length of the JWS that [`sign`] creates from a payload of this many bytes of JSON.
 pub const fn compact_length(typ: &str, payload: usize) -> usize {
     // A `kid` is a SHA-256 thumbprint: 32 bytes (RFC 8037, appendix A.3).
     let header = r#"{"alg":"EdDSA","typ":"","kid":""}"#.len() + typ.len() + base64url_length(32);
@@ -74,7 +74,7 @@ struct StrictHeader {
     kid: String,
 }
 
-/// A well-formed JWS with an unverified signature. Nothing can be read from it but its `kid`.
+/// A well-formed JWS with an unverified signature. Only its `kid` can be read.
 pub struct Unverified<'a> {
     kid: String,
     message: &'a [u8],

@@ -1,7 +1,7 @@
 //! Public keys: Ed25519 only, named by their thumbprint.
 //!
-//! A [`KeySet`] is all that an edge ever holds. It reads a JWK Set (RFC 7517, section 5). A `kid` is
-//! always the RFC 7638 thumbprint, computed here and never taken from the input, so that one name
+//! A [`KeySet`] is all that an edge ever holds. It reads a JWK Set (RFC 7517, section 5). A `kid`
+//! is always the RFC 7638 thumbprint, computed here and never taken from the input, so one name
 //! cannot mean two keys. Private keys are in [`signing`](super::signing).
 
 use crate::json::{self, Object};
@@ -72,8 +72,8 @@ struct JwkSet<'a> {
     keys: Vec<Object<Jwk<'a>>>,
 }
 
-/// An Ed25519 JWK (RFC 7517, section 4; RFC 8037, section 2). jwt-compact's type knows every kind of
-/// key and would make a tenth of the edge's module.
+/// An Ed25519 JWK (RFC 7517, section 4; RFC 8037, section 2). jwt-compact's type knows every kind
+/// of key and would make up a tenth of the edge's module.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Jwk<'a> {
     kty: Cow<'a, str>,
@@ -225,7 +225,7 @@ impl KeySet {
     /// Reads a JWK Set of public keys, as served at `/.well-known/jwks.json`.
     ///
     /// # Errors
-    /// [`KeyError`], also when the set contains a private key.
+    /// [`KeyError`], including for a set that contains a private key.
     pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
         let keys = read_jwks(json)?;
         if keys.iter().any(Jwk::is_private) {

@@ -1,8 +1,8 @@
 //! JOSE and what Patrol signs with it: JWS (RFC 7515), JWK (RFC 7517), Token Status List.
 //!
 //! Patrol uses one algorithm, Ed25519 (RFC 8037). The arithmetic is never Patrol's own: the origin
-//! and the native tests use ed25519-dalek, the edge uses the runtime's crypto library. Both stand
-//! behind [`VerifySignature`].
+//! and the native tests use ed25519-dalek, the edge uses the runtime's crypto library. Both
+//! implement [`VerifySignature`].
 
 pub mod jws;
 pub mod keys;
@@ -13,7 +13,6 @@ use keys::PublicKey;
 
 /// Verifies Ed25519 signatures (RFC 8032, section 5.1.7).
 pub trait VerifySignature {
-    /// Whether `signature` is the key's signature over the message. Anything that goes wrong is
-    /// `false`.
+    /// Whether `signature` is the key's signature over the message. Any error is `false`.
     fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8; 64]) -> bool;
 }

@@ -8,7 +8,8 @@ use ed25519_dalek as dalek;
 use std::fmt;
 
 /// Private keys. The first signs, the public halves of all verify. To rotate, put a new key first.
-/// Drop the old one once the last token it signed has expired, or at once to end all its tokens.
+/// Drop the old one once the last token it signed has expired, or at once to invalidate all its
+/// tokens.
 pub struct SigningKeys {
     first: SigningKey,
     public: KeySet,
@@ -35,7 +36,7 @@ impl SigningKeys {
     /// Reads a JWK Set of private keys.
     ///
     /// # Errors
-    /// [`KeyError`], also when a public half does not belong to its private one.
+    /// [`KeyError`], including for a public half that does not belong to its private one.
     pub fn from_jwks(json: &str) -> Result<Self, KeyError> {
         let keys = read_jwks(json)?
             .iter()
@@ -54,7 +55,7 @@ impl SigningKeys {
         })
     }
 
-    /// Makes a JWK Set with one private key from 32 random bytes, in the form that
+    /// Creates a JWK Set with one private key from 32 random bytes, in the form that
     /// [`Self::from_jwks`] reads. The text is a secret.
     pub fn generate(seed: &[u8; 32]) -> String {
         let key = dalek::SigningKey::from_bytes(seed);
@@ -229,7 +230,7 @@ mod tests {
             let key = PublicKey::new(group.key.pk[..].try_into().unwrap()).unwrap();
             for test in group.tests {
                 let signature = test.sig[..].try_into();
-                // The type admits no other length.
+                // The type allows no other length.
                 let valid =
                     signature.is_ok_and(|signature| Dalek.verify(&key, &test.msg, signature));
                 let comment = &test.comment;

@@ -146,7 +146,7 @@ impl StatusList {
     }
 
     /// Creates a list of Patrol's shape: two bits, [`LIST_SIZE`] entries.
-    pub fn ours() -> Self {
+    pub fn all_valid() -> Self {
         Self::new(Bits::Two, LIST_SIZE)
     }
 
@@ -179,7 +179,7 @@ impl StatusList {
 
     /// Takes over the revocations of another list and, if that list is `newer`, its other statuses.
     /// Entries that are revoked here stay revoked. Both lists must have the shape of
-    /// [`Self::ours`]; otherwise nothing changes. Four entries are merged at a time.
+    /// [`Self::all_valid`]; otherwise nothing changes. Four entries are merged at a time.
     pub fn merge(&mut self, other: &Self, newer: bool) {
         if self.bits != Bits::Two || other.bits != Bits::Two {
             return;
@@ -213,9 +213,10 @@ impl StatusList {
         Ok(Self { bits, bytes })
     }
 
-    /// Reads a `lst` member of Patrol's shape. Any other shape is `None`: it would lack some tokens.
-    pub fn decode_ours(bits: Bits, lst: &str) -> Option<Self> {
-        let cap = Self::ours().bytes.len();
+    /// Reads a `lst` member of Patrol's shape. Returns `None` for any other shape, because such a
+    /// list would lack some tokens.
+    pub fn decode_full_size(bits: Bits, lst: &str) -> Option<Self> {
+        let cap = Self::all_valid().bytes.len();
         let read = Self::decode(bits, lst, cap).ok()?;
         (bits == Bits::Two && read.bytes.len() == cap).then_some(read)
     }
@@ -279,8 +280,8 @@ pub struct ListClaims {
     pub exp: Timestamp,
     /// How long a holder should cache it, in seconds.
     pub ttl: u64,
-    /// Counts the list's changes. This claim is Patrol's own: an edge asks the registry for the
-    /// changes since this version.
+    /// Counts the list's changes. This claim is Patrol's own: an edge requests the changes since
+    /// this version.
     pub version: u64,
     /// The list.
     #[serde(deserialize_with = "json::object")]
@@ -323,7 +324,7 @@ pub struct Validity {
 pub struct Snapshot {
     /// The entries.
     pub list: StatusList,
-    /// How many changes the list has seen.
+    /// How many times the list has changed.
     pub version: u64,
 }
 
@@ -365,7 +366,7 @@ pub enum ListError {
     Shape,
 }
 
-/// A list whose signature is right. Its age is for the caller to judge.
+/// A list with a valid signature. The caller must check its age.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedList {
     /// The entries and their version.
@@ -394,7 +395,7 @@ pub fn verify(
         return Err(ListError::Subject);
     }
     let packed = claims.status_list;
-    let list = StatusList::decode_ours(packed.bits, &packed.lst).ok_or(ListError::Shape)?;
+    let list = StatusList::decode_full_size(packed.bits, &packed.lst).ok_or(ListError::Shape)?;
     Ok(VerifiedList {
         snapshot: Snapshot {
             list,
@@ -471,7 +472,7 @@ mod tests {
 
     #[test]
     fn set_leaves_the_neighbours_alone() {
-        let mut list = StatusList::ours();
+        let mut list = StatusList::all_valid();
         assert!(list.set(5, Status::Invalid) && list.set(6, Status::Suspended));
         assert!(list.set(5, Status::Valid));
         let found: Vec<_> = (4..8).filter_map(|idx| list.get(idx)).collect();
@@ -514,7 +515,7 @@ mod tests {
     fn verify_accepts_a_list_for_its_uri_and_key_only() {
         let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[1; 32])).unwrap();
         let other = SigningKeys::from_jwks(&SigningKeys::generate(&[2; 32])).unwrap();
-        let mut list = StatusList::ours();
+        let mut list = StatusList::all_valid();
         list.set(77, Status::Invalid);
         let signed_at = Timestamp::from_seconds(1_000);
         let validity = Validity {
@@ -562,7 +563,7 @@ mod tests {
         for ours in 0..=3 {
             for theirs in 0..=3 {
                 for newer in [false, true] {
-                    // Every place of a byte, with neighbours that say something else.
+                    // Every position in a byte, with neighbours that have another status.
                     for idx in 0..4 {
                         let mut list = StatusList::new(Bits::Two, 4);
                         let mut other = StatusList::new(Bits::Two, 4);

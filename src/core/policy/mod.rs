@@ -85,7 +85,7 @@ pub struct Route {
 pub enum Method {
     /// DELETE
     Delete,
-    /// GET, and HEAD, which answers the same without a body (RFC 9110, section 9.3.2).
+    /// GET, and HEAD, which gets the same response without a body (RFC 9110, section 9.3.2).
     Get,
     /// PATCH (RFC 5789)
     Patch,
@@ -139,8 +139,8 @@ impl Policy {
         self.routes.get(*route)
     }
 
-    /// Finds the most specific node for the rest of a path. If a literal leads nowhere, the parameter
-    /// beside it is tried. Every node has one parent, so none is visited twice.
+    /// Finds the most specific node for the rest of a path. If a literal leads nowhere, the
+    /// parameter next to it is tried. Every node has one parent, so none is visited twice.
     fn descend(&self, node: &Node, rest: &str) -> Option<&'static Node> {
         let (segment, after) = match rest.split_once('/') {
             Some((segment, after)) => (segment, Some(after)),

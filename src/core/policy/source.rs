@@ -1,8 +1,8 @@
-//! `policy.toml`, read and checked.
+//! Reads and checks `policy.toml`.
 //!
 //! The build script compiles the result into static tables. Every mistake is an [`Error`] with its
-//! line, and a policy with a mistake never becomes a Worker. Matching requests is not done here but
-//! in `policy`.
+//! line, and a policy with a mistake never becomes a Worker. Left out: matching requests, which
+//! `policy` does.
 
 use super::routes::{self, Destination};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! The default policy, and what the compiler of policies refuses.
+//! The default policy, and the mistakes that the policy compiler rejects.
 
 use super::{POLICY, source};
 
@@ -122,7 +122,7 @@ fn route_rejects_a_path_with_a_second_spelling() {
         "/api/v1/engine/pipelines/a?b",
         "/api/v1/engine/pipelines/ä",
         "/api/v1/engine/pipelines/a#b",
-        // No UTF-8: overlong, cut off, alone, a surrogate, beyond the last letter.
+        // Not UTF-8: overlong, truncated, a lone continuation byte, a surrogate, above U+10FFFF.
         "/api/v1/engine/pipelines/%c0%af",
         "/api/v1/engine/pipelines/%C0%AE%C0%AE",
         "/api/v1/engine/pipelines/%e0%80%af",
@@ -134,7 +134,7 @@ fn route_rejects_a_path_with_a_second_spelling() {
         "/api/v1/engine/pipelines/%ff",
         "/api/v1/engine/pipelines/%ed%a0%80",
         "/api/v1/engine/pipelines/%f4%90%80%80",
-        // Another path to who decodes twice.
+        // Another path to a server that decodes twice.
         "/api/v1/engine/pipelines/%252e%252e",
         "/api/v1/engine/pipelines/a%252fb",
         "/api/v1/engine/pipelines/a%252Fb",

@@ -1,4 +1,4 @@
-//! What is recent enough to act on: a lease, or a snapshot of some age.
+//! Whether an edge's data is recent enough to act on.
 //!
 //! [`FreshnessPolicy`] is chosen once, from `REVOCATION_MODE`. The code that uses it does not
 //! distinguish the modes.
@@ -13,18 +13,18 @@ use crate::{
 pub enum Freshness {
     /// It may be used.
     Fresh,
-    /// It may be used, but should be renewed now, so that no request has to wait later.
+    /// It may be used, but should be renewed now, so that no later request has to wait.
     Aging,
     /// It may not be used: renew it first.
     Stale,
 }
 
-/// What an edge accepts as fresh.
+/// The rule by which an edge decides whether its data is fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FreshnessPolicy {
     /// A lease from the registry.
     Lease {
-        /// How long a lease still counts after its end, in milliseconds. Only 0 keeps the promise.
+        /// How long a lease stays usable after it ends, in milliseconds. Only 0 keeps the promise.
         stale_grace_ms: u64,
     },
     /// A signed snapshot from KV.
@@ -49,7 +49,7 @@ impl FreshnessPolicy {
     /// Whether a key set fetched at `fetched_at` may be used.
     ///
     /// Every lease names the keys in use, so under leases any key set will do: a removed key is
-    /// known to be dead. Without leases the set itself must be recent.
+    /// known to be retired. Without leases, the set itself must be recent.
     pub fn of_keys(self, fetched_at: Instant, now: Instant) -> Freshness {
         let Self::Snapshot { max_age } = self else {
             return Freshness::Fresh;
@@ -62,7 +62,7 @@ impl FreshnessPolicy {
         }
     }
 
-    /// How long after a renewal nothing is renewed early, in milliseconds. KV rarely has a newer
+    /// How long after a renewal no early renewal starts, in milliseconds. KV rarely has a newer
     /// snapshot at once.
     pub const fn renewal_pause(self) -> u64 {
         match self {
@@ -71,8 +71,8 @@ impl FreshnessPolicy {
         }
     }
 
-    /// How long recorded uses wait for a lease renewal to carry them before they are reported by a
-    /// call of their own, in milliseconds. Without leases the longer delay spares the registry.
+    /// How long recorded uses wait for a lease renewal to carry them before a separate call reports
+    /// them, in milliseconds. Without leases, a longer delay saves registry calls.
     pub const fn flush_delay(self) -> u64 {
         match self {
             Self::Lease { .. } => 2_000,

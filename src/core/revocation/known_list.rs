@@ -1,8 +1,8 @@
-//! What an edge knows about a status list, and whether it may act on it.
+//! An edge's copy of a status list, and whether the edge may act on it.
 //!
 //! The entries and the [lease](super::lease) on them belong together: without a lease the entries
-//! only say what was once true. A revocation, once known, is never forgotten, whatever arrives
-//! later and in whatever order.
+//! only say what was once true. A known revocation is never forgotten, regardless of what arrives
+//! later and in which order.
 
 use super::{
     freshness::{Freshness, FreshnessPolicy},
@@ -19,12 +19,12 @@ use crate::{
 };
 use std::collections::HashMap;
 
-/// How far ahead a snapshot may be dated, in seconds: two machines' clocks, each read in whole
-/// seconds. A clock that is further ahead cannot be trusted with ages.
+/// How far in the future a snapshot may be dated, in seconds. This covers two machines' clocks,
+/// each read in whole seconds. A clock that is further off cannot be trusted to measure ages.
 const MAX_SKEW: u64 = 5;
 
-/// How long an edge remembers that a registry has no list of a number, in milliseconds. A token
-/// that names one is from another state of the registry's storage.
+/// How long an edge remembers that a registry lacks a list, in milliseconds. A token that names
+/// such a list was issued from another state of the registry's storage.
 pub const ABSENT_FOR: u64 = 10_000;
 
 /// The result of looking up a token's status.
@@ -40,7 +40,7 @@ pub enum StatusCheck {
     Unavailable,
 }
 
-/// One list as an edge knows it.
+/// An edge's copy of one list.
 #[derive(Debug, Clone)]
 pub struct KnownList {
     entries: StatusList,
@@ -49,14 +49,14 @@ pub struct KnownList {
     kids: Vec<String>,
     /// When the newest snapshot was signed.
     signed_at: Timestamp,
-    /// When the edge asked for this list and the registry did not have it.
+    /// When the edge requested this list and the registry did not have it.
     absent_at: Option<Instant>,
 }
 
 impl Default for KnownList {
     fn default() -> Self {
         Self {
-            entries: StatusList::ours(),
+            entries: StatusList::all_valid(),
             holder: Holder::default(),
             kids: Vec::new(),
             signed_at: Timestamp::default(),
@@ -65,12 +65,12 @@ impl Default for KnownList {
     }
 }
 
-/// The answer was rejected, and nothing was taken from it.
+/// The answer was rejected, and nothing of it was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseRejected;
 
 impl KnownList {
-    /// Drops what is dated too far ahead, so that better data can replace it.
+    /// Drops data that is dated too far in the future, so that better data can replace it.
     fn discard_future(&mut self, now: Instant) {
         if self.holder.is_ahead(now) {
             self.holder.forget_lease();
@@ -102,13 +102,13 @@ impl KnownList {
         }
     }
 
-    /// Seconds since the newest snapshot was signed. `None`: it is dated ahead.
+    /// Seconds since the newest snapshot was signed. `None`: it is dated in the future.
     fn snapshot_age(&self, now: Timestamp) -> Option<u64> {
         (self.signed_at <= now.plus(MAX_SKEW)).then(|| now.since(self.signed_at))
     }
 
     fn is_absent(&self, now: Instant) -> bool {
-        let age = self.absent_at.and_then(|asked_at| asked_at.age(now));
+        let age = self.absent_at.and_then(|at| at.age(now));
         age.is_some_and(|age| age < ABSENT_FOR)
     }
 
@@ -119,30 +119,30 @@ impl KnownList {
         self.entries.merge(&signed.snapshot.list, is_newer);
     }
 
-    /// Applies the answer to a lease request. `asked_at` is the clock's reading before the request
-    /// was sent.
+    /// Applies the answer to a lease request. `requested_at` is the clock's reading before the
+    /// request was sent.
     ///
     /// # Errors
     /// [`LeaseRejected`] if the answer builds on an unknown version or its list cannot be decoded.
     pub fn apply_lease(
         &mut self,
-        asked_at: Instant,
+        requested_at: Instant,
         answer: &LeaseAnswer,
     ) -> Result<(), LeaseRejected> {
         let whole = match &answer.content {
             ListContent::Whole(lst) => {
-                Some(StatusList::decode_ours(Bits::Two, lst).ok_or(LeaseRejected)?)
+                Some(StatusList::decode_full_size(Bits::Two, lst).ok_or(LeaseRejected)?)
             }
             ListContent::Changes { .. } => None,
         };
         let outcome = self.holder.receive(
-            asked_at,
+            requested_at,
             answer.content.since(),
             answer.version,
             answer.length,
         );
         match (outcome, &answer.content) {
-            (LeaseOutcome::Refused, _) => return Err(LeaseRejected),
+            (LeaseOutcome::Rejected, _) => return Err(LeaseRejected),
             (LeaseOutcome::Apply, ListContent::Changes { changes, .. }) => {
                 for (idx, status) in changes {
                     self.set(*idx, *status);
@@ -153,19 +153,19 @@ impl KnownList {
                     self.entries.merge(&list, true);
                 }
             }
-            (LeaseOutcome::Known, _) => {}
+            (LeaseOutcome::Older, _) => {}
         }
         self.absent_at = None;
         // A late answer must not bring a removed key back.
-        if self.holder.is_newest(asked_at, answer.length) {
+        if self.holder.is_newest(requested_at, answer.length) {
             self.kids.clone_from(&answer.kids);
         }
         Ok(())
     }
 
     /// Applies the answer that the registry has no such list.
-    pub fn mark_absent(&mut self, asked_at: Instant) {
-        self.absent_at = Some(asked_at);
+    pub fn mark_absent(&mut self, requested_at: Instant) {
+        self.absent_at = Some(requested_at);
     }
 
     /// Whether the lease was requested before `then`, so that it cannot name a newer key.
@@ -208,15 +208,16 @@ impl KnownList {
     }
 }
 
-/// An edge's clock shows the time of day, by which snapshots are dated.
+/// The second that a reading falls in: an edge's clock shows the time of day, which dates
+/// snapshots.
 fn second(now: Instant) -> Timestamp {
     Timestamp::from_millis(now.millis())
 }
 
-/// One list in the memory of an edge, with everything that belongs to it.
+/// One list at an edge, with its fetches and the recorded uses of its tokens.
 #[derive(Debug, Clone, Default)]
 pub struct ListEntry {
-    /// What is known about the list.
+    /// The edge's copy of the list.
     pub known: KnownList,
     /// The fetches of leases and snapshots.
     pub flights: SingleFlight,
@@ -252,8 +253,9 @@ pub struct KnownLists {
 }
 
 impl KnownLists {
-    /// Returns a list, known or not. Nothing else gives access to one, so this is where a clock that
-    /// was set back is noticed: it would lengthen every lease, so all leases end.
+    /// Returns a list's entry, and adds it if needed. Every access goes through here, so this also
+    /// notices a clock that was set back. Such a clock would lengthen every lease, so all leases
+    /// are dropped.
     pub fn entry(&mut self, id: StatusListId, now: Instant) -> &mut ListEntry {
         if self.latest.age(now).is_none() {
             self.entries
@@ -337,7 +339,7 @@ mod tests {
     }
 
     fn whole(version: u64, revoked: &[u32]) -> LeaseAnswer {
-        let mut list = StatusList::ours();
+        let mut list = StatusList::all_valid();
         for idx in revoked {
             list.set(*idx, Status::Invalid);
         }
@@ -383,7 +385,7 @@ mod tests {
         list.apply_lease(NOW, &whole(2, &[7])).unwrap();
         list.apply_lease(NOW, &changes(2, 4, &[(1, Status::Valid)]))
             .unwrap();
-        list.apply_snapshot(&signed(StatusList::ours(), 9, Timestamp::from_seconds(9)));
+        list.apply_snapshot(&signed(StatusList::all_valid(), 9, Timestamp::from_seconds(9)));
         for idx in [1, 7] {
             assert_eq!(list.check(&token(idx), LEASE, NOW), REVOKED, "{idx}");
         }
@@ -471,12 +473,12 @@ mod tests {
     #[test]
     fn known_list_trusts_a_snapshot_up_to_its_maximum_age() {
         let mut list = KnownList::default();
-        let mut bits = StatusList::ours();
+        let mut bits = StatusList::all_valid();
         bits.set(1, Status::Invalid);
         let at = Timestamp::from_seconds(10_000);
         list.apply_snapshot(&signed(bits, 2, at));
         let older = Timestamp::from_seconds(9_000);
-        list.apply_snapshot(&signed(StatusList::ours(), 1, older));
+        list.apply_snapshot(&signed(StatusList::all_valid(), 1, older));
         for (age, expected) in [
             (0, REVOKED),
             (119, REVOKED),
@@ -547,7 +549,7 @@ mod tests {
         let id = token(1).status.list;
         let mut lists = KnownLists::default();
         lists.entry(id, NOW).flights.begin(NOW);
-        // The answer to what was asked at NOW comes when the clock shows this.
+        // The clock's reading when the answer to the request of NOW arrives.
         let back = Instant::from_millis(1_000);
         let entry = lists.entry(id, back);
         entry.known.apply_lease(NOW, &whole(1, &[])).unwrap();
@@ -584,9 +586,9 @@ mod tests {
         let mut lists = KnownLists::default();
         let ahead = second(NOW.plus(60_000));
         let known = &mut lists.entry(id, NOW).known;
-        known.apply_snapshot(&signed(StatusList::ours(), 1, ahead));
+        known.apply_snapshot(&signed(StatusList::all_valid(), 1, ahead));
         let known = &mut lists.entry(id, NOW).known;
-        known.apply_snapshot(&signed(StatusList::ours(), 1, second(NOW)));
+        known.apply_snapshot(&signed(StatusList::all_valid(), 1, second(NOW)));
         assert_eq!(known.check(&token(1), SNAPSHOT, NOW), VALID);
     }
 

@@ -1,12 +1,12 @@
 //! Leases: how a revocation reaches every edge before its call returns, without a call per request.
 //!
-//! A registry *grants* leases on its status lists; an edge *holds* them. While an edge holds one it
-//! decides from memory, because the registry has promised not to answer a revocation before the
+//! A registry *grants* leases on its status lists; an edge *holds* them. While an edge holds one,
+//! it decides on its own, because the registry has promised not to answer a revocation before the
 //! lease ends. The argument:
 //!
-//! - A holder reads its clock *before* it asks and counts the lease from then. The grantor counts
-//!   from its answer, which is later, so the holder stops first. The margin covers clocks that run
-//!   at different speeds. Readings of two clocks are never compared.
+//! - A holder reads its clock *before* it sends a request and counts the lease from then. The
+//!   grantor counts from its answer, which is later, so the holder stops first. The margin covers
+//!   clocks that run at different speeds. Readings of two clocks are never compared.
 //! - An answer contains everything committed before it. A committed revocation waits only for
 //!   leases granted earlier, and these end within one lease length.
 //! - A grantor that restarts has forgotten its leases and acts as if it had just granted one on
@@ -33,12 +33,12 @@ pub const fn margin(length: u64) -> u64 {
     length.div_ceil(10) + 1
 }
 
-/// When a lease ends for a holder whose clock read `asked_at` before it asked.
-pub const fn lease_end(asked_at: Instant, length: u64) -> Instant {
-    asked_at.plus(length.saturating_sub(margin(length)))
+/// When a lease ends for a holder whose clock read `requested_at` before it sent the request.
+pub const fn lease_end(requested_at: Instant, length: u64) -> Instant {
+    requested_at.plus(length.saturating_sub(margin(length)))
 }
 
-/// How long before its end a holder with traffic renews a lease, so that no request waits.
+/// How long before its end a lease is renewed under traffic, so that no request waits.
 pub(crate) const fn renew_ahead(length: u64) -> u64 {
     length / 4
 }
@@ -51,7 +51,8 @@ pub struct Grantor {
     until: BTreeMap<u32, Instant>,
     /// The length last returned for storage.
     stored: u64,
-    /// The lengths that may be held, on any list, and when the last lease of each ends.
+    /// The lengths of leases that may be held on any list, and when the last lease of each length
+    /// ends.
     lengths: BTreeMap<u64, Instant>,
 }
 
@@ -76,15 +77,15 @@ impl Grantor {
         let end = now.plus(length);
         let until = self.until.entry(list).or_default();
         *until = (*until).max(end);
-        // A longer lease must have ended; it is not enough that it ends within this length. A lease
+        // A longer lease must have ended. Ending within this length is not enough, because a lease
         // that is counted across a restart can be off by more than the margin covers.
         self.lengths.retain(|_, until| *until > now);
         let until = self.lengths.entry(length).or_default();
         *until = (*until).max(end);
         let longest = self.lengths.last_key_value().map_or(length, |last| *last.0);
-        let is_news = longest != self.stored;
+        let has_changed = longest != self.stored;
         self.stored = longest;
-        is_news.then_some(longest)
+        has_changed.then_some(longest)
     }
 
     /// When every lease on the list that is held now will have ended. From then on every holder
@@ -96,25 +97,25 @@ impl Grantor {
     }
 
     /// When every holder knows a change that was committed earlier. `recorded` is what
-    /// [`Self::clear_at`] returned then, perhaps before a restart and by another clock, so it
-    /// counts only within the bounds that this clock vouches for.
+    /// [`Self::clear_at`] returned then, perhaps before a restart and by another clock, so it is
+    /// clamped to the bounds that this clock guarantees.
     pub fn clear_since(&self, list: u32, recorded: Instant) -> Instant {
         recorded.clamp(self.floor, self.clear_at(list))
     }
 }
 
-/// What the answer to a lease request changes.
+/// The effect of the answer to a lease request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseOutcome {
     /// The content is newer than what is known: apply it.
     Apply,
     /// The content is older than what is known. The lease counts.
-    Known,
-    /// The content builds on an unknown version. Nothing counts.
-    Refused,
+    Older,
+    /// The content builds on an unknown version. Nothing changes.
+    Rejected,
 }
 
-/// The edge's side: one list in the memory of one isolate.
+/// The edge's side: the lease of one isolate on one list, and the version that it knows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Holder {
     version: Option<u64>,
@@ -137,9 +138,9 @@ impl Holder {
         is_newer
     }
 
-    /// Whether no later lease has been received than the one requested at `asked_at`.
-    pub fn is_newest(&self, asked_at: Instant, length: u64) -> bool {
-        lease_end(asked_at, length) >= self.until
+    /// Whether no later lease has been received than the one requested at `requested_at`.
+    pub fn is_newest(&self, requested_at: Instant, length: u64) -> bool {
+        lease_end(requested_at, length) >= self.until
     }
 
     /// Whether the lease was requested before `then`.
@@ -152,8 +153,8 @@ impl Holder {
         self.until = Instant::default();
     }
 
-    /// Whether the lease ends later than a clock that reads `now` could have counted it. Then the
-    /// clock was set back, perhaps while the answer was in flight.
+    /// Whether the lease ends later than a lease requested by `now` can. Then the clock was set
+    /// back, perhaps while the answer was in flight.
     pub fn is_ahead(&self, now: Instant) -> bool {
         now.until(self.until) > self.length
     }
@@ -175,11 +176,12 @@ impl Holder {
         }
     }
 
-    /// Receives the answer to a request for a lease. `asked_at` is the clock's reading before the
-    /// request was sent. `since` is the version that the answer builds on, `None` for a whole list.
+    /// Receives the answer to a request for a lease. `requested_at` is the clock's reading before
+    /// the request was sent. `since` is the version that the answer builds on, `None` for a whole
+    /// list.
     pub fn receive(
         &mut self,
-        asked_at: Instant,
+        requested_at: Instant,
         since: Option<u64>,
         version: u64,
         length: u64,
@@ -190,9 +192,9 @@ impl Holder {
             (Some(since), Some(known)) => since <= known,
         };
         if !builds_on_known {
-            return LeaseOutcome::Refused;
+            return LeaseOutcome::Rejected;
         }
-        let until = lease_end(asked_at, length);
+        let until = lease_end(requested_at, length);
         if until > self.until {
             self.until = until;
             self.length = length;
@@ -201,7 +203,7 @@ impl Holder {
         // reuses version numbers for other changes, and knowing too low a version only makes the
         // next answer larger.
         if since.is_some() && self.version > Some(version) {
-            LeaseOutcome::Known
+            LeaseOutcome::Older
         } else {
             self.version = Some(version);
             LeaseOutcome::Apply
@@ -224,7 +226,7 @@ mod tests {
     fn holder_stops_before_the_grantor_answers() {
         let mut grantor = Grantor::restarted(at(0), L);
         let mut holder = Holder::default();
-        // Asked at 5000, granted at 5020 by a clock of its own that shows 77020.
+        // Requested at 5000 and granted at 5020, when the grantor's own clock shows 77020.
         grantor.grant(0, at(77_020), L);
         assert_eq!(holder.receive(at(5_000), None, 1, L), LeaseOutcome::Apply);
         assert!(holder.is_valid(at(5_898), 0));
@@ -268,8 +270,9 @@ mod tests {
     #[test]
     fn margin_covers_a_tenth_and_whole_milliseconds() {
         for length in LENGTHS {
-            // The grantor has counted `length` when more than one less has passed by its clock;
-            // a clock that is slower by a tenth has counted nine tenths of that.
+            // When the grantor has counted `length` milliseconds, more than `length - 1` have
+            // passed by its clock. A clock that is slower by a tenth has counted nine tenths of
+            // that.
             let used = lease_end(at(0), length).millis();
             assert!(10 * used <= 9 * (length - 1), "{length}");
         }
@@ -337,13 +340,13 @@ mod tests {
         let mut holder = Holder::default();
         assert_eq!(
             holder.receive(at(0), Some(3), 5, L),
-            LeaseOutcome::Refused,
+            LeaseOutcome::Rejected,
             "builds on nothing known"
         );
         assert!(!holder.is_valid(at(1), 0));
         assert_eq!(holder.receive(at(100), None, 5, L), LeaseOutcome::Apply);
         assert_eq!(holder.receive(at(200), Some(5), 8, L), LeaseOutcome::Apply);
-        assert_eq!(holder.receive(at(150), Some(5), 6, L), LeaseOutcome::Known);
+        assert_eq!(holder.receive(at(150), Some(5), 6, L), LeaseOutcome::Older);
         assert_eq!(
             holder.receive(at(200), Some(5), 8, L),
             LeaseOutcome::Apply,
@@ -354,7 +357,7 @@ mod tests {
         assert!(!holder.learn(7), "an older snapshot");
         assert_eq!(
             holder.receive(at(300), Some(9), 10, L),
-            LeaseOutcome::Refused
+            LeaseOutcome::Rejected
         );
     }
 
@@ -363,7 +366,7 @@ mod tests {
         let mut holder = Holder::default();
         assert!(holder.learn(8));
         assert_eq!(holder.receive(at(0), Some(8), 10, L), LeaseOutcome::Apply);
-        // It knows no version 10, so it gives all that it has.
+        // The registry does not know version 10, so it returns the whole list.
         assert_eq!(holder.receive(at(600), None, 7, L), LeaseOutcome::Apply);
         assert_eq!(holder.version(), Some(7), "not 10, which is to come again");
         assert_eq!(

@@ -1,8 +1,8 @@
 //! How a revocation reaches every edge before its call returns.
 //!
-//! [`lease`] is the argument: who may act on what for how long. [`known_list`] is what an edge knows
-//! of a status list, [`freshness`] whether that is recent enough, [`single_flight`] when the edge
-//! asks for more, and [`usage`] what it reports when it does.
+//! [`lease`] has the argument: how long an edge may act on a list. [`known_list`] is an edge's copy
+//! of a status list, [`freshness`] decides whether it is recent enough, [`single_flight`] when the
+//! edge fetches a newer one, and [`usage`] is what the edge reports when it does.
 
 pub mod freshness;
 pub mod known_list;

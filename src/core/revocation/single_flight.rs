@@ -5,11 +5,11 @@
 //! While the current value is still usable, the fetch runs behind a request that does not wait.
 //!
 //! A fetch can fail, or be lost without notice. One such loss costs only time: the fetch is
-//! repeated and the waiting requests keep waiting. After two losses in a row nobody waits until
-//! [`RETRY_BACKOFF`] has passed. So an outage costs each request an immediate refusal, not a place
-//! in a queue, and costs the other side one fetch per second.
+//! repeated and the waiting requests keep waiting. After two losses in a row, no request waits
+//! until [`RETRY_BACKOFF`] has passed. So in an outage each request is refused at once instead of
+//! waiting, and the other side gets one fetch per second.
 //!
-//! This module only decides. What is fetched, and how, is up to the caller.
+//! Left out: what is fetched, and how.
 
 use super::{
     freshness::Freshness,
@@ -21,7 +21,8 @@ use std::iter;
 /// How long a fetch may take, in milliseconds. An older one is lost.
 pub const FETCH_TIMEOUT: u64 = 2_000;
 
-/// How long nobody waits after repeated failures, in milliseconds. `Retry-After` follows from it.
+/// How long no request waits after repeated failures, in milliseconds. `Retry-After` follows from
+/// it.
 pub const RETRY_BACKOFF: u64 = 1_000;
 
 /// How many fetches one request waits for: the second one in case the first fails.
@@ -36,8 +37,8 @@ pub fn poll_intervals() -> impl Iterator<Item = u64> {
     iter::successors(Some(first), move |interval| Some(longest.min(interval * 2)))
 }
 
-/// The longest round trip to a registry at which requests are answered, in milliseconds: a request
-/// that waited sees the answer before the lease ends.
+/// The longest round trip to a registry at which requests succeed, in milliseconds: a request that
+/// waited sees the answer before the lease ends.
 pub const fn longest_round_trip(length: u64) -> u64 {
     let usable = lease_end(Instant::from_millis(0), length).millis();
     capped(usable.saturating_sub(POLL_INTERVALS.1))
@@ -60,11 +61,11 @@ const fn capped(round_trip: u64) -> u64 {
 /// What one request does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Decide by what is known, whether or not that is enough.
+    /// Decide with the current value, even if it is stale.
     Proceed,
-    /// Decide by what is known, and fetch in the background.
+    /// Decide with the current value, and fetch in the background.
     ProceedAndFetch,
-    /// Fetch, and wait like everybody else.
+    /// Fetch, and wait for the result.
     Fetch,
     /// Wait for the fetch in flight.
     Wait,
@@ -115,8 +116,8 @@ impl SingleFlight {
         Flight(self.count)
     }
 
-    /// Ends a fetch, answered or not. The end of a fetch that was given up earlier says nothing
-    /// about the one in flight.
+    /// Ends a fetch, answered or not. The end of a fetch that had already been given up does not
+    /// affect the one in flight.
     pub fn end(&mut self, flight: Flight, now: Instant, answered: bool) {
         if answered {
             self.failures = 0;
@@ -150,7 +151,7 @@ impl SingleFlight {
     }
 }
 
-/// Whether `then` is less than `time` milliseconds ago. A reading that lies ahead was taken before
+/// Whether `then` is less than `time` milliseconds ago. A reading in the future was taken before
 /// the clock was set back, and does not count.
 fn is_within(then: Option<Instant>, now: Instant, time: u64) -> bool {
     then.and_then(|then| then.age(now))
@@ -295,39 +296,41 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is answered, fails or is lost: nobody is refused before two questions in a row
-        /// came to nothing, one question is out at a time, and an outage costs one a second.
+        /// For any order of answers, failures and losses: no request is refused before two fetches
+        /// in a row have failed, one fetch is in flight at a time, and an outage costs one fetch a
+        /// second.
         #[test]
         fn single_flight_gives_up_only_in_an_outage(events in prop::collection::vec(event(), 1..200)) {
             let mut flights = SingleFlight::default();
             let mut now = 1_000_000;
-            // The question that is out; how many came to nothing since the last answer, and when
-            // the last of them ended.
-            let mut out: Option<(Flight, u64)> = None;
-            let (mut failed, mut ended) = (0, 0);
+            // The fetch in flight and when it began; the failures since the last answer; when the
+            // last fetch ended.
+            let mut current: Option<(Flight, u64)> = None;
+            let (mut failed, mut ended_at) = (0, 0);
             for event in events {
                 match event {
                     FlightEvent::Passes(time) => now += time,
                     FlightEvent::Ends { answered } => {
-                        if let Some((flight, _)) = out.take() {
+                        if let Some((flight, _)) = current.take() {
                             flights.end(flight, at(now), answered);
                             failed = if answered { 0 } else { failed + 1 };
-                            ended = now;
+                            ended_at = now;
                         }
                     }
                     FlightEvent::Request(freshness) => {
-                        let is_out = out.is_some_and(|(_, asked)| now - asked < FETCH_TIMEOUT);
+                        let is_in_flight =
+                            current.is_some_and(|(_, began)| now - began < FETCH_TIMEOUT);
                         match flights.step(freshness, at(now), 0) {
                             Step::Proceed => prop_assert!(freshness == Freshness::Aging || failed >= 2),
-                            Step::Wait => prop_assert!(is_out),
+                            Step::Wait => prop_assert!(is_in_flight),
                             Step::Fetch | Step::ProceedAndFetch => {
-                                prop_assert!(!is_out);
-                                if out.is_some() {
+                                prop_assert!(!is_in_flight);
+                                if current.is_some() {
                                     failed += 1;
                                 } else if failed >= 2 {
-                                    prop_assert!(now - ended >= RETRY_BACKOFF);
+                                    prop_assert!(now - ended_at >= RETRY_BACKOFF);
                                 }
-                                out = Some((flights.begin(at(now)), now));
+                                current = Some((flights.begin(at(now)), now));
                             }
                         }
                     }
@@ -336,8 +339,8 @@ mod tests {
         }
     }
 
-    /// Requests that come all the time for a while, at an edge whose registry is a round trip
-    /// away: how many of them waited, and how many were refused.
+    /// Simulates steady traffic at an edge whose registry is one `round_trip` away. Returns how
+    /// many requests waited and how many were refused.
     fn traffic(length: u64, round_trip: u64) -> (u32, u32) {
         struct Waits {
             flight: Flight,
@@ -350,14 +353,15 @@ mod tests {
         let mut waiting: Vec<Waits> = Vec::new();
         let (mut waited, mut refused) = (0, 0);
         for now in 0..6 * length {
-            if let Some((flight, asked)) = answer
-                && now == asked + round_trip
+            if let Some((flight, sent_at)) = answer
+                && now == sent_at + round_trip
             {
-                holder.receive(at(asked), None, 1, length);
+                holder.receive(at(sent_at), None, 1, length);
                 flights.end(flight, at(now), true);
                 answer = None;
             }
-            // Who looks now, and who comes now.
+            // The requests to check now, by their attempts: a new one, and those whose fetch has
+            // ended.
             let mut arrive = vec![0];
             for mut waits in std::mem::take(&mut waiting) {
                 if now < waits.polls_at {
@@ -417,7 +421,7 @@ mod tests {
         // Twice half the equator at 200 km/ms, the speed in fibre, and a third more for detours.
         let around_the_world = 40_000 / 200 * 4 / 3;
         assert!(longest_round_trip(*LENGTHS.start()) >= around_the_world);
-        // As docs/REVOCATION.md tells them.
+        // As in docs/REVOCATION.md.
         for (length, smooth, longest) in [
             (500, 125, 417),
             (1_000, 250, 867),

@@ -1,14 +1,14 @@
-//! Which tokens were used, as an edge records it until it reports to the registry.
+//! The uses of tokens that an edge records until it reports them to the registry.
 //!
 //! *Last used* is shown to the minute, so one record per token and minute is enough: a busy token
 //! costs one record, not one per request. Records travel with lease renewals. Those that an isolate
-//! has not reported when it ends are lost; the next use says as much.
+//! has not reported when it ends are lost; the next use makes up for them.
 
 use crate::{registry::Usage, time::Timestamp};
 use std::{collections::BTreeSet, net::IpAddr};
 
-/// The most records that are kept for one list and sent in one message. Further uses are dropped,
-/// so that a registry that does not answer costs the edge no memory.
+/// The most records stored for one list and sent in one message. Further uses are dropped, so that
+/// an unreachable registry cannot exhaust the edge's memory.
 pub const MAX_ENTRIES: usize = 1_000;
 
 /// The recorded uses of one list's tokens.
@@ -20,7 +20,7 @@ pub struct UsageLog {
     recorded: BTreeSet<u32>,
     waiting: Vec<Usage>,
     batch: BatchId,
-    /// Some request has scheduled the report of this batch.
+    /// Whether a request has scheduled the report of this batch.
     flush_scheduled: bool,
 }
 
@@ -76,7 +76,7 @@ impl UsageLog {
     }
 
     /// Takes the waiting records if they belong to `batch`. Otherwise a renewal has carried that
-    /// batch, and the waiting records have a report of their own.
+    /// batch, and the waiting records have their own report.
     pub fn take_batch(&mut self, batch: BatchId) -> Vec<Usage> {
         if self.batch == batch {
             self.take()

@@ -45,7 +45,7 @@ fn good_token() -> String {
         .to_owned()
 }
 
-/// Signs any header and payload with the right key, as only a bug of ours could.
+/// Signs any header and payload with the right key, which only a bug in Patrol could do.
 fn forge(header: &str, payload: &str) -> String {
     let jwk: Value = serde_json::from_str(&SigningKeys::generate(&[1; 32])).unwrap();
     let jwk: JsonWebKey<'_> = serde_json::from_value(jwk["keys"][0].clone()).unwrap();

@@ -1,12 +1,12 @@
 //! Verified tokens.
 //!
-//! Verifying the signature is most of the work of a request. For a given text and key set its
+//! Verifying the signature is most of the work of a request. For the same text and key set its
 //! result never changes, so it is cached under a keyed hash of the whole text. Times, revocation
 //! and scopes are not cached; every request decides them anew.
 //!
-//! Whoever found another text with the same hash would act as the token's owner. SipHash-2-4 with
-//! 128 bits prevents that: without the key, which is random and never leaves the isolate, a guess
-//! succeeds once in 2^128. The tokens themselves are not stored.
+//! An attacker who found another text with the same hash could act as the token's owner.
+//! SipHash-2-4 with 128 bits prevents that: without the key, which is random and never leaves the
+//! isolate, a guess succeeds once in 2^128. The tokens themselves are not stored.
 //!
 //! Two generations bound the memory. A token enters the young generation. When that is full it
 //! becomes the old one, and tokens of the previous old one that were not used since are dropped.
@@ -38,7 +38,7 @@ impl fmt::Debug for CacheKey {
 /// A token, and what the caller stores with it.
 #[derive(Debug)]
 pub struct Verified<T> {
-    /// Its signature, issuer and audience are right.
+    /// Its signature, issuer and audience have been verified.
     pub token: Token,
     /// The caller's own data, empty at first.
     pub extra: T,
@@ -73,7 +73,7 @@ impl<T: Default> TokenCache<T> {
     /// Returns the token of that text, from the cache or from `verify`.
     ///
     /// # Errors
-    /// That of `verify`. Errors are not cached.
+    /// Returns the error of `verify`. Errors are not cached.
     pub fn get<E>(
         &mut self,
         text: &str,

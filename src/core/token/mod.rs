@@ -1,8 +1,8 @@
 //! The access token: `patrol_` and a JWT.
 //!
 //! [`claims`] defines what a token states. [`verify`] turns text into a [`Token`] whose signature,
-//! issuer and audience are right. Whether it may be used now, and for what, depends on time,
-//! revocation and scopes, so [`crate::authorize`] decides that for every request.
+//! issuer and audience have been verified. Whether it may be used now, and for what, depends on
+//! time, revocation and scopes, so [`crate::authorize`] decides that for every request.
 
 pub mod cache;
 pub mod claims;
@@ -49,7 +49,7 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// A token whose signature, issuer and audience are right. It may be expired or revoked.
+/// A token whose signature, issuer and audience have been verified. It may be expired or revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// `jti`

@@ -1,8 +1,8 @@
 //! From text to a [`Token`].
 //!
 //! The order is length, form, signature, claims. Nothing in a token is trusted, shown or logged
-//! before its signature is verified. The result does not depend on the time, so it can be cached
-//! for a given text and key set.
+//! before its signature is verified. The result does not depend on the time, so it can be cached by
+//! text and key set.
 
 use super::{Claims, Grant, MAX_LENGTH, MAX_LIFETIME_DAYS, PREFIX, TYPE, Token};
 use crate::{
@@ -38,7 +38,7 @@ pub enum TokenError {
     List,
 }
 
-/// What it takes to verify tokens. Created once per key set.
+/// Everything needed to verify tokens. Created once per key set.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     issuer: String,

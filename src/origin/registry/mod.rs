@@ -5,9 +5,9 @@
 //! carries everything that was committed before it. The runtime holds back every answer until the
 //! writes before it are on disk.
 //!
-//! A revocation commits at once, and is answered when the leases from before it have ended. Other
-//! calls run in the meantime. An alarm does the rest: it writes signed lists to KV, retires lists,
-//! and deletes old tokens. It survives a crash.
+//! A revocation commits at once. Its answer waits until the leases that were granted before it have
+//! ended. Other calls run in the meantime. An alarm does the rest: it writes signed lists to KV,
+//! retires lists, and deletes old tokens. It survives a crash.
 //!
 //! The object takes its number from its name, which the runtime also passes to alarms. An object
 //! that was addressed by an id without a name has none, and fails every call.
@@ -54,7 +54,7 @@ const RETRY_DELAY: u64 = 5_000;
 /// How many tokens one alarm deletes: more would hold up calls.
 const MAX_DELETIONS: u64 = 1_000;
 
-/// A registry.
+/// The Durable Object of one registry.
 #[durable_object(alarm)]
 #[derive(Debug)]
 pub struct Registry {
@@ -68,7 +68,7 @@ pub struct Registry {
     is_alarm_planned: Cell<bool>,
     /// When the alarm is due, as far as this instance knows.
     alarm_at: Cell<Option<Instant>>,
-    /// Whether this instance has told KV that the registry exists.
+    /// Whether this instance has recorded in KV that the registry exists.
     is_announced: Cell<bool>,
     /// The lists as they were last signed for the public.
     signed: RefCell<BTreeMap<u32, SignedSnapshot>>,
@@ -126,13 +126,13 @@ impl DurableObject for Registry {
                 registry,
                 list: list.list,
             };
-            let done = match schedule::due_work(&list, clock(), settings) {
+            let result = match schedule::due_work(&list, clock(), settings) {
                 Some(DueWork::Publish) => self.publish(store, id, settings).await,
                 Some(DueWork::Retire) => self.retire(store, id).await,
                 None => Ok(()),
             };
             // A failure must not fail the alarm: the runtime repeats a failed one only a few times.
-            if let Err(error) = done {
+            if let Err(error) = result {
                 console_error!("registry {registry}: KV: {error}");
                 not_before = clock().plus(RETRY_DELAY);
             }
@@ -298,13 +298,13 @@ impl Registry {
         };
         let result = act(grantor);
         if result.is_err() {
-            // It may assume that a length was stored which was not.
+            // The grantor may assume that a length was stored when it was not.
             *current = None;
         }
         result
     }
 
-    /// Sets the alarm for the next work that is due, but not before a time.
+    /// Sets the alarm for the next work that is due, but not before `not_before`.
     async fn plan_alarm(&self, settings: &OriginSettings, not_before: Instant) -> Result<()> {
         let (_, store) = self.opened()?;
         let Some(due) = schedule::next_due(store, clock(), settings)? else {
@@ -336,7 +336,7 @@ impl Registry {
         let kv = self.env.kv(STATUS)?;
         kv.put(&id.path(), signed.jwt)?.execute().await?;
         if !self.is_announced.get() {
-            // Tells callers who must not create a registry that this one exists.
+            // Shows callers that must not create a registry that this one exists.
             kv.put(&object_name(id.registry), "1")?.execute().await?;
             self.is_announced.set(true);
         }

@@ -22,7 +22,7 @@ pub(super) struct Revocation {
 /// When every edge refuses some tokens.
 #[derive(Clone, Copy, Default)]
 struct EffectiveTime {
-    /// What the owner is told: in milliseconds since 1970, and the same each time.
+    /// As reported to the owner, in milliseconds since 1970. Repeated calls report the same time.
     since_ms: u64,
     /// The same by this object's clock.
     clear_at: Instant,

@@ -10,7 +10,7 @@ use patrol::{
 use worker::Result;
 
 /// The least time between two writes of a list. KV accepts one write a second for each key, and the
-/// last one is known to the second.
+/// time of the last write is stored in whole seconds.
 const PUBLISH_DELAY: u64 = 2_000;
 
 /// What the alarm does with a list.
@@ -20,7 +20,6 @@ pub(super) enum DueWork {
     Retire,
 }
 
-/// What is due for a list now.
 pub(super) fn due_work(list: &ListRow, now: Instant, settings: &OriginSettings) -> Option<DueWork> {
     let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
     if is_due(retires_at(list)) {
@@ -62,7 +61,7 @@ fn publishes_at(list: &ListRow, now: Instant, settings: &OriginSettings) -> Opti
 }
 
 /// Whether KV lacks the current version, or has it with a signature that nobody can verify any
-/// more.
+/// longer.
 fn is_behind(list: &ListRow, keys: &KeySet) -> bool {
     let kid = list.published_kid.as_deref();
     list.published_version
@@ -70,7 +69,8 @@ fn is_behind(list: &ListRow, keys: &KeySet) -> bool {
         || kid.and_then(|kid| keys.find(kid)).is_none()
 }
 
-/// When nobody needs the list any more: it issues no more indexes, and its last token has expired.
+/// When nobody needs the list any longer: it issues no more indexes, and its last token has
+/// expired.
 fn retires_at(list: &ListRow) -> Option<Instant> {
     (list.newer > 0).then(|| instant(list.last_expiry))
 }

@@ -1,4 +1,4 @@
-//! The tables of a registry, and how they get there.
+//! The tables of a registry, and their migrations.
 
 use serde::Deserialize;
 use worker::{Result, SqlStorage};
@@ -55,7 +55,7 @@ const INITIAL: &[&str] = &[
     "CREATE INDEX tokens_unrevoked ON tokens (owner, expires_at) WHERE revoked_at IS NULL",
     // The changes of a list after a version.
     "CREATE INDEX tokens_changed ON tokens (list, changed) WHERE changed IS NOT NULL",
-    // The tokens that ended first.
+    // The tokens that stopped working first.
     "CREATE INDEX tokens_by_end ON tokens (ends_at)",
     // Token buckets. `full_at`: when the bucket will be full again, in milliseconds. A full bucket
     // needs no row.
@@ -80,14 +80,14 @@ pub(super) fn migrate(sql: &SqlStorage) -> Result<()> {
         "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY) STRICT",
         None,
     )?;
-    let found: Vec<SchemaVersion> = sql
+    let versions: Vec<SchemaVersion> = sql
         .exec(
             "SELECT coalesce(max(version), 0) AS version FROM migrations",
             None,
         )?
         .to_array()?;
-    let done = found.first().map_or(0, |row| row.version);
-    for (version, migration) in (1_i32..).zip(MIGRATIONS).skip(done) {
+    let current = versions.first().map_or(0, |row| row.version);
+    for (version, migration) in (1_i32..).zip(MIGRATIONS).skip(current) {
         for statement in *migration {
             sql.exec(statement, None)?;
         }

@@ -1,4 +1,4 @@
-//! The status lists, computed from the tokens' rows: there is no second record to keep in step.
+//! The status lists, computed from the tokens' rows: there is no second record to keep in sync.
 
 use super::store::Store;
 use crate::{caching::LIST_VALIDITY, settings::OriginSettings};
@@ -9,7 +9,6 @@ use patrol::{
 };
 use worker::{Error, Result};
 
-/// A signed snapshot of a list.
 #[derive(Debug, Clone)]
 pub(super) struct SignedSnapshot {
     pub(super) version: u64,
@@ -42,7 +41,7 @@ pub(super) fn sign(
     }))
 }
 
-/// What an edge needs to get from the version `since` to the current one.
+/// The content that brings an edge from the version `since` to the current one.
 pub(super) fn content(
     store: &Store,
     list: u32,
@@ -74,7 +73,7 @@ pub(super) fn content(
 }
 
 fn whole(store: &Store, list: u32) -> Result<StatusList> {
-    let mut statuses = StatusList::ours();
+    let mut statuses = StatusList::all_valid();
     for idx in store.revoked(list)? {
         statuses.set(idx, Status::Invalid);
     }

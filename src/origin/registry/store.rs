@@ -1,8 +1,8 @@
 //! The SQL of a registry.
 //!
 //! Each method is one statement, and nothing here awaits, so the statements of one call to the
-//! registry are one transaction. Methods return rows and versions; what they mean is decided by
-//! the modules beside this one.
+//! registry are one transaction. Methods return rows and versions; the sibling modules decide what
+//! they mean.
 
 use super::schema;
 use patrol::{
@@ -26,7 +26,6 @@ pub(super) struct Store {
 /// The columns of a [`StoredToken`].
 const COLUMNS: &str = "id, name, organizations, scopes, list, created_at, expires_at, revoked_at, effective_ms, last_used_at, last_used_address";
 
-/// A token.
 #[derive(Deserialize)]
 pub(super) struct StoredToken {
     pub(super) id: TokenId,
@@ -46,7 +45,7 @@ pub(super) struct StoredToken {
 }
 
 impl StoredToken {
-    /// What the token's owner sees at this time.
+    /// The record that the token's owner sees at this time.
     pub(super) fn into_record(self, now: Timestamp) -> Result<TokenRecord> {
         let revoked_at = self.revoked_at.map(Timestamp::from_seconds);
         Ok(TokenRecord {
@@ -67,7 +66,6 @@ impl StoredToken {
     }
 }
 
-/// A status list.
 #[derive(Debug, Deserialize)]
 pub(super) struct ListRow {
     pub(super) list: u32,
@@ -102,7 +100,7 @@ impl IssuedIndex {
     }
 }
 
-/// When a token ended.
+/// When a token stopped working.
 #[derive(Deserialize)]
 pub(super) struct TokenEnd {
     #[serde(with = "numeric")]
@@ -240,7 +238,7 @@ impl Store {
         )
     }
 
-    /// The token that ended first.
+    /// The token that stopped working first.
     pub(super) fn first_end(&self) -> Result<Option<TokenEnd>> {
         self.first(
             "SELECT ends_at, expires_at FROM tokens WHERE ends_at > 0 ORDER BY ends_at LIMIT 1",
@@ -248,8 +246,8 @@ impl Store {
         )
     }
 
-    /// Deletes up to `limit` tokens that ended by one time and expired by the other. Their indexes
-    /// are not issued again, because a list counts the indexes that it has issued.
+    /// Deletes up to `limit` tokens that stopped working by `ended_by` and expired by `expired_by`.
+    /// Their indexes are not issued again, because a list counts the indexes that it has issued.
     pub(super) fn delete_tokens(
         &self,
         ended_by: Timestamp,

@@ -57,7 +57,6 @@ pub(crate) struct Record {
     pub(crate) requests: Vec<Request>,
     pub(crate) waits: Vec<(Micros, Option<Micros>)>,
     pub(crate) conditions: Conditions,
-    /// The end of the scenario.
     pub(crate) end: Micros,
     /// Tokens that were revoked together with others.
     pub(crate) in_bulk: usize,
@@ -106,12 +105,12 @@ impl Load {
     /// Sends requests to one edge until [`Self::stop_requests`].
     pub(crate) async fn send_requests(&self, edge: usize) {
         let client = client();
-        let mut mine = Vec::new();
+        let mut requests = Vec::new();
         while self.is_requesting.load(Ordering::SeqCst) {
             match self.tokens.pick(self.clock.now()) {
                 Some((token, text)) => {
                     let request = self.send(&client, edge, token, &text).await;
-                    mine.push(request);
+                    requests.push(request);
                     if request.outcome == Outcome::NoResponse {
                         tokio::time::sleep(RETRY_DELAY).await;
                     }
@@ -119,7 +118,7 @@ impl Load {
                 None => tokio::time::sleep(RETRY_DELAY).await,
             }
         }
-        lock(&self.requests).extend(mine);
+        lock(&self.requests).extend(requests);
     }
 
     async fn send(&self, client: &Client, edge: usize, token: usize, text: &str) -> Request {
@@ -154,14 +153,14 @@ impl Load {
         while self.is_creating.load(Ordering::SeqCst) {
             batch += 1;
             let started = Instant::now();
-            let mut made = Vec::new();
+            let mut created = Vec::new();
             for number in 0..batch_size {
-                made.push(self.create(user, &format!("{name} {batch} {number}")).await);
+                created.push(self.create(user, &format!("{name} {batch} {number}")).await);
             }
             let lifetime = rand::random_range(100..1_000);
             tokio::time::sleep(Duration::from_millis(lifetime)).await;
-            self.revoke(user, &made).await;
-            self.request_everywhere(&client, &made).await;
+            self.revoke(user, &created).await;
+            self.request_everywhere(&client, &created).await;
             tokio::time::sleep(pace.saturating_sub(started.elapsed())).await;
         }
     }
@@ -169,31 +168,31 @@ impl Load {
     /// Creates some tokens and revokes all tokens of the user in one call.
     pub(crate) async fn revoke_all(&self, user: &User, name: &str) {
         let client = client();
-        let mut made = Vec::new();
+        let mut created = Vec::new();
         for number in 0..FINAL_TOKENS {
-            made.push(self.create(user, &format!("{name} {number}")).await);
+            created.push(self.create(user, &format!("{name} {number}")).await);
         }
-        let numbers: Vec<_> = made.iter().map(|made| made.number).collect();
+        let numbers: Vec<_> = created.iter().map(|token| token.number).collect();
         self.tokens.revoke_requested(&numbers, self.clock.now());
         let body = json!({ "all": true });
         self.revoke_until_confirmed(&numbers, || user.request(Method::POST, BULK).json(&body))
             .await;
-        self.request_everywhere(&client, &made).await;
+        self.request_everywhere(&client, &created).await;
     }
 
     /// The sharpest test: requests to every edge, right after the response to a revocation.
-    async fn request_everywhere(&self, client: &Client, made: &[Made]) {
+    async fn request_everywhere(&self, client: &Client, created: &[Created]) {
         let requests = (0..self.edges.len()).flat_map(|edge| {
-            made.iter().map(move |made| async move {
-                let text = self.tokens.text(made.number)?;
-                Some(self.send(client, edge, made.number, &text).await)
+            created.iter().map(move |token| async move {
+                let text = self.tokens.text(token.number)?;
+                Some(self.send(client, edge, token.number, &text).await)
             })
         });
         let requests = join_all(requests).await;
         lock(&self.requests).extend(requests.into_iter().flatten());
     }
 
-    async fn create(&self, user: &User, name: &str) -> Made {
+    async fn create(&self, user: &User, name: &str) -> Created {
         let body = json!({
             "name": name, "expires_in_days": 30,
             "organizations": [ORGANIZATION], "scopes": [SCOPE],
@@ -203,12 +202,12 @@ impl Load {
             match send(request).await {
                 Some((201, body)) => {
                     let text = |member: &str| body[member].as_str().unwrap_or_default();
-                    return Made {
+                    return Created {
                         number: self.tokens.add(text("token")),
                         id: text("id").to_owned(),
                     };
                 }
-                // A retry would succeed in an hour.
+                // A retry would succeed only in an hour.
                 Some((429, _)) => panic!("the scenario creates more tokens than a user may"),
                 response => self.record_failure("create", response),
             }
@@ -232,15 +231,15 @@ impl Load {
         }
     }
 
-    async fn revoke(&self, user: &User, made: &[Made]) {
-        let numbers: Vec<_> = made.iter().map(|made| made.number).collect();
+    async fn revoke(&self, user: &User, created: &[Created]) {
+        let numbers: Vec<_> = created.iter().map(|token| token.number).collect();
         self.tokens.revoke_requested(&numbers, self.clock.now());
-        if let [only] = made {
+        if let [only] = created {
             let path = format!("/api/v1/tokens/{}", only.id);
             self.revoke_until_confirmed(&numbers, || user.request(Method::DELETE, &path))
                 .await;
         } else {
-            let ids: Vec<_> = made.iter().map(|made| &made.id).collect();
+            let ids: Vec<_> = created.iter().map(|token| &token.id).collect();
             let body = json!({ "ids": ids });
             self.revoke_until_confirmed(&numbers, || user.request(Method::POST, BULK).json(&body))
                 .await;
@@ -295,8 +294,8 @@ impl Load {
         lock(&self.conditions).uninformed.push(start..Micros::MAX);
     }
 
-    /// Watches whether the machine is too busy: if the processes wait longer than an edge can do
-    /// without a lease, a 503 is right.
+    /// Watches whether the machine is too busy: if the processes wait for longer than an edge can
+    /// go without a lease, a 503 is correct.
     pub(crate) async fn watch_machine(&self, gate: String) {
         let client = client();
         let urls = self
@@ -326,7 +325,7 @@ impl Load {
 const BULK: &str = "/api/v1/tokens/revoke";
 
 /// A created token.
-struct Made {
+struct Created {
     number: usize,
     id: String,
 }

@@ -24,7 +24,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A run that tried no revoked token has shown nothing, and fails.
+    /// Whether the run is as expected. A run that tried no revoked token has shown nothing, so it
+    /// is not.
     pub(crate) fn is_good(&self) -> bool {
         let found = &self.findings;
         let is_enough = found.after > 0 && found.accepted > 0;

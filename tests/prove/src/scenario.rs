@@ -205,7 +205,7 @@ impl Scenario {
     }
 }
 
-/// Each belongs to another registry, and so has a list of its own.
+/// Each user lives in a different registry, and so has a separate list.
 const USERS: [&str; 3] = ["ada", "vic", "otto"];
 
 /// Each user has a task per entry, which creates and revokes this many tokens at a time. Together
@@ -305,14 +305,14 @@ async fn inject(
         Scenario::Cut | Scenario::Grace => {
             pause(500..2_000).await;
             // The trickiest case: a lease is granted, and the response arrives late.
-            let deaf = round.is_multiple_of(3) && scenario == Scenario::Cut;
-            let fault = if deaf {
+            let one_way = round.is_multiple_of(3) && scenario == Scenario::Cut;
+            let fault = if one_way {
                 LinkFault::OneWay
             } else {
                 LinkFault::Partitioned
             };
             cluster.set_fault(fault);
-            pause(if deaf { 500..2_000 } else { 1_500..3_500 }).await;
+            pause(if one_way { 500..2_000 } else { 1_500..3_500 }).await;
             if round.is_multiple_of(2) {
                 // Messages in transit are lost; otherwise they arrive now, very late.
                 cluster.set_fault(LinkFault::Reset);

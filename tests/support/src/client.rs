@@ -80,7 +80,7 @@ pub struct CreatedToken {
     pub id: String,
     /// The token itself: keep it out of messages.
     pub token: String,
-    /// The response, without the token.
+    /// The response to its creation, without the token.
     pub response: Response,
 }
 

@@ -7,8 +7,8 @@
 //!   management ────────────────management link─────► origin
 //! ```
 //!
-//! Management has a link of its own to the origin, so that a token can be revoked while the edges
-//! are cut off.
+//! Management has its own link to the origin, so that a token can be revoked while the edges are
+//! cut off.
 
 use crate::{
     config::{Binding, Config, MODULES, Worker, copy_worker, text_bindings},
@@ -126,7 +126,7 @@ impl Cluster {
     pub fn count_registries(&self) -> usize {
         let objects = self.objects().join("registry");
         let files = fs::read_dir(objects).into_iter().flatten().flatten();
-        // The name of each is an id. The runtime has a database of its own next to them.
+        // The name of each is an id. The runtime has its own database next to them.
         let is_object = |file: &fs::DirEntry| {
             let name = file.file_name();
             name.to_str()
@@ -315,7 +315,7 @@ impl Cluster {
     }
 }
 
-/// The script of the Worker through which other processes call the Registry objects of its own.
+/// The script of the Worker through which other processes call the Registry objects of its process.
 pub const GATE: &str = include_str!("workers/gate.js");
 
 /// The script of the binding to the Registry objects of another process.

@@ -1,6 +1,6 @@
 //! Configurations of the runtime in Cap'n Proto's text format.
 //!
-//! They hold what the two wrangler files say, with local services in Cloudflare's place.
+//! They hold what the two wrangler files say, with local services in place of Cloudflare's.
 
 use std::{fmt::Write, fs, net::SocketAddr, path::Path};
 

@@ -22,7 +22,7 @@ use std::{
 };
 use tokio::{net::TcpListener, time::Instant};
 
-/// What is wrong with reads. Writes always succeed.
+/// The fault of reads. Writes always succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KvFault {
     /// Reads return the latest write.

@@ -1,4 +1,4 @@
-//! What end-to-end tests, browser tests, the proof of revocation and the benchmark share.
+//! Shared by the end-to-end tests, the browser tests, the proof of revocation and the benchmark.
 //!
 //! There are three ways to run Patrol, from the slowest and most complete to the fastest:
 //!
@@ -9,8 +9,8 @@
 //! Modules import downwards only, in this order: `variants`, `sandbox`, `cluster`, `runtime`,
 //! `config`; `system`, `raw_http`, `client`; `kv`, `link`; `process`, `workspace`, `wait`.
 //!
-//! Everything ends with the test process, however that ends: `xtask keep` watches a pipe that
-//! closes then. No failure message contains a token.
+//! Everything ends with the test process, however that ends: `xtask keep` watches a pipe that then
+//! closes. No failure message contains a token.
 
 pub mod client;
 pub mod cluster;

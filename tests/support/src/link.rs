@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
 };
 
-/// What is wrong with a link.
+/// The fault of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkFault {
     /// Bytes arrive at once.

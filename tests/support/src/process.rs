@@ -1,4 +1,4 @@
-//! Child processes that end with this one, and xtask, which sees to that.
+//! Child processes that end with this one: `xtask` supervises them.
 
 use crate::workspace::root;
 use std::{
@@ -39,8 +39,8 @@ pub fn xtask() -> &'static Path {
     })
 }
 
-/// A command that runs a program below `xtask keep`. It ends when its standard input is closed,
-/// so when this process ends at the latest. The caller must make standard input a pipe.
+/// A command that runs a program under `xtask keep`. It ends when its standard input is closed, at
+/// the latest when this process ends. The caller must make standard input a pipe.
 pub fn supervised(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(xtask());
     command
@@ -86,7 +86,8 @@ pub(crate) fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// A zombie counts as dead: it only waits for its parent to read its exit status.
+/// Whether the process runs. A zombie counts as dead: it only waits for its parent to read its exit
+/// status.
 pub(crate) fn is_alive(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         !stat

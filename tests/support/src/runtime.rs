@@ -1,7 +1,7 @@
 //! One workerd process.
 //!
-//! workerd reports the ports that it listens on, so no port is guessed and nothing waits for a fixed
-//! time. It runs below `xtask keep`, which ends it however this program ends.
+//! workerd reports the ports that it listens on, so no port is guessed and nothing waits for a
+//! fixed time. It runs under `xtask keep`, which ends it however this program ends.
 
 use crate::{config::Config, process::supervised, wait::with_timeout, workspace::root};
 use std::{
@@ -91,7 +91,7 @@ impl Runtime {
         format!("http://127.0.0.1:{}", self.port(socket))
     }
 
-    /// What the log contains by now. Output arrives late: only [`Runtime::kill`] waits for all of it.
+    /// The log so far. Output arrives late: only [`Runtime::kill`] waits for all of it.
     ///
     /// # Panics
     /// If it cannot be read.

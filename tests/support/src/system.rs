@@ -18,7 +18,7 @@ use std::{
 /// The longest start, including the build of a Worker.
 const START_TIMEOUT: Duration = Duration::from_mins(15);
 
-/// A running system with a state folder and ports of its own.
+/// A running system with its own state folder and ports.
 pub struct System {
     /// The public URL, without a slash at the end.
     pub url: String,
@@ -146,8 +146,8 @@ impl System {
 }
 
 fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
-    // Tests run what is deployed. A policy of a test's own needs a build of its own, and that is
-    // the quick one.
+    // Tests run the build that is deployed. A test with its own policy needs another build, and
+    // uses the quick one.
     let profile = arguments
         .iter()
         .all(|argument| argument != "--policy")

@@ -1,8 +1,8 @@
 //! The system with other settings: all variants in one process of the runtime.
 //!
 //! A variant has both Workers, its own Registry objects and its own KV namespace, so it shares no
-//! state with another. That is all that most settings need, and it saves a start of wrangler each.
-//! The sample API is that of the shared system.
+//! state with another. Most settings need no more, and each variant saves a start of wrangler. The
+//! sample API is that of the shared system.
 //!
 //! Left out: the page, restarts, and anything that wrangler does.
 

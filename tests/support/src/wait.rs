@@ -11,7 +11,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Polls a condition until it returns a value.
 ///
 /// # Panics
-/// If it has not after [`TIMEOUT`].
+/// If there is no value after [`TIMEOUT`].
 pub async fn wait_until<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut condition: impl FnMut() -> F,
@@ -35,7 +35,7 @@ pub(crate) fn wait_until_blocking(what: &str, mut condition: impl FnMut() -> boo
     }
 }
 
-/// Awaits an event that a broken system might never produce.
+/// Awaits an event that may never happen in a broken system.
 ///
 /// # Panics
 /// If it has not happened after [`TIMEOUT`].

@@ -1,4 +1,4 @@
-//! The checkout, and the files that tests write below its `target`.
+//! The checkout, and the files that tests write to its `target`.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ pub fn root() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// Creates an empty folder for one test. Tests run in parallel, so each needs a name of its own.
+/// Creates an empty folder for one test. Tests run in parallel, so each needs its own name.
 ///
 /// # Panics
 /// If another test of this process uses the name, or the folder cannot be created.

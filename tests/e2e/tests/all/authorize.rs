@@ -1,4 +1,5 @@
-//! `/.patrol/authorize`: forward-auth for another proxy, and what many requests at once share.
+//! `/.patrol/authorize`: forward-auth for another proxy, and the fetches that concurrent requests
+//! share.
 
 use crate::common::{PIPELINES, assert_denied, authorize, start_cluster};
 use futures_util::future::join_all;
@@ -16,7 +17,7 @@ use std::{
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
 
-/// In each direction: a round trip takes twice as long.
+/// The delay in each direction; a round trip takes twice as long.
 const DELAY: Duration = Duration::from_millis(50);
 
 /// Sends a request and resets the connection some time later, with or without a response.
@@ -77,7 +78,7 @@ async fn forward_auth_returns_identity_headers_or_the_denial() {
     );
     assert_eq!(allowed.header("X-Patrol-Token-Id"), created.id);
     assert_eq!(allowed.header("Cache-Control"), "no-store");
-    // Present although empty, so that the proxy replaces one that the client sent.
+    // The header is present although empty, so that the proxy replaces one from the client.
     let without_organization = client()
         .get(format!("{}/.patrol/authorize", system.url))
         .bearer_auth(&created.token)
@@ -135,7 +136,7 @@ async fn forward_auth_refuses_requests_that_an_upstream_could_misread() {
         "X_Forwarded_Uri",
         "X_Real_IP",
     ] {
-        // Twice: the second request takes the synchronous path.
+        // Twice, because the second request takes the fast path.
         for _ in 0..2 {
             let response = Response::to(send(PIPELINES).header(name, "/x")).await;
             assert_denied(&response, 400, "header-refused", None);
@@ -188,7 +189,7 @@ async fn requests_survive_when_another_client_disconnects() {
             cluster.start_edges(0).await;
             let edge = cluster.edge_addresses()[0];
             let base = format!("http://{edge}");
-            // The first client is one that disconnects, so its request starts the fetch.
+            // The first client disconnects, and it is its request that starts the fetch.
             send_and_reset(edge, token, after).await;
             let (stop, attack) = start_attack(edge, token.to_owned(), after);
             for round in 0..2 {

@@ -1,4 +1,4 @@
-//! What several files need.
+//! Helpers that several files share.
 
 use patrol_support::{
     CreatedToken, Response, api_request, client,
@@ -76,7 +76,7 @@ pub(crate) fn creation_with(member: &str, value: Value) -> Value {
     body
 }
 
-/// Runs SQL in the databases of all registries below a folder. No process may have them open.
+/// Runs SQL in the databases of all registries in a folder. No process may have them open.
 pub(crate) fn change_registries(folder: &Path, statements: &[&str]) {
     let status = Command::new(root().join("node_modules/.bin/node"))
         .arg("--disable-warning=ExperimentalWarning")
@@ -87,7 +87,6 @@ pub(crate) fn change_registries(folder: &Path, statements: &[&str]) {
     assert!(status.unwrap().success(), "cannot change the registries");
 }
 
-/// All files below a folder.
 pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];

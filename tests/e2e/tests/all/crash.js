@@ -1,5 +1,5 @@
-// A built Worker that a test can crash. A request with the header `X-Crash: EXPORT` makes the module
-// allocate more memory than there is at the next call of that export.
+// A built Worker that a test can crash. A request with the header `X-Crash: EXPORT` makes the
+// module allocate more memory than is available at the next call of that export.
 
 const { Instance } = WebAssembly;
 const EXPORTS = ["authorizeAtOnce", "fetch", "registry_new", "registry_fetch", "registry_alarm"];

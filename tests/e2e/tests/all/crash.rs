@@ -1,5 +1,4 @@
-//! A module that has crashed is restarted: the crash fails the request that it happened in, and no
-//! other.
+//! A crashed module is restarted: the crash fails the request in which it happened, and no other.
 
 use patrol_support::{
     Response, client,
@@ -51,7 +50,8 @@ async fn edge_crash_fails_one_request() {
     let authorize = "/.patrol/authorize";
     let health = "/.patrol/health";
     for round in 0..3 {
-        // The first takes the async path, as nothing is cached yet; the second does not.
+        // The first takes the async path, because nothing is cached yet; the second takes the fast
+        // path.
         for _ in 0..2 {
             let refused = send(authorize, "").await.unwrap();
             assert_eq!(refused.status(), 401, "round {round}");

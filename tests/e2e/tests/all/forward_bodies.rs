@@ -33,11 +33,11 @@ async fn start_upstream() -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
-                let mut got = Vec::new();
+                let mut received = Vec::new();
                 let mut chunk = [0; 4096];
                 while let Ok(count @ 1..) = stream.read(&mut chunk).await {
-                    got.extend_from_slice(&chunk[..count]);
-                    let text = String::from_utf8_lossy(&got);
+                    received.extend_from_slice(&chunk[..count]);
+                    let text = String::from_utf8_lossy(&received);
                     if text.contains("die") {
                         let _ = stream.set_zero_linger();
                         return;
@@ -84,7 +84,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn edge_streams_fifty_megabytes_in_both_directions_with_flat_memory() {
-    // A system of its own: the memory of the shared one depends on the other tests.
+    // Not the shared system, whose memory use depends on the other tests.
     let system = Arc::new(System::start("streaming", &[]));
     let ada = User::sign_in(&system.url, "ada").await;
     let created = ada.create_token(&["models:read", "models:write"]).await;

@@ -159,8 +159,8 @@ async fn edge_refuses_a_token_for_a_list_its_registry_lacks() {
     let system = shared_system();
     let ada = User::sign_in(&system.url, "ada").await;
     let created = ada.create_token(&["pipelines:read"]).await;
-    // Signed by our key, but for a list of another user's registry, of a registry that does not
-    // exist, and one that her registry does not have.
+    // Signed by our key, but for a list of another user's registry, for one of a registry that does
+    // not exist, and for one that Ada's registry lacks.
     for list in ["/status/5/0", "/status/99/0", "/status/14/77"] {
         let mut claims = created.claims();
         claims["status"]["status_list"]["uri"] = json!(format!("{}{list}", system.url));

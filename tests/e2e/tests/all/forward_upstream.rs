@@ -1,4 +1,4 @@
-//! Requests for the upstream: what becomes of its response, and of its failures.
+//! Requests for the upstream: its responses, and its failures.
 
 use crate::common::use_token;
 use crate::variants::variant;

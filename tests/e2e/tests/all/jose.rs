@@ -9,8 +9,8 @@ async fn npm_package_jose_reads_our_tokens_and_creates_tokens_that_we_accept() {
     let system = shared_system();
     let ada = User::sign_in(&system.url, "ada").await;
     let created = ada.create_token(&["pipelines:read"]).await;
-    // Secrets go through the environment, as every process can read arguments. Node is the one of
-    // the lock file, not the machine's.
+    // Secrets go through the environment, as every process can read arguments. Node is the version
+    // from the lock file, not the machine's.
     let output = Command::new(root().join("node_modules/.bin/node"))
         .arg(root().join("tests/e2e/jose.mjs"))
         .env("BASE", &system.url)

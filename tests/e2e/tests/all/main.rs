@@ -1,5 +1,5 @@
-//! End to end, on the real runtime. Files are named by the route and what is done there; `forward_*`
-//! are the routes of the policy, which the edge forwards to the upstream.
+//! End to end, on the real runtime. Files are named after the route and the action; `forward_*` are
+//! the routes of the policy, which the edge forwards to the upstream.
 
 mod auth_dev;
 mod authorize;

@@ -14,7 +14,7 @@ async fn aggregation_and_lists_name_each_other() {
     assert_eq!(response.header("Content-Type"), "application/json");
     assert_eq!(response.header("Access-Control-Allow-Origin"), "*");
     let lists = response.body["status_lists"].as_array().unwrap();
-    // It is computed once a minute, so it may lack ada's list, but then it has others.
+    // It is computed once a minute, so it may lack Ada's list, but then it has others.
     assert!(!lists.is_empty());
     for uri in lists {
         let list = client().get(uri.as_str().unwrap()).send().await.unwrap();

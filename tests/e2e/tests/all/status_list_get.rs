@@ -16,7 +16,6 @@ fn list_uri(created: &CreatedToken) -> String {
     uri.unwrap().to_owned()
 }
 
-/// The status that the npm package reads.
 fn status_by_the_npm_package(base: &str, token: &str) -> String {
     // Secrets go through the environment, as every process can read arguments.
     let output = Command::new(root().join("node_modules/.bin/node"))

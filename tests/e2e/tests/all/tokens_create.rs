@@ -137,7 +137,7 @@ async fn management_refuses_an_unreadable_body() {
     for (request, outcome) in [
         (json_post("{".to_owned()), (400, "body-invalid")),
         (json_post(String::new()), (400, "body-invalid")),
-        // serde fills the members of a struct from an array, one after the other.
+        // serde also fills the members of a struct from an array, in order.
         (
             json_post(json!(["x", 30, ["acme"], ["uns:read"]]).to_string()),
             (400, "body-invalid"),

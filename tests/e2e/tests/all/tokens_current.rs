@@ -49,7 +49,7 @@ async fn edge_refuses_a_dead_token_without_asking_the_origin() {
     let (signed, signature) = live.token.rsplit_once('.').unwrap();
     let other = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed}.{other}{}", &signature[1..]);
-    // A request that is passed on to the origin gets a 502.
+    // A request that reaches the link to the origin gets a 502.
     cluster.origin_link.set_fault(LinkFault::Reset);
     for method in [Method::GET, Method::DELETE] {
         for (token, expected) in [

@@ -1,5 +1,5 @@
 //! `GET /api/v1/tokens` and `GET /api/v1/tokens/{id}`: when tokens were used, and when they are
-//! forgotten.
+//! deleted.
 
 use crate::common::{PIPELINES, change_registries, start_cluster, use_token};
 use patrol_support::{
@@ -91,7 +91,7 @@ async fn registry_forgets_tokens_after_400_days_and_never_reuses_their_indices()
         set_times(&ids[0], 402, None),
         set_times(&ids[1], 100, Some(402)),
         set_times(&ids[2], 398, None),
-        // Tokens do not live that long. If one did, its status bit would have to stay.
+        // No token lives that long, but if one did, its status would have to stay.
         set_times(&ids[3], -1, Some(402)),
         "UPDATE lists SET version = 1".to_owned(),
     ];

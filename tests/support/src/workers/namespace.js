@@ -1,5 +1,5 @@
-// The binding REGISTRY of an edge whose Registry objects live in another process. workerd has no such
-// binding of its own; on Cloudflare the same calls cross machines.
+// The binding REGISTRY of an edge whose Registry objects live in another process. workerd itself
+// has no such binding; on Cloudflare the same calls cross machines.
 
 class DurableObjectNamespace {
   #service;
