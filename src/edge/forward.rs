@@ -169,8 +169,7 @@ extern "C" {
         called_address: &Array,
         client_address: &Array,
         source: &str,
-    )
-    -> ForwardRules;
+    ) -> ForwardRules;
 
     #[wasm_bindgen(catch)]
     fn forwarded(
@@ -218,7 +217,9 @@ fn rules_of(settings: &EdgeSettings) -> ForwardRules {
     let client = &settings.client_address_header;
     let to = forwarding::CALLED_ADDRESS
         .into_iter()
-        .zip(forwarding::called_address(&settings.installation.public_url))
+        .zip(forwarding::called_address(
+            &settings.installation.public_url,
+        ))
         .map(|pair| texts(<[_; 2]>::from(pair)));
     forward_rules(
         &filter_of(&forwarding::withheld(client)),

@@ -385,7 +385,11 @@ mod tests {
         list.apply_lease(NOW, &whole(2, &[7])).unwrap();
         list.apply_lease(NOW, &changes(2, 4, &[(1, Status::Valid)]))
             .unwrap();
-        list.apply_snapshot(&signed(StatusList::all_valid(), 9, Timestamp::from_seconds(9)));
+        list.apply_snapshot(&signed(
+            StatusList::all_valid(),
+            9,
+            Timestamp::from_seconds(9),
+        ));
         for idx in [1, 7] {
             assert_eq!(list.check(&token(idx), LEASE, NOW), REVOKED, "{idx}");
         }
