@@ -6,7 +6,9 @@ const IDENTITY = [
   ["X-Patrol-Subject", "ada"],
   ["X-Patrol-Token-Id", "paUAAAAAAAAAAAAAAAAAAA"],
   ["X-Patrol-Organization", "acme"],
+  ["X-Patrol-Organizations", "acme"],
   ["X-Patrol-Scopes", "pipelines:read pipelines:results models:read"],
+  ["X-Organization-ID", "acme"],
 ];
 const CALLED = [
   ["X-Forwarded-Host", "127.0.0.1"],

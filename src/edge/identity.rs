@@ -7,6 +7,7 @@ use patrol::{
     token::{Grant, cache::Verified},
 };
 use std::{
+    borrow::Cow,
     cell::{Cell, OnceCell, RefCell},
     rc::Rc,
 };
@@ -14,7 +15,7 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use web_sys::Response;
 use worker::Result;
 
-/// The identity headers of one token, by the organization that the request names: at most one
+/// The identity headers of one token, by the organization that the request acts in: at most one
 /// entry for each of the token's organizations, and one for none.
 #[derive(Debug, Default)]
 pub(crate) struct CachedIdentities {
@@ -70,30 +71,50 @@ pub(crate) struct Identity {
 }
 
 thread_local! {
-    static NAMES: Array = forwarding::IDENTITY.into_iter().map(JsString::from).collect();
+    static NAMES: Array = forwarding::IDENTITY
+        .into_iter()
+        .chain([forwarding::ORGANIZATION])
+        .map(JsString::from)
+        .collect();
 }
 
 impl Identity {
-    /// The values of [`forwarding::IDENTITY`]. The request may name no organization, the token no
-    /// scopes.
-    fn values(&self) -> [Option<&str>; 4] {
+    /// The organization that the request acts in.
+    fn organization(&self) -> Option<&str> {
+        let organizations = &self.verified.token.organizations;
+        let acting = self.organization.and_then(|at| organizations.get(at));
+        acting.map(OrganizationId::as_str)
+    }
+
+    /// The values of [`forwarding::IDENTITY`]. The request may act in no organization, the token
+    /// may have no scopes.
+    fn values(&self) -> [Option<Cow<'_, str>>; 5] {
         let token = &self.verified.token;
-        let organization = self.organization.and_then(|at| token.organizations.get(at));
         let scopes = match &token.grant {
             Grant::Scopes { claim, .. } => Some(claim.as_str()),
             Grant::Unscoped => None,
         };
+        let organizations = match token.organizations.as_slice() {
+            [only] => only.as_str().into(),
+            several => several
+                .iter()
+                .map(OrganizationId::as_str)
+                .collect::<Vec<_>>()
+                .join(" ")
+                .into(),
+        };
         [
-            Some(token.owner.as_str()),
-            Some(token.id.as_str()),
-            organization.map(OrganizationId::as_str),
-            scopes,
+            Some(token.owner.as_str().into()),
+            Some(token.id.as_str().into()),
+            self.organization().map(Cow::Borrowed),
+            Some(organizations),
+            scopes.map(Cow::Borrowed),
         ]
     }
 
     fn cached(&self) -> Rc<IdentityHeaders> {
         let create = || IdentityHeaders {
-            pairs: named(self.values()),
+            pairs: named(self.values(), self.organization()),
             response: OnceCell::new(),
         };
         self.verified.extra.get_or_create(self.organization, create)
@@ -124,7 +145,8 @@ impl Identity {
         let response = if values.iter().all(Option::is_some) {
             respond(&cached.pairs)?
         } else {
-            respond(&named(values.map(|value| value.or(Some("")))))?
+            let present = values.map(|value| value.or(Some(Cow::Borrowed(""))));
+            respond(&named(present, self.organization()))?
         };
         Ok(Clone::clone(cached.response.get_or_init(|| response)))
     }
@@ -138,14 +160,14 @@ extern "C" {
     fn respond(headers: &Array) -> std::result::Result<Response, JsValue>;
 }
 
-/// Pairs the values with their names. No identifier contains a line feed, and the scopes are the
-/// last line.
-fn named(values: [Option<&str>; 4]) -> Array {
+/// Pairs the values, and the organization for [`forwarding::ORGANIZATION`], with their names. None
+/// of them contains a line feed.
+fn named(values: [Option<Cow<'_, str>>; 5], organization: Option<&str>) -> Array {
     let mut lines = String::new();
-    for value in values {
+    for value in values.into_iter().chain([organization.map(Cow::Borrowed)]) {
         if let Some(value) = value {
             lines.push('=');
-            lines.push_str(value);
+            lines.push_str(&value);
         }
         lines.push('\n');
     }

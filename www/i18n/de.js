@@ -50,7 +50,7 @@ export default {
     email: "E-Mail",
     id: "Benutzer-ID",
     organizations: "Organisationen",
-    organizationsLead: "Jede Anfrage nennt eine davon im Header X-Organization-ID.",
+    organizationsLead: "Bei mehreren nennt jede Anfrage eine davon im Header X-Organization-ID.",
     session: "Sitzung",
     signedInAs: (email) =>
       `Sie sind als ${email} angemeldet. Eine Sitzung läuft nach 12 Stunden ab.`,

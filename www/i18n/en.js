@@ -58,7 +58,8 @@ export default {
     email: "Email",
     id: "User ID",
     organizations: "Organizations",
-    organizationsLead: "Each request names one of them in the X-Organization-ID header.",
+    organizationsLead:
+      "If there is more than one, each request names one in the X-Organization-ID header.",
     session: "Session",
     /** @param {string} email */
     signedInAs: (email) => `You are signed in as ${email}. Sessions expire after 12 hours.`,

@@ -45,8 +45,8 @@ be the scopes:
 ";
 
 const FOOT: &str = "
-HEAD counts as GET. A request that is not listed is denied. Requests need the header
-`X-Organization-ID`, except those marked *without an organization*.
+HEAD counts as GET. A request that is not listed is denied. With a token for several organizations, requests
+need the header `X-Organization-ID`, except those marked *without an organization*.
 
 Generated from [policy.toml](../policy.toml) by `cargo xtask scopes`; [POLICY.md](POLICY.md) explains that file.
 ";

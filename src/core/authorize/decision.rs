@@ -34,7 +34,8 @@ pub struct AccessRequest<'a> {
 pub struct Permit<'a> {
     /// The token that grants it.
     pub token: &'a Token,
-    /// The organization that the request names.
+    /// The organization that the request acts in: the one it names, or the token's only one on a
+    /// route that needs one.
     pub organization: Option<&'a OrganizationId>,
 }
 
@@ -57,7 +58,7 @@ pub enum Denial {
     TokenSuspended,
     /// The policy has no route for the method and path.
     RouteUnknown,
-    /// The route needs an organization and the request names none.
+    /// The route needs an organization, the request names none, and the token has several.
     OrganizationRequired,
     /// The named organization is not one of the token's.
     OrganizationMismatch,
@@ -152,7 +153,10 @@ pub fn authorize<'a>(
             let found = token.organizations.iter().find(|id| id.as_str() == named);
             Some(found.ok_or(Denial::OrganizationMismatch)?)
         }
-        None if route.organization => return Err(Denial::OrganizationRequired),
+        None if route.organization => match token.organizations.as_slice() {
+            [only] => Some(only),
+            _ => return Err(Denial::OrganizationRequired),
+        },
         None => None,
     };
     if policy.rbac && !route.requirement.is_met_by(token.grant.scopes()) {

@@ -13,15 +13,18 @@ use crate::session;
 use std::borrow::Cow;
 
 /// The headers that identify the caller to the upstream: the token's owner, its id, the organization
-/// that the request acts in, and the scopes separated by spaces. Clients must not send them.
-pub const IDENTITY: [&str; 4] = [
+/// that the request acts in, all of the token's organizations, and its scopes, both separated by
+/// spaces. Clients must not send them.
+pub const IDENTITY: [&str; 5] = [
     "X-Patrol-Subject",
     "X-Patrol-Token-Id",
     "X-Patrol-Organization",
+    "X-Patrol-Organizations",
     "X-Patrol-Scopes",
 ];
 
-/// The header that names one of the token's organizations. It is checked and forwarded.
+/// The header that names one of the token's organizations. It is checked. The upstream gets it with
+/// the organization that the request acts in, if there is one.
 pub const ORGANIZATION: &str = "X-Organization-ID";
 
 /// The token, and headers of a single connection (RFC 9110, section 7.6.1; RFC 7540, section 3.2.1).
@@ -317,6 +320,7 @@ mod tests {
             "x-patrol-subject",
             "x-patrol-token-id",
             "x-patrol-organization",
+            "x-patrol-organizations",
             "x-patrol-scopes",
         ] {
             assert!(any.iter().any(|withheld| withheld == name), "{name}");

@@ -110,7 +110,7 @@ pub struct Decision<T> {
 /// An allowed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowed {
-    /// The index of the named organization among the token's. `None`: the request names none.
+    /// The index, among the token's, of the organization that the request acts in.
     pub organization: Option<usize>,
 }
 

@@ -2,6 +2,7 @@
 
 use patrol::{
     authorize::decision::{AccessRequest, Denial, Malformed, authorize, preflight},
+    ids::OrganizationId,
     jose::status_list::{Status, StatusListId, StatusReference},
     policy::POLICY,
     revocation::known_list::StatusCheck,
@@ -194,6 +195,30 @@ fn x_organization_id_picks_one_of_the_tokens_organizations() {
     let request = request("GET", scoped, Some("globex"));
     let permit = authorize(&request, &token, VALID, &POLICY).unwrap();
     assert_eq!(permit.organization.unwrap().as_str(), "globex");
+}
+
+#[test]
+fn only_organization_of_a_token_need_not_be_named() {
+    let token = Token {
+        organizations: vec!["acme".parse().unwrap()],
+        ..token(Some("pipelines:read organizations:read"))
+    };
+    let (scoped, global) = ("/api/v1/engine/pipelines", "/api/v1/organizations");
+    for (path, named, acting) in [
+        (scoped, None, Some("acme")),
+        (scoped, Some("acme"), Some("acme")),
+        (global, None, None),
+        (global, Some("acme"), Some("acme")),
+    ] {
+        let request = request("GET", path, named);
+        let permit = authorize(&request, &token, VALID, &POLICY).unwrap();
+        let found = permit.organization.map(OrganizationId::as_str);
+        assert_eq!(found, acting, "{path} {named:?}");
+    }
+    for named in ["globex", ""] {
+        let request = request("GET", scoped, Some(named));
+        assert_eq!(code(&request, &token, VALID), "organization-mismatch");
+    }
 }
 
 #[test]

@@ -72,6 +72,8 @@ async fn forward_auth_returns_identity_headers_or_the_denial() {
     assert_eq!(allowed.status, 204);
     assert_eq!(allowed.header("X-Patrol-Subject"), "ada");
     assert_eq!(allowed.header("X-Patrol-Organization"), "acme");
+    assert_eq!(allowed.header("X-Patrol-Organizations"), "acme");
+    assert_eq!(allowed.header("X-Organization-ID"), "acme");
     assert_eq!(
         allowed.header("X-Patrol-Scopes"),
         "pipelines:read organizations:read"
@@ -87,6 +89,22 @@ async fn forward_auth_returns_identity_headers_or_the_denial() {
     let without_organization = Response::to(without_organization).await;
     assert_eq!(without_organization.status, 204);
     assert_eq!(without_organization.headers["X-Patrol-Organization"], "");
+    assert_eq!(
+        without_organization.header("X-Patrol-Organizations"),
+        "acme"
+    );
+    assert!(
+        !without_organization
+            .headers
+            .contains_key("X-Organization-ID")
+    );
+    let only_one = client()
+        .get(format!("{}/.patrol/authorize", system.url))
+        .bearer_auth(&created.token)
+        .header("X-Forwarded-Method", "GET")
+        .header("X-Forwarded-Uri", PIPELINES);
+    let only_one = Response::to(only_one).await;
+    assert_eq!(only_one.header("X-Organization-ID"), "acme");
     let denied = Response::to(send("POST", PIPELINES)).await;
     assert_denied(
         &denied,

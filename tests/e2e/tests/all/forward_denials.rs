@@ -205,7 +205,10 @@ async fn edge_checks_organization_and_route() {
     let system = shared_system();
     let ada = User::sign_in(&system.url, "ada").await;
     let created = ada
-        .create_token(&["pipelines:read", "organizations:read"])
+        .create_token_for(
+            &["acme", "globex"],
+            &["pipelines:read", "organizations:read"],
+        )
         .await;
     let get = |path: &str| {
         client()
@@ -214,7 +217,7 @@ async fn edge_checks_organization_and_route() {
     };
     let none = Response::to(get(PIPELINES)).await;
     assert_denied(&none, 400, "organization-required", None);
-    let other = Response::to(get(PIPELINES).header("X-Organization-ID", "globex")).await;
+    let other = Response::to(get(PIPELINES).header("X-Organization-ID", "initech")).await;
     assert_denied(&other, 403, "organization-mismatch", None);
     assert_eq!(Response::to(get("/api/v1/organizations")).await.status, 200);
     let unknown = Response::to(get("/api/v1/secrets").header("X-Organization-ID", "acme")).await;

@@ -2,7 +2,9 @@
 
 use crate::common::{PIPELINES, echo_headers};
 use crate::variants::variant;
-use patrol_support::{Response, User, api_request, raw_http::send_raw, shared_system, wait_until};
+use patrol_support::{
+    Response, User, api_request, client, raw_http::send_raw, shared_system, wait_until,
+};
 use reqwest::Method;
 use std::fmt::Write as _;
 
@@ -60,6 +62,54 @@ async fn upstream_gets_the_identity_and_never_the_token() {
         assert_eq!(header(name), value, "{name}");
     }
     ada.revoke(&created.id).await;
+}
+
+#[tokio::test]
+async fn upstream_gets_the_organization_that_the_request_acts_in() {
+    let system = shared_system();
+    let ada = User::sign_in(&system.url, "ada").await;
+    let scopes = ["pipelines:read", "organizations:read"];
+    let one = ada.create_token_for(&["acme"], &scopes).await;
+    let two = ada.create_token_for(&["acme", "globex"], &scopes).await;
+    let global = "/api/v1/organizations";
+    for (created, path, named, acting, all) in [
+        (&one, PIPELINES, None, Some("acme"), "acme"),
+        (&one, PIPELINES, Some("acme"), Some("acme"), "acme"),
+        (&one, global, None, None, "acme"),
+        (
+            &two,
+            PIPELINES,
+            Some("globex"),
+            Some("globex"),
+            "acme globex",
+        ),
+        (&two, global, Some("acme"), Some("acme"), "acme globex"),
+        (&two, global, None, None, "acme globex"),
+    ] {
+        // Twice, because the second request takes the fast path.
+        for _ in 0..2 {
+            let mut request = client()
+                .get(format!("{}{path}", system.url))
+                .bearer_auth(&created.token)
+                .header("X-Echo-Headers", "1")
+                .header("X-Patrol-Organizations", "forged");
+            if let Some(named) = named {
+                request = request.header("X-Organization-ID", named);
+            }
+            let echo = Response::to(request).await;
+            assert_eq!(echo.status, 200, "{path} {named:?}");
+            let headers = echo.body["headers"].as_array().unwrap();
+            let header = |name: &str| {
+                let found = headers.iter().find(|pair| pair[0] == name)?;
+                found[1].as_str()
+            };
+            assert_eq!(header("x-organization-id"), acting, "{path} {named:?}");
+            assert_eq!(header("x-patrol-organization"), acting, "{path} {named:?}");
+            assert_eq!(header("x-patrol-organizations"), Some(all));
+        }
+    }
+    ada.revoke(&one.id).await;
+    ada.revoke(&two.id).await;
 }
 
 #[tokio::test]
