@@ -7,7 +7,7 @@
 use patrol::{
     authorize::{
         bearer,
-        decision::{self, AccessRequest},
+        decision::{self, AccessRequest, Forwarder},
         validator::{Attempted, Validator},
     },
     jose::{
@@ -15,7 +15,7 @@ use patrol::{
         signing::Dalek,
         status_list::{self, StatusListId},
     },
-    policy::POLICY,
+    policy::Policy,
     registry::{LeaseAnswer, ListContent},
     revocation::{
         freshness::FreshnessPolicy,
@@ -39,6 +39,8 @@ struct Setup {
     snapshot: String,
     /// Values of the header `Authorization`.
     headers: Vec<String>,
+    /// `policy.json`
+    policy: String,
     /// Paths of the policy.
     paths: Vec<String>,
     /// Seconds since 1970.
@@ -56,6 +58,7 @@ const FRESHNESS: FreshnessPolicy = FreshnessPolicy::Lease { stale_grace_ms: 0 };
 /// The state of an edge, as far as core is concerned.
 struct Edge {
     setup: Setup,
+    policy: &'static Policy,
     validator: Validator<(), Dalek>,
     keys: KeySet,
     lists: KnownLists,
@@ -101,7 +104,11 @@ impl Edge {
     fn new(setup: Setup) -> Result<Self> {
         let keys = KeySet::from_jwks(&setup.jwks).map_err(|_| error("invalid keys"))?;
         let issuer = setup.issuer.clone();
-        let verifier = Verifier::new(issuer.clone(), 1, keys.clone(), &POLICY);
+        let policy =
+            Policy::from_json(&setup.policy).map_err(|mistake| error(&mistake.to_string()))?;
+        // It lives as long as the isolate.
+        let policy: &'static Policy = Box::leak(Box::new(policy));
+        let verifier = Verifier::new(issuer.clone(), 1, keys.clone(), policy);
         let verify = |header: &String| {
             let text = bearer::parse(Some(header)).map_err(|_| error("invalid header"))?;
             verifier
@@ -110,7 +117,8 @@ impl Edge {
         };
         let tokens = setup.headers.iter().map(verify).collect::<Result<_>>()?;
         let mut edge = Self {
-            validator: Validator::new(issuer, 1, FRESHNESS, &POLICY, CacheKey::new([7; 16]), Dalek),
+            policy,
+            validator: Validator::new(issuer, 1, FRESHNESS, policy, CacheKey::new([7; 16]), Dalek),
             keys,
             lists: KnownLists::default(),
             tokens,
@@ -153,6 +161,7 @@ impl Edge {
             issuer,
             ..
         } = &self.setup;
+        let policy = self.policy;
         Ok(match step {
             "nothing" => 0,
             "decide-warm" => {
@@ -166,7 +175,7 @@ impl Edge {
                     check.is_ok_and(|decision| decision.result.is_ok())
                 })
             }
-            "route" => count_successes(count, paths, |path| POLICY.route("GET", path).is_some()),
+            "route" => count_successes(count, paths, |path| policy.route("GET", path).is_ok()),
             "status" => {
                 let lists = &mut self.lists;
                 count_successes(count, &self.tokens, |token| {
@@ -179,7 +188,8 @@ impl Edge {
                 let request = access_request(paths.first().map_or("/", String::as_str), now);
                 count_successes(count, &self.tokens, |token| {
                     let known = StatusCheck::Known(status_list::Status::Valid);
-                    decision::authorize(&request, token, known, &POLICY).is_ok()
+                    let found = decision::route(&request, policy);
+                    decision::authorize(&request, token, known, found, policy).is_ok()
                 })
             }
             "snapshot" => {
@@ -221,6 +231,7 @@ fn access_request(path: &str, now: Instant) -> AccessRequest<'_> {
         path,
         organization: Some("acme"),
         now: Timestamp::from_millis(now.millis()),
+        forwarder: Forwarder::Edge,
     }
 }
 

@@ -18,17 +18,18 @@ use patrol::{
             self, Snapshot, Status, StatusList, StatusListId, StatusReference, Validity,
         },
     },
+    policy::document::PolicyDocument,
     time::Timestamp,
 };
 use patrol_support::{
-    config::{Config, MODULES, Worker},
+    config::{Config, MODULES, POLICY, Worker},
     runtime::Runtime,
 };
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -66,13 +67,17 @@ const TOKENS: [u32; 2] = [1_000_000, 10_000_000];
 
 pub(crate) async fn measure(effort: Effort) -> Result<Inside> {
     println!("measuring core inside WebAssembly: steps, routes, memory, modules");
-    let built = patrol_support::root().join("build/bench");
-    let setup = setup(&[
-        "/api/v1/engine/pipelines".to_owned(),
-        "/api/v1/models/press-1".to_owned(),
-        "/api/v1/engine/pipelines/p-1/runs/r-1/results".to_owned(),
-    ])?;
-    let core = Core::start("inside", &built.join("inside"), &setup).await?;
+    let built = patrol_support::root().join("build/bench/inside");
+    let example = fs::read_to_string(built.join(POLICY)).context("no policy")?;
+    let setup = setup(
+        &example,
+        &[
+            "/api/v1/engine/pipelines".to_owned(),
+            "/api/v1/models/press-1".to_owned(),
+            "/api/v1/engine/pipelines/p-1/runs/r-1/results".to_owned(),
+        ],
+    )?;
+    let core = Core::start("inside", &built, &setup).await?;
     let mut steps = BTreeMap::new();
     for step in STEPS {
         steps.insert(step.to_owned(), core.time(step, effort).await?);
@@ -81,14 +86,14 @@ pub(crate) async fn measure(effort: Effort) -> Result<Inside> {
     let mut routes = BTreeMap::new();
     for count in ROUTES {
         let name = format!("routes-{count}");
-        let policy = folder().join(format!("policies/{count}.toml"));
-        let core = Core::start(&name, &built.join(&name), &setup_of(&policy)?).await?;
+        let policy = folder().join(format!("policies/{count}.json"));
+        let core = Core::start(&name, &built, &setup_of(&policy)?).await?;
         routes.insert(count, core.time("route", effort).await?);
     }
     let mut memory = BTreeMap::new();
     for tokens in TOKENS {
         // Linear memory never shrinks, so each measurement needs a new process.
-        let core = Core::start("inside", &built.join("inside"), &setup).await?;
+        let core = Core::start("inside", &built, &setup).await?;
         let lists = tokens.div_ceil(status_list::LIST_SIZE);
         memory.insert(tokens, core.request("memory", lists).await?);
     }
@@ -172,7 +177,7 @@ impl Core {
 }
 
 /// The data of `bench/inside`: see `Setup` there.
-fn setup(paths: &[String]) -> Result<serde_json::Value> {
+fn setup(policy: &str, paths: &[String]) -> Result<serde_json::Value> {
     let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[1; 32])).context("no keys")?;
     let now = Timestamp::from_seconds(patrol_support::now());
     let list = StatusListId {
@@ -209,20 +214,20 @@ fn setup(paths: &[String]) -> Result<serde_json::Value> {
         "lst": encoded,
         "snapshot": snapshot,
         "headers": headers,
+        "policy": policy,
         "paths": paths,
         "now": now.seconds() + 1,
     }))
 }
 
 /// The same for a policy: its paths, with values for the parameters.
-fn setup_of(policy: &PathBuf) -> Result<serde_json::Value> {
+fn setup_of(file: &Path) -> Result<serde_json::Value> {
     let text =
-        fs::read_to_string(policy).with_context(|| format!("cannot read {}", policy.display()))?;
-    let paths = text.lines().filter_map(|line| {
-        let (path, _) = line.strip_prefix("\"GET ")?.split_once('"')?;
-        Some(path.replace("{thing}", "thing-1"))
-    });
-    setup(&paths.collect::<Vec<_>>())
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let policy: PolicyDocument = serde_json::from_str(&text).context("not a policy")?;
+    let paths = policy.routes.iter();
+    let paths = paths.map(|route| route.path.replace("{thing}", "thing-1"));
+    setup(&text, &paths.collect::<Vec<_>>())
 }
 
 fn modules() -> Result<BTreeMap<String, Module>> {

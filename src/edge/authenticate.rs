@@ -1,8 +1,8 @@
 //! Authenticates a request: calls the validator, and fetches what it needs.
 
 use crate::{
-    client_address::Sender,
-    identity::{CachedIdentities, Denied, Identity},
+    client_address::client_address,
+    identity::{Admission, CachedIdentities, Denied, Identity},
     isolate::{EdgeValidator, with_validator},
     refresh,
     runtime::EdgeContext,
@@ -15,17 +15,18 @@ use patrol_platform::{clock, now};
 use web_sys::Request;
 use worker::Result;
 
-/// Turns a decision into an identity or a refusal.
+/// Turns a decision into an admission or a refusal.
 pub(crate) fn outcome(
     decision: Decision<CachedIdentities>,
-) -> std::result::Result<Identity, Denied> {
+) -> std::result::Result<Admission, Denied> {
     match (decision.result, decision.token) {
-        (Ok(allowed), Some(verified)) => Ok(Identity {
-            verified,
-            organization: allowed.organization,
+        (Ok(allowed), token) => Ok(Admission {
+            normal_path: allowed.normal_path,
+            identity: token.map(|verified| Identity {
+                verified,
+                organization: allowed.organization,
+            }),
         }),
-        // Nothing is allowed without a token.
-        (Ok(_), None) => Err(Denied::without_token(Denial::TokenMissing)),
         (Err(denial), token) => Err(Denied { denial, token }),
     }
 }
@@ -34,9 +35,8 @@ pub(crate) fn outcome(
 pub(crate) async fn authenticate(
     request: &Request,
     access: &AccessRequest<'_>,
-    sender: Sender,
     context: EdgeContext<'_>,
-) -> Result<std::result::Result<Identity, Denied>> {
+) -> Result<std::result::Result<Admission, Denied>> {
     let header = request.headers().get("Authorization")?;
     let check = |validator: &mut EdgeValidator, attempted: &mut Attempted| {
         validator.check(access, header.as_deref(), clock(), attempted)
@@ -46,7 +46,7 @@ pub(crate) async fn authenticate(
     };
     if let Some(used) = decision.usage {
         let nearest = &context.settings.client_address_header;
-        let address = || sender.client_address(&request.headers(), nearest);
+        let address = || client_address(access.forwarder, &request.headers(), nearest);
         let recorded = with_validator(|validator| refresh::record_use(validator, used, address));
         if let Some(batch) = recorded.flatten() {
             refresh::schedule_flush(used.list, batch, context);

@@ -10,16 +10,20 @@
 
 use crate::{
     authenticate::outcome,
-    client_address::Sender,
+    client_address::client_address,
     forward::{self, Upstream},
-    identity::{Denied, Identity},
+    identity::{Admission, Denied},
     isolate::with_validator,
     refuse,
     settings::EdgeSettings,
 };
 use js_sys::{Uint8Array, WebAssembly};
 use patrol::{
-    authorize::{decision::AccessRequest, forwarding::ConditionalHeaders, validator::Attempted},
+    authorize::{
+        decision::{AccessRequest, Forwarder},
+        forwarding::ConditionalHeaders,
+        validator::Attempted,
+    },
     routes::{self, Destination},
     time::{Instant, Timestamp},
 };
@@ -96,12 +100,13 @@ impl<'a> Lines<'a> {
         })
     }
 
-    fn access(&self, clock: Instant) -> AccessRequest<'a> {
+    fn access(&self, clock: Instant, forwarder: Forwarder) -> AccessRequest<'a> {
         AccessRequest {
             method: self.method,
             path: self.path,
             organization: self.organization,
             now: Timestamp::from_millis(clock.millis()),
+            forwarder,
         }
     }
 }
@@ -122,8 +127,8 @@ pub fn authorize_at_once(written: usize, headers: &Headers) -> Option<Response> 
     LINES.with_borrow(|lines| {
         let lines = Lines::parse(lines.get(..written)?, routes::forwarded)?;
         let clock = clock();
-        let access = lines.access(clock);
-        let outcome = decide(&access, lines.authorization, clock, Sender::Proxy, headers)?;
+        let access = lines.access(clock, Forwarder::Proxy);
+        let outcome = decide(&access, lines.authorization, clock, headers)?;
         forward::answer_proxy(outcome, &access, headers).ok()
     })
 }
@@ -152,11 +157,11 @@ pub fn forward_at_once(
         let upstream = Upstream::new(upstream, settings)?;
         let conditional = lines.conditional_headers()?;
         let clock = clock();
-        let access = lines.access(clock);
-        match decide(&access, lines.authorization, clock, Sender::Client, headers)? {
-            Ok(identity) => {
+        let access = lines.access(clock, Forwarder::Edge);
+        match decide(&access, lines.authorization, clock, headers)? {
+            Ok(admission) => {
                 let (path, query) = (lines.path, lines.query);
-                let forwarded = upstream.request(request, &identity, conditional, path, query);
+                let forwarded = upstream.request(request, &admission, conditional, path, query);
                 let response = upstream.fetcher.fetch(&forwarded.ok()?);
                 response.ok().map(Into::into)
             }
@@ -180,9 +185,8 @@ fn decide(
     access: &AccessRequest<'_>,
     authorization: &str,
     clock: Instant,
-    sender: Sender,
     headers: &Headers,
-) -> Option<Result<Identity, Denied>> {
+) -> Option<Result<Admission, Denied>> {
     let decision = with_validator(|validator| {
         let mut attempted = Attempted::default();
         let decision = validator
@@ -199,7 +203,7 @@ fn decide(
             }
             usage.record(used.idx, access.now, || {
                 let nearest = &EdgeSettings::known()?.client_address_header;
-                sender.client_address(headers, nearest)
+                client_address(access.forwarder, headers, nearest)
             });
         }
         Some(decision)

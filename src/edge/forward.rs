@@ -1,19 +1,22 @@
 //! Forwards requests: to the origin unchanged, to the upstream without their secrets.
 
 use crate::{
-    identity::{Denied, Identity},
+    identity::{Admission, Denied},
     refuse,
     runtime::EdgeContext,
     settings::EdgeSettings,
 };
 use futures_util::future::{Either, select};
 use js_sys::{Array, JsString, Promise};
-use patrol::authorize::{
-    decision::{AccessRequest, Denial},
-    forwarding::{self, ConditionalHeaders, HeaderChange},
+use patrol::{
+    authorize::{
+        decision::{AccessRequest, Denial},
+        forwarding::{self, ConditionalHeaders, HeaderChange},
+    },
+    routes,
 };
 use patrol_platform::Fetcher;
-use std::{cell::OnceCell, pin::pin, thread::LocalKey};
+use std::{borrow::Cow, cell::OnceCell, pin::pin, thread::LocalKey};
 use wasm_bindgen::{JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response};
 use worker::{Delay, Env, Error, Result, console_error};
@@ -71,22 +74,22 @@ pub(crate) fn preflight_method(request: &Request) -> Result<Option<String>> {
 /// Forwards a preflight to the upstream, without an identity.
 pub(crate) async fn preflight_to_upstream(
     request: &Request,
-    path: &str,
+    path: Cow<'_, str>,
     query: &str,
     context: EdgeContext<'_>,
 ) -> Result<Response> {
     send(context, |upstream| {
-        let address = upstream.address(path, query);
+        let address = upstream.address(request, path, query);
         Ok(PREFLIGHT.with(|names| preflight(request, address.as_deref(), names))?)
     })
     .await
 }
 
-/// Forwards a request to the upstream with the identity of the token's owner. Bodies stream in both
-/// directions. Redirects and upgrades pass unchanged.
+/// Forwards a request to the upstream with the identity of the token's owner, if its route needs
+/// one. Bodies stream in both directions. Redirects and upgrades pass unchanged.
 pub(crate) async fn to_upstream(
     request: &Request,
-    identity: &Identity,
+    admission: &Admission,
     path: &str,
     query: &str,
     context: EdgeContext<'_>,
@@ -100,7 +103,7 @@ pub(crate) async fn to_upstream(
         cookie: cookie.as_deref(),
     };
     send(context, |upstream| {
-        upstream.request(request, identity, conditional, path, query)
+        upstream.request(request, admission, conditional, path, query)
     })
     .await
 }
@@ -239,14 +242,14 @@ fn refused_behind_proxy(headers: &Headers) -> Option<Denial> {
 
 /// Answers forward-auth.
 pub(crate) fn answer_proxy(
-    outcome: std::result::Result<Identity, Denied>,
+    outcome: std::result::Result<Admission, Denied>,
     access: &AccessRequest<'_>,
     headers: &Headers,
 ) -> Result<Response> {
     match outcome {
-        Ok(identity) => match refused_behind_proxy(headers) {
-            None => identity.response(),
-            Some(denial) => refuse::denial(&identity.deny(denial), access),
+        Ok(admission) => match refused_behind_proxy(headers) {
+            None => admission.response(),
+            Some(denial) => refuse::denial(&admission.deny(denial), access),
         },
         Err(denied) => refuse::denial(&denied, access),
     }
@@ -278,21 +281,33 @@ impl<'a> Upstream<'a> {
         }
     }
 
-    fn address(&self, path: &str, query: &str) -> Option<String> {
-        self.base.map(|base| format!("{base}{path}{query}"))
+    /// The address of the forwarded request. `None`: it keeps its own.
+    fn address(&self, request: &Request, path: Cow<'_, str>, query: &str) -> Option<String> {
+        match (self.base, path) {
+            (Some(base), path) => Some(format!("{base}{path}{query}")),
+            (None, Cow::Borrowed(_)) => None,
+            (None, Cow::Owned(normal)) => {
+                let url = request.url();
+                let (sent, query) = routes::split(&url);
+                let base = url.strip_suffix(query)?.strip_suffix(sent)?;
+                Some(format!("{base}{normal}{query}"))
+            }
+        }
     }
 
     /// Builds the request for the upstream.
     pub(crate) fn request(
         &self,
         request: &Request,
-        identity: &Identity,
+        admission: &Admission,
         conditional: ConditionalHeaders<'_>,
         path: &str,
         query: &str,
     ) -> Result<Request> {
-        let address = self.address(path, query);
-        let identity = identity.headers();
+        let normal = admission.normal_path.clone();
+        let path = normal.map_or(Cow::Borrowed(path), Cow::Owned);
+        let address = self.address(request, path, query);
+        let identity = admission.headers();
         let changes = conditional.changes(&self.settings.client_address_header);
         let changes = if changes.is_empty() {
             identity

@@ -43,6 +43,46 @@ impl CachedIdentities {
     }
 }
 
+/// Permission for a request.
+pub(crate) struct Admission {
+    /// The caller. A public route needs none.
+    pub(crate) identity: Option<Identity>,
+    /// The path by which the request goes on, if that is not the path as sent.
+    pub(crate) normal_path: Option<String>,
+}
+
+impl Admission {
+    /// The headers to set, as pairs of name and value; without a value, to remove.
+    pub(crate) fn headers(&self) -> Array {
+        match &self.identity {
+            Some(identity) => identity.headers(),
+            // Nobody has checked the client's own.
+            None => Array::of1(&Array::of2(
+                &forwarding::ORGANIZATION.into(),
+                &JsValue::UNDEFINED,
+            )),
+        }
+    }
+
+    /// The forward-auth response.
+    pub(crate) fn response(&self) -> Result<Response> {
+        match &self.identity {
+            Some(identity) => identity.response(),
+            // All are empty: a proxy would leave a client's own in place.
+            None => Ok(respond(&named(
+                [const { Some(Cow::Borrowed("")) }; 5],
+                Some(""),
+            ))?),
+        }
+    }
+
+    /// Refuses the request nevertheless.
+    pub(crate) fn deny(self, denial: Denial) -> Denied {
+        let token = self.identity.map(|identity| identity.verified);
+        Denied { denial, token }
+    }
+}
+
 /// A denial, and the token to name in the log, if its signature was verified.
 pub(crate) struct Denied {
     pub(crate) denial: Denial,
@@ -120,14 +160,8 @@ impl Identity {
         self.verified.extra.get_or_create(self.organization, create)
     }
 
-    /// Refuses the request despite its valid token.
-    pub(crate) fn deny(self, denial: Denial) -> Denied {
-        let token = Some(self.verified);
-        Denied { denial, token }
-    }
-
     /// The headers, as pairs of name and value.
-    pub(crate) fn headers(&self) -> Array {
+    fn headers(&self) -> Array {
         self.cached().pairs.clone()
     }
 
@@ -135,7 +169,7 @@ impl Identity {
     ///
     /// It has every identity header, even if empty. Otherwise a proxy that copies only the headers
     /// that are present would leave a client's own header in place.
-    pub(crate) fn response(&self) -> Result<Response> {
+    fn response(&self) -> Result<Response> {
         let cached = self.cached();
         if let Some(response) = cached.response.get() {
             // Not `Response.clone()`: this is the same object again.

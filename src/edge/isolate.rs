@@ -1,7 +1,7 @@
 //! The validator of this isolate, created on its first request and shared by all of them.
 
 use crate::{identity::CachedIdentities, settings::EdgeSettings, signature::RuntimeCrypto};
-use patrol::{authorize::validator::Validator, policy::POLICY, token::cache::CacheKey};
+use patrol::{authorize::validator::Validator, policy::Policy, token::cache::CacheKey};
 use std::cell::RefCell;
 use worker::{Error, Result};
 
@@ -16,7 +16,7 @@ thread_local! {
 ///
 /// # Errors
 /// Fails if the runtime provides no random numbers.
-pub(crate) fn initialize(settings: &EdgeSettings) -> Result<()> {
+pub(crate) fn initialize(settings: &EdgeSettings, policy: &'static Policy) -> Result<()> {
     VALIDATOR.with_borrow_mut(|validator| {
         if validator.is_none() {
             let mut random = [0; 16];
@@ -25,7 +25,7 @@ pub(crate) fn initialize(settings: &EdgeSettings) -> Result<()> {
                 settings.installation.public_url.clone(),
                 settings.installation.registries,
                 settings.freshness,
-                &POLICY,
+                policy,
                 CacheKey::new(random),
                 RuntimeCrypto,
             ));

@@ -27,18 +27,16 @@ mod runtime;
 mod settings;
 mod signature;
 
-use client_address::Sender;
 use identity::Denied;
 use patrol::{
     authorize::{
-        decision::{self, AccessRequest},
+        decision::{self, AccessRequest, Forwarder},
         forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
     },
     http::endpoint::CURRENT_TOKEN,
-    policy::POLICY,
     routes::{self, Destination},
 };
-use patrol_platform::now;
+use patrol_platform::{now, policy::policy};
 use runtime::EdgeContext;
 use settings::EdgeSettings;
 use web_sys::{Request, Response};
@@ -50,11 +48,7 @@ use worker::{Context, Env, Result, console_error, event};
 /// Only if the runtime cannot even create a response.
 #[event(fetch)]
 pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    let prepared = EdgeSettings::get(&env).and_then(|settings| {
-        isolate::initialize(settings)?;
-        Ok(settings)
-    });
-    let settings = match prepared {
+    let settings = match EdgeSettings::get(&env) {
         Ok(settings) => settings,
         Err(error) => {
             console_error!("edge: {error}");
@@ -68,7 +62,15 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     };
     let url = request.url();
     let (path, query) = routes::split(&url);
-    match routes::destination(path) {
+    let destination = routes::destination(path);
+    if destination == Destination::Health {
+        return runtime::empty_response(200);
+    }
+    let Ok(policy) = policy() else {
+        return refuse::misconfigured();
+    };
+    isolate::initialize(settings, policy)?;
+    match destination {
         Destination::Health => runtime::empty_response(200),
         Destination::Origin if path == CURRENT_TOKEN => {
             current_token(&request, path, context).await
@@ -93,15 +95,16 @@ async fn api(
         path,
         organization: organization.as_deref(),
         now: now(),
+        forwarder: Forwarder::Edge,
     };
     if let Some(announced) = forward::preflight_method(request)? {
-        return match decision::preflight(&announced, path, &POLICY) {
-            Ok(()) => forward::preflight_to_upstream(request, path, query, context).await,
+        return match decision::preflight(&announced, path, policy()?) {
+            Ok(path) => forward::preflight_to_upstream(request, path, query, context).await,
             Err(denial) => refuse::denial(&Denied::without_token(denial), &access),
         };
     }
-    match authenticate::authenticate(request, &access, Sender::Client, context).await? {
-        Ok(identity) => forward::to_upstream(request, &identity, path, query, context).await,
+    match authenticate::authenticate(request, &access, context).await? {
+        Ok(admission) => forward::to_upstream(request, &admission, path, query, context).await,
         Err(denied) => refuse::denial(&denied, &access),
     }
 }
@@ -118,6 +121,7 @@ async fn current_token(
         path,
         organization: None,
         now: now(),
+        forwarder: Forwarder::Edge,
     };
     match authenticate::deny_dead_token(request, context).await? {
         Some(denied) => refuse::denial(&denied, &access),
@@ -141,7 +145,8 @@ async fn authorize(request: &Request, context: EdgeContext<'_>) -> Result<Respon
         path,
         organization: organization.as_deref(),
         now: now(),
+        forwarder: Forwarder::Proxy,
     };
-    let outcome = authenticate::authenticate(request, &access, Sender::Proxy, context).await?;
+    let outcome = authenticate::authenticate(request, &access, context).await?;
     forward::answer_proxy(outcome, &access, &headers)
 }

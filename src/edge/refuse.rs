@@ -8,9 +8,8 @@ use patrol::{
         refusal_log::RefusalLog,
     },
     http::problem::{MEDIA_TYPE, Problem, ProblemCode},
-    policy::POLICY,
 };
-use patrol_platform::now;
+use patrol_platform::{now, policy::policy};
 use serde::Serialize;
 use std::cell::RefCell;
 use web_sys::{Headers, Response, ResponseInit};
@@ -18,7 +17,10 @@ use worker::{Error, Result, console_error, console_log};
 
 /// Logs a denial and builds its response.
 pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Response> {
-    log(denied, access);
+    log(denied, access)?;
+    if !denied.denial.is_general() {
+        return Parts::of(&denied.denial)?.respond();
+    }
     PARTS.with_borrow_mut(|known| {
         let cached = known.iter().find(|(denial, _)| *denial == denied.denial);
         if let Some((_, parts)) = cached {
@@ -27,7 +29,7 @@ pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Resp
         let parts = Parts::of(&denied.denial)?;
         let response = parts.respond();
         if known.len() < MAX_PARTS {
-            known.push((denied.denial, parts));
+            known.push((denied.denial.clone(), parts));
         }
         response
     })
@@ -50,21 +52,21 @@ struct Line<'a> {
     left_out: u64,
 }
 
-fn log(denied: &Denied, access: &AccessRequest<'_>) {
+fn log(denied: &Denied, access: &AccessRequest<'_>) -> Result<()> {
     let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(access.now)) else {
-        return;
+        return Ok(());
     };
+    let found = policy()?.route(access.method, access.path).ok();
     let token = denied.token.as_ref();
     let line = Line {
         event: "denied",
         code: denied.denial.code(),
         token: token.map(|verified| verified.token.id.as_str()),
-        route: POLICY
-            .route(access.method, access.path)
-            .map(|route| route.path),
+        route: found.map(|found| found.route.path.as_str()),
         left_out,
     };
     console_log!("{}", serde_json::to_string(&line).unwrap_or_default());
+    Ok(())
 }
 
 /// The most kinds of refusal to cache. Only a policy with more distinct requirements exceeds it.
@@ -78,11 +80,11 @@ struct Parts {
 
 impl Parts {
     fn of(denial: &Denial) -> Result<Self> {
-        let headers = headers()?;
-        for (name, value) in denial.headers(&POLICY) {
+        let (headers, policy) = (headers()?, policy()?);
+        for (name, value) in denial.headers(policy) {
             headers.set(name, &value)?;
         }
-        let body = denial.problem(&POLICY).to_json();
+        let body = denial.problem(policy).to_json();
         Ok(Self {
             body: body.as_bytes().into(),
             init: init(denial.status(), &headers),

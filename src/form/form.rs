@@ -21,10 +21,11 @@ use patrol::{
     http::api::{CreateToken, Me, owned},
     ids::OrganizationId,
     issue::rules::{self, Field, Lifetime, MAX_NAME_LENGTH, NewToken, Rejection, TokenName},
-    policy::{POLICY, Policy, account::Account, scope::ScopeSet},
+    policy::{Policy, account::Account, scope::ScopeSet},
     time::Timestamp,
 };
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Everything a form needs to start.
 #[derive(Debug, Clone)]
@@ -76,6 +77,7 @@ pub struct FormState {
 pub struct Form {
     account: Account,
     policy: Policy,
+    role_labels: BTreeMap<String, String>,
     active: usize,
     limit: usize,
     now: Timestamp,
@@ -94,12 +96,13 @@ impl Form {
     /// An empty form with the default lifetime and the user's first organization, which for most
     /// users is the only one.
     pub fn new(input: FormInput) -> Self {
-        let account = input.me.account();
+        let policy = input.me.policy();
+        let account = input.me.account(&policy);
         Self {
             draft: Draft::new(&account),
             account,
-            // The compiled policy may differ from the running origin's in this one setting.
-            policy: POLICY.with_rbac(input.me.rbac),
+            policy,
+            role_labels: input.me.role_labels,
             active: input.active,
             limit: input.limit,
             now: input.now,
@@ -350,10 +353,7 @@ impl Form {
     /// The scopes that the user holds in all chosen organizations.
     fn offered(&self) -> ScopeSet {
         self.account
-            .scopes_in_all(
-                self.draft.organizations.iter().map(OrganizationId::as_str),
-                &self.policy,
-            )
+            .scopes_in_all(self.draft.organizations.iter().map(OrganizationId::as_str))
             .unwrap_or_default()
     }
 
@@ -367,7 +367,12 @@ impl Form {
         let mut found = ScopeSet::EMPTY;
         for (group, scopes) in self.policy.offered(self.offered()) {
             for (index, scope) in scopes {
-                let mut texts = vec![group.name, scope.name, scope.label, scope.description];
+                let mut texts = vec![
+                    group.name.as_str(),
+                    &scope.name,
+                    &scope.label,
+                    &scope.description,
+                ];
                 for (text, translation) in &self.words {
                     if texts.contains(&text.as_str()) {
                         texts.push(translation);
@@ -431,10 +436,7 @@ impl Form {
     }
 
     fn organizations_view(&self, error: Option<UserMessage>) -> OrganizationsView {
-        let role_label = |name: &String| {
-            let role = self.policy.role(name);
-            role.map_or(name.as_str(), |role| role.label).to_owned()
-        };
+        let role_label = |name: &String| self.role_labels.get(name).unwrap_or(name).clone();
         let choices: Vec<_> = self
             .account
             .memberships
@@ -466,16 +468,16 @@ impl Form {
                 let scopes: Vec<_> = scopes
                     .into_iter()
                     .map(|(index, scope)| ScopeView {
-                        name: scope.name,
-                        label: scope.label,
-                        description: scope.description,
+                        name: scope.name.clone(),
+                        label: scope.label.clone(),
+                        description: scope.description.clone(),
                         selected: selected.contains(index),
                         visible: found.contains(index),
                     })
                     .collect();
                 GroupView {
-                    name: group.name,
-                    color: group.color,
+                    name: group.name.clone(),
+                    color: group.color.clone(),
                     state: if chosen.is_empty() {
                         GroupSelection::None
                     } else if chosen == all {
@@ -492,7 +494,7 @@ impl Form {
             .collect();
         let mut dropped = Vec::new();
         for (_, scopes) in self.policy.offered(self.draft.selected.difference(offered)) {
-            dropped.extend(scopes.iter().map(|(_, scope)| scope.label));
+            dropped.extend(scopes.iter().map(|(_, scope)| scope.label.clone()));
         }
         ScopesView {
             error,
@@ -578,13 +580,13 @@ impl Form {
             summary.extend(self.policy.offered(self.selected()).map(|(group, scopes)| {
                 let labels: Vec<String> = scopes
                     .iter()
-                    .map(|(_, scope)| scope.label.to_owned())
+                    .map(|(_, scope)| scope.label.clone())
                     .collect();
                 UserMessage::new(
                     "summary-scopes",
                     format!("{}: {}.", group.name, labels.join(", ")),
                 )
-                .with("group", group.name)
+                .with("group", group.name.as_str())
                 .with("scopes", labels)
             }));
             if self.selected().is_empty() {
@@ -747,7 +749,7 @@ pub struct ScopesView {
     /// The groups with at least one offered scope, in display order.
     pub groups: Vec<GroupView>,
     /// The labels of selected scopes that the chosen organizations do not offer.
-    pub dropped: Vec<&'static str>,
+    pub dropped: Vec<String>,
     /// The search as typed.
     pub search: String,
 }
@@ -756,9 +758,9 @@ pub struct ScopesView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupView {
     /// The heading, and the key for [`Form::toggle_group`].
-    pub name: &'static str,
+    pub name: String,
     /// The key of the badge color.
-    pub color: &'static str,
+    pub color: String,
     /// The state of the checkbox at the heading.
     pub state: GroupSelection,
     /// The number of selected scopes.
@@ -787,11 +789,11 @@ pub enum GroupSelection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScopeView {
     /// `resource:action`, and the key for [`Form::toggle_scope`].
-    pub name: &'static str,
+    pub name: String,
     /// A few words.
-    pub label: &'static str,
+    pub label: String,
     /// One sentence.
-    pub description: &'static str,
+    pub description: String,
     /// Whether the user has selected it.
     pub selected: bool,
     /// Whether it matches the search.

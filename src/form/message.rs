@@ -111,8 +111,9 @@ impl From<&Rejection> for UserMessage {
             Rejection::ScopesMissing => message("scopes-missing"),
             Rejection::ScopesUnused => message("scopes-unused"),
             Rejection::ScopeUnknown(name) => message("scope-unknown").with("scope", name.as_str()),
-            Rejection::ScopesExceedOwner(names) => message("scopes-exceed-owner")
-                .with("scopes", patrol::http::api::owned(names.clone())),
+            Rejection::ScopesExceedOwner(names) => {
+                message("scopes-exceed-owner").with("scopes", names.clone())
+            }
         }
     }
 }
@@ -369,7 +370,7 @@ mod tests {
             Rejection::ScopesMissing,
             Rejection::ScopesUnused,
             Rejection::ScopeUnknown("uns:fly".to_owned()),
-            Rejection::ScopesExceedOwner(vec!["uns:read"]),
+            Rejection::ScopesExceedOwner(vec!["uns:read".to_owned()]),
         ];
         let mut codes: Vec<_> = rejections
             .iter()

@@ -10,6 +10,7 @@ use crate::{
 };
 use patrol::{
     http::api::{Me, OrganizationView, TokenRecord, TokenStatus},
+    policy::{Group, Scope},
     time::Timestamp,
 };
 use std::{fmt, str::FromStr};
@@ -173,7 +174,23 @@ fn me(json: &Json) -> Result<Me, InvalidInput> {
             })
         })?,
         rbac: json.flag("rbac")?,
+        groups: json.list("groups", group)?,
+        role_labels: json.text_members("role_labels").into_iter().collect(),
         revocation_delay_seconds: json.count("revocation_delay_seconds").ok(),
+    })
+}
+
+fn group(json: &Json) -> Result<Group, InvalidInput> {
+    Ok(Group {
+        name: json.text("name")?,
+        color: json.text("color")?,
+        scopes: json.list("scopes", |json| {
+            Ok(Scope {
+                name: json.text("name")?,
+                label: json.text("label")?,
+                description: json.text("description")?,
+            })
+        })?,
     })
 }
 
@@ -183,6 +200,7 @@ pub fn table_input(json: &Json) -> Result<TableInput, InvalidInput> {
     Ok(TableInput {
         tokens: json.list("tokens", record)?,
         organizations: json.text_members("organizations"),
+        groups: json.list("groups", group)?,
         active: json.size("active")?,
         limit: json.size("limit")?,
         now: json.clock("now")?,

@@ -14,7 +14,7 @@ use crate::{
 };
 use patrol::{
     http::api::{TokenRecord, TokenStatus},
-    policy::POLICY,
+    policy::{Group, Policy},
     time::{DAY, Timestamp},
 };
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub struct TableInput {
     pub tokens: Vec<TokenRecord>,
     /// The ids and names of the user's organizations.
     pub organizations: Vec<(String, String)>,
+    /// Every scope of the policy, from `GET /api/v1/me`.
+    pub groups: Vec<Group>,
     /// The number of active tokens when the origin responded.
     pub active: usize,
     /// The maximum number of active tokens.
@@ -241,9 +243,10 @@ impl Table {
                 found.insert(index, *token);
             }
         }
+        let policy = Policy::of_groups(true, self.input.groups.clone());
         let rows: Vec<_> = found
             .into_iter()
-            .map(|(token, status)| TokenRow::new(token, status, now))
+            .map(|(token, status)| TokenRow::new(token, status, now, &policy))
             .collect();
         TableView {
             counts: Counts {
@@ -381,13 +384,13 @@ pub struct Badge {
     /// A few words; the name if the policy no longer has the scope.
     pub label: String,
     /// The group's name; empty if the policy no longer has the scope.
-    pub group: &'static str,
+    pub group: String,
     /// The key of the badge color.
-    pub color: &'static str,
+    pub color: String,
 }
 
 impl TokenRow {
-    fn new(token: &TokenRecord, status: TokenStatus, now: Timestamp) -> Self {
+    fn new(token: &TokenRecord, status: TokenStatus, now: Timestamp, policy: &Policy) -> Self {
         Self {
             id: token.id.to_string(),
             name: token.name.clone(),
@@ -398,7 +401,7 @@ impl TokenRow {
                 .map(ToString::to_string)
                 .collect(),
             unrestricted: token.scopes.is_none(),
-            badges: badges(token.scopes.as_deref().unwrap_or_default()),
+            badges: badges(token.scopes.as_deref().unwrap_or_default(), policy),
             created_at: token.created_at,
             last_used_at: token.last_used_at,
             expires_at: token.expires_at,
@@ -414,25 +417,25 @@ impl TokenRow {
     }
 }
 
-fn badges(scopes: &[String]) -> Vec<Badge> {
-    let known = POLICY.parse_scopes(&scopes.join(" "));
+fn badges(scopes: &[String], policy: &Policy) -> Vec<Badge> {
+    let known = policy.parse_scopes(&scopes.join(" "));
     let unknown = scopes
         .iter()
-        .filter(|name| POLICY.scope_index(name).is_none())
+        .filter(|name| policy.scope_index(name).is_none())
         .map(|name| Badge {
             name: name.clone(),
             label: name.clone(),
-            group: "",
-            color: UNKNOWN_SCOPE_COLOR,
+            group: String::new(),
+            color: UNKNOWN_SCOPE_COLOR.to_owned(),
         });
-    POLICY
+    policy
         .offered(known)
         .flat_map(|(group, scopes)| {
             scopes.into_iter().map(|(_, scope)| Badge {
-                name: scope.name.to_owned(),
-                label: scope.label.to_owned(),
-                group: group.name,
-                color: group.color,
+                name: scope.name.clone(),
+                label: scope.label.clone(),
+                group: group.name.clone(),
+                color: group.color.clone(),
             })
         })
         .chain(unknown)

@@ -8,8 +8,19 @@ export interface Me {
   email: string;
   organizations: { id: string; name: string; roles: string[]; scopes: string[] }[];
   rbac: boolean;
+  /** Every scope of the policy, in display order. */
+  groups: Group[];
+  /** The display names of the user's roles. */
+  role_labels: Record<string, string>;
   /** How long a revoked token may still be accepted; absent if revocation is immediate. */
   revocation_delay_seconds?: number;
+}
+
+/** Scopes that belong together. `color` is a key of the page's badge colors. */
+export interface Group {
+  name: string;
+  color: string;
+  scopes: { name: string; label: string; description: string }[];
 }
 
 /** A token in the response of `GET /api/v1/tokens`. */
@@ -195,6 +206,8 @@ export interface TableInput {
   active: number;
   limit: number;
   now: number;
+  /** Every scope of the policy, from `GET /api/v1/me`. */
+  groups: Group[];
   /** Names of organizations by id, so that a search finds them. */
   organizations?: Record<string, string>;
 }

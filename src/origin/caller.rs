@@ -1,6 +1,7 @@
 //! Who sent a request, and its body.
 
 use crate::{
+    context::OriginContext,
     directory,
     respond::{ApiError, ApiResult},
     settings::OriginSettings,
@@ -20,11 +21,12 @@ use worker::{Method, Request};
 const MAX_BODY: usize = 16 * 1024;
 
 /// The signed-in user. Only a session counts: a token must not manage tokens.
-pub(crate) fn account(request: &Request, settings: &OriginSettings) -> ApiResult<Account> {
+pub(crate) fn account(request: &Request, origin: OriginContext<'_>) -> ApiResult<Account> {
+    let settings = origin.settings;
     let cookies = request.headers().get("Cookie")?.unwrap_or_default();
     session::from_cookies(&cookies, is_https(settings))
         .and_then(|text| session::verify(text, now(), settings.session_keys.public()))
-        .and_then(|user| directory::find(user.as_str(), settings))
+        .and_then(|user| directory::find(user.as_str(), origin))
         .ok_or_else(|| {
             Problem::new(
                 ProblemCode::SessionRequired,
@@ -39,10 +41,10 @@ pub(crate) fn account(request: &Request, settings: &OriginSettings) -> ApiResult
 /// made the browser send.
 pub(crate) fn account_for_change(
     request: &Request,
-    settings: &OriginSettings,
+    origin: OriginContext<'_>,
 ) -> ApiResult<Account> {
-    reject_cross_site(request, settings)?;
-    account(request, settings)
+    reject_cross_site(request, origin.settings)?;
+    account(request, origin)
 }
 
 /// Rejects a request that another site made the browser send (CSRF).

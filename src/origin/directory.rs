@@ -3,7 +3,7 @@
 //! An installation replaces this module with its own directory: the rest of the origin only calls
 //! [`find`]. Without `DEV_SIGN_IN` it finds nobody.
 
-use crate::settings::OriginSettings;
+use crate::context::OriginContext;
 use patrol::{
     ids::UserId,
     policy::account::{Account, Membership},
@@ -40,20 +40,21 @@ const ORGANIZATIONS: &[(&str, &str)] = &[
 ];
 
 /// Finds a user's account.
-pub(crate) fn find(id: &str, settings: &OriginSettings) -> Option<Account> {
+pub(crate) fn find(id: &str, origin: OriginContext<'_>) -> Option<Account> {
     let user = USERS
         .iter()
-        .find(|user| settings.dev_sign_in && user.id == id)?;
+        .find(|user| origin.settings.dev_sign_in && user.id == id)?;
     let memberships = user
         .roles
         .iter()
         .map(|(organization, role)| {
             let name = ORGANIZATIONS.iter().find(|(id, _)| id == organization);
-            Some(Membership {
-                organization: organization.parse().ok()?,
-                name: name.map_or(*organization, |(_, name)| name).to_owned(),
-                roles: vec![(*role).to_owned()],
-            })
+            Some(Membership::new(
+                organization.parse().ok()?,
+                name.map_or(*organization, |(_, name)| name).to_owned(),
+                vec![(*role).to_owned()],
+                origin.policy,
+            ))
         })
         .collect::<Option<_>>()?;
     Some(Account {

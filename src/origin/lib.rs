@@ -30,6 +30,7 @@ mod tokens;
 
 use context::OriginContext;
 use patrol::{http::endpoint::Endpoint, policy::Method};
+use patrol_platform::policy::policy;
 use respond::{ApiError, ApiResult};
 use settings::OriginSettings;
 use worker::{Context, Env, Request, Response, Result, event};
@@ -40,18 +41,23 @@ use worker::{Context, Env, Request, Response, Result, event};
 /// Fails only if the runtime cannot create a response.
 #[event(fetch)]
 pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    // The log names the mistake already.
+    let Ok(policy) = policy() else {
+        return respond::internal_error();
+    };
     let handled = match OriginSettings::get(&env) {
         Ok(settings) => {
             let origin = OriginContext {
                 env: &env,
                 event: &context,
                 settings,
+                policy,
             };
             route(request, origin).await
         }
         Err(error) => Err(ApiError::Internal(error)),
     };
-    handled.or_else(ApiError::into_response)
+    handled.or_else(|error| error.into_response(policy))
 }
 
 async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {

@@ -133,6 +133,7 @@ async fn signed_list(
         env,
         event,
         settings,
+        ..
     } = origin;
     let StatusListId { registry, list } = id;
     let request = || list_numbers(env.clone(), settings, registry);

@@ -6,7 +6,7 @@ use patrol::{
         endpoint::Endpoint,
         problem::{MEDIA_TYPE, Problem, ProblemCode},
     },
-    policy::POLICY,
+    policy::Policy,
     quota::QuotaExceeded,
 };
 use serde::Serialize;
@@ -81,12 +81,12 @@ impl ApiError {
         Self::Internal(Error::RustError(format!("unexpected: {what}")))
     }
 
-    pub(crate) fn into_response(self) -> Result<Response> {
+    pub(crate) fn into_response(self, policy: &Policy) -> Result<Response> {
         match self {
             Self::Problem(body) => problem(&body),
             Self::Denial(denial) => {
-                let response = problem(&denial.problem(&POLICY))?;
-                for (name, value) in denial.headers(&POLICY) {
+                let response = problem(&denial.problem(policy))?;
+                for (name, value) in denial.headers(policy) {
                     response.headers().set(name, &value)?;
                 }
                 Ok(response)
@@ -113,14 +113,19 @@ impl ApiError {
             }
             Self::Internal(error) => {
                 console_error!("origin: {error}");
-                problem(&Problem::new(
-                    ProblemCode::Internal,
-                    "Internal server error",
-                    "Try again. If the error persists, tell the operator.",
-                ))
+                internal_error()
             }
         }
     }
+}
+
+/// Our fault.
+pub(crate) fn internal_error() -> Result<Response> {
+    problem(&Problem::new(
+        ProblemCode::Internal,
+        "Internal server error",
+        "Try again. If the error persists, tell the operator.",
+    ))
 }
 
 /// A private response: no cache may store it.

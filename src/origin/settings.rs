@@ -2,11 +2,9 @@
 
 use patrol::{
     jose::signing::SigningKeys,
-    policy::POLICY,
     quota::{self, Quota},
     revocation::lease,
     session,
-    token::Verifier,
 };
 use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::sync::OnceLock;
@@ -28,8 +26,6 @@ pub(crate) struct OriginSettings {
     /// `DEV_SIGN_IN`: anyone on this machine can sign in as a development user. `PUBLIC_URL` must be
     /// on loopback, and so must the host of each sign-in request.
     pub(crate) dev_sign_in: bool,
-    /// Verifies tokens on `/api/v1/tokens/current`.
-    pub(crate) verifier: Verifier,
 }
 
 static SETTINGS: OnceLock<OriginSettings> = OnceLock::new();
@@ -42,22 +38,14 @@ impl OriginSettings {
 
     fn from_env(env: &Env) -> Result<Self> {
         let installation = Installation::from_env(env)?;
-        let signing_keys = keys(env, "SIGNING_KEYS")?;
-        let verifier = Verifier::new(
-            installation.public_url.clone(),
-            installation.registries,
-            signing_keys.public().clone(),
-            &POLICY,
-        );
         Ok(Self {
+            signing_keys: keys(env, "SIGNING_KEYS")?,
             session_keys: keys(env, "SESSION_KEYS")?,
             lease_length: number_setting(env, "LEASE_MILLISECONDS", lease::LENGTHS)?
                 .unwrap_or(lease::DEFAULT_LENGTH),
             creations: creations(env)?,
             dev_sign_in: dev_sign_in(env, &installation)?,
             installation,
-            signing_keys,
-            verifier,
         })
     }
 }
@@ -84,13 +72,10 @@ fn dev_sign_in(env: &Env, installation: &Installation) -> Result<bool> {
 
 /// The error never contains any part of the key set.
 fn keys(env: &Env, name: &str) -> Result<SigningKeys> {
-    let json = env
-        .secret(name)
-        .map(|secret| secret.to_string())
-        .map_err(|_| {
-            Error::RustError(format!(
-                "the secret {name} is missing: create one with `cargo xtask keygen`"
-            ))
-        })?;
+    let json = optional_setting(env, name).ok_or_else(|| {
+        Error::RustError(format!(
+            "the secret {name} is missing: create one with `cargo xtask keygen`"
+        ))
+    })?;
     SigningKeys::from_jwks(&json).map_err(|error| Error::RustError(format!("{name}: {error}")))
 }

@@ -14,7 +14,6 @@ use patrol::{
         api::{Me, SignIn},
         problem::{Problem, ProblemCode},
     },
-    policy::POLICY,
     quota::{self, QuotaExceeded},
     session,
 };
@@ -33,7 +32,7 @@ pub(crate) async fn dev(request: Request, origin: OriginContext<'_>) -> ApiResul
     caller::reject_cross_site(&request, settings)?;
     count_attempt(&request, env).await?;
     let SignIn { user } = caller::body(request).await?;
-    let account = directory::find(&user, settings).ok_or_else(|| Problem {
+    let account = directory::find(&user, origin).ok_or_else(|| Problem {
         field: Some("user"),
         ..Problem::new(
             ProblemCode::UserUnknown,
@@ -43,7 +42,7 @@ pub(crate) async fn dev(request: Request, origin: OriginContext<'_>) -> ApiResul
     })?;
     let session = session::sign(account.id.clone(), now(), settings.session_keys.first())
         .map_err(|error| ApiError::unexpected(&error.to_string()))?;
-    let me = Me::new(&account, &POLICY, settings.installation.mode);
+    let me = Me::new(&account, origin.policy, settings.installation.mode);
     with_cookie(respond::json(200, &me)?, &session, settings)
 }
 

@@ -26,10 +26,10 @@ use patrol::{
     },
     jose::{signing::Dalek, status_list::StatusReference},
     placement,
-    policy::{POLICY, account::Account},
+    policy::account::Account,
     registry::{Create, Created, ListTokens, OwnerCall, ReadToken, Revoke, Revoked, Revoker},
     token::{
-        AccessToken, Claims, MAX_LENGTH, Token,
+        AccessToken, Claims, MAX_LENGTH, Token, Verifier,
         claims::{self, StatusClaim, StatusListClaim},
     },
 };
@@ -38,15 +38,15 @@ use worker::{Request, Response};
 
 /// `GET /api/v1/me`
 pub(crate) fn me(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let account = caller::account(request, origin.settings)?;
+    let account = caller::account(request, origin)?;
     let mode = origin.settings.installation.mode;
-    respond::json(200, &Me::new(&account, &POLICY, mode))
+    respond::json(200, &Me::new(&account, origin.policy, mode))
 }
 
 /// `GET /api/v1/scopes?organization=ID`: the scopes that the user may grant in every named
 /// organization.
 pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let account = caller::account(request, origin.settings)?;
+    let account = caller::account(request, origin)?;
     let url = request.url()?;
     let selected: Vec<String> = url
         .query_pairs()
@@ -58,14 +58,14 @@ pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult 
         Problem::of_fields(vec![error])
     })?;
     let held = account
-        .scopes_in_all(organizations.iter().map(OrganizationId::as_str), &POLICY)
+        .scopes_in_all(organizations.iter().map(OrganizationId::as_str))
         .unwrap_or_default();
-    respond::json(200, &Catalogue::new(held, &POLICY))
+    respond::json(200, &Catalogue::new(held, origin.policy))
 }
 
 /// `GET /api/v1/tokens`
 pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account(request, origin.settings)?.id;
+    let owner = caller::account(request, origin)?.id;
     let tokens = call_owners_registry(&ListTokens { owner }, origin).await?;
     let active = tokens
         .iter()
@@ -84,9 +84,9 @@ pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiRes
 
 /// `POST /api/v1/tokens`
 pub(crate) async fn create(request: Request, origin: OriginContext<'_>) -> ApiResult {
-    let account = caller::account_for_change(&request, origin.settings)?;
+    let account = caller::account_for_change(&request, origin)?;
     let request: CreateToken = caller::body(request).await?;
-    let token = NewToken::check(&request, &account, &POLICY)
+    let token = NewToken::check(&request, &account, origin.policy)
         .map_err(|rejections| rules::problem(&rejections))?;
     issue(token, account, origin).await
 }
@@ -100,7 +100,9 @@ async fn issue(token: NewToken, owner: Account, origin: OriginContext<'_>) -> Ap
         id: TokenId::from_random(random),
         name: token.name.as_str().to_owned(),
         organizations: token.organizations,
-        scopes: token.scopes.map(|set| owned(POLICY.scope_names(set))),
+        scopes: token
+            .scopes
+            .map(|set| owned(origin.policy.scope_names(set))),
         created_at,
         expires_at: token.lifetime.expiry(created_at),
     };
@@ -179,19 +181,19 @@ fn limit_reached(limit: CreationLimit) -> ApiError {
 
 /// `GET /api/v1/tokens/{id}`
 pub(crate) async fn read(request: &Request, id: &str, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account(request, origin.settings)?.id;
+    let owner = caller::account(request, origin)?.id;
     respond::json(200, &record(owner, token_id(id)?, origin).await?)
 }
 
 /// `DELETE /api/v1/tokens/{id}`
 pub(crate) async fn revoke(request: &Request, id: &str, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account_for_change(request, origin.settings)?.id;
+    let owner = caller::account_for_change(request, origin)?.id;
     revoke_one(owner, token_id(id)?, Revoker::Owner, origin).await
 }
 
 /// `POST /api/v1/tokens/revoke`: several tokens, with one wait.
 pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account_for_change(&request, origin.settings)?.id;
+    let owner = caller::account_for_change(&request, origin)?.id;
     let request: RevokeTokens = caller::body(request).await?;
     let target = request
         .target()
@@ -207,7 +209,7 @@ pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> 
 
 /// `GET /api/v1/tokens/current`: the record of the token that the request carries.
 pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let token = bearer_token(request, origin.settings)?;
+    let token = bearer_token(request, origin)?;
     let record = record(token.owner, token.id, origin).await?;
     match record.status {
         TokenStatus::Active => respond::json(200, &record),
@@ -219,18 +221,26 @@ pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -
 /// `DELETE /api/v1/tokens/current`: a token revokes itself, so that a program that finds a leaked
 /// token can stop it. Once an edge knows that the token is revoked, the request ends there.
 pub(crate) async fn revoke_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let token = bearer_token(request, origin.settings)?;
+    let token = bearer_token(request, origin)?;
     revoke_one(token.owner, token.id, Revoker::Itself, origin).await
 }
 
 /// The token that a request carries. Its signature and times are valid, but it may be revoked.
-fn bearer_token(request: &Request, settings: &OriginSettings) -> ApiResult<Token> {
+fn bearer_token(request: &Request, origin: OriginContext<'_>) -> ApiResult<Token> {
     let header = request.headers().get("Authorization")?;
     let text = bearer::parse(header.as_deref()).map_err(Denial::from)?;
-    let token = settings
-        .verifier
-        .verify(text, &Dalek)
-        .map_err(Denial::from)?;
+    let OriginSettings {
+        installation,
+        signing_keys,
+        ..
+    } = origin.settings;
+    let verifier = Verifier::new(
+        installation.public_url.clone(),
+        installation.registries,
+        signing_keys.public().clone(),
+        origin.policy,
+    );
+    let token = verifier.verify(text, &Dalek).map_err(Denial::from)?;
     decision::check_times(&token, now())?;
     Ok(token)
 }

@@ -10,6 +10,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod policy;
 pub mod timeout;
 
 use js_sys::{JSON, Promise, Reflect};

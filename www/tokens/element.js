@@ -173,8 +173,9 @@ export class PatrolTokens extends HTMLElement {
   #show(list) {
     this.#list = list;
     this.#loadedAt = Date.now();
-    const names = this.#me?.organizations.map(({ id, name }) => [id, name]) ?? [];
-    const input = { ...list, now: Date.now(), organizations: Object.fromEntries(names) };
+    const { organizations = [], groups = [] } = this.#me ?? {};
+    const names = Object.fromEntries(organizations.map(({ id, name }) => [id, name]));
+    const input = { ...list, now: Date.now(), groups, organizations: names };
     if (this.#table) this.#draw(this.#table.update(input));
     else this.#draw((this.#table = new TokenTable(input)).view());
   }

@@ -4,14 +4,14 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::build::{self, Part};
 use crate::console::Timings;
 use crate::paths::{root, target_dir};
+use crate::policy;
 use crate::process;
 use crate::tools;
 use crate::variant::Variant;
@@ -58,24 +58,25 @@ fn run(arguments: &[OsString]) -> Result<()> {
 /// Builds all Workers that are measured.
 fn prepare(timings: &Timings) -> Result<()> {
     build::build_parts(&Part::ALL, &Variant::release()?, timings)?;
-    let hello = build::bench("hello", "patrol-bench-hello", None, timings)?;
-    build::bench("inside", INSIDE, None, timings)?;
+    let hello = build::bench("hello", "patrol-bench-hello", timings)?;
+    let inside = build::bench("inside", "patrol-bench-inside", timings)?;
+    let policy = policy::to_json(&policy::default_file()?)?;
+    // The benchmark starts every Worker with the same files.
+    for folder in [&hello, &inside] {
+        policy::write(&folder.join(policy::MODULE), &policy)?;
+    }
     for routes in ROUTES {
-        let policy = target_dir()?.join(format!("bench/policies/{routes}.toml"));
-        write_policy(&policy, routes)?;
-        build::bench(&format!("routes-{routes}"), INSIDE, Some(&policy), timings)?;
+        let policy = target_dir()?.join(format!("bench/policies/{routes}.json"));
+        policy::write(&policy, patrol_policy::to_json(&policy_with(routes))?)?;
     }
     bundle_peers(&hello.with_file_name("peers"))
 }
 
-/// The Worker that runs core's functions alone.
-const INSIDE: &str = "patrol-bench-inside";
-
 /// The numbers of routes whose lookup is compared.
 const ROUTES: [u32; 3] = [10, 100, 1_000];
 
-/// Writes a policy with this many routes: half are collections in twenty areas, half their items.
-fn write_policy(path: &Path, routes: u32) -> Result<()> {
+/// A policy with this many routes: half are collections in twenty areas, half their items.
+fn policy_with(routes: u32) -> String {
     let mut text = String::from(
         "[rbac]\nenabled = true\n[[group]]\nname = \"Things\"\ncolor = \"blue\"\nscopes = [\n  \
          { name = \"things:read\", label = \"Read\", description = \"Read things.\" },\n]\n\
@@ -87,11 +88,7 @@ fn write_policy(path: &Path, routes: u32) -> Result<()> {
             let _ = writeln!(text, "\"GET {path}\" = [\"things:read\"]");
         }
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
-    }
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    text
 }
 
 fn bundle_peers(out: &Path) -> Result<()> {

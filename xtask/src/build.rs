@@ -4,7 +4,7 @@
 //! Parts that are up to date are skipped (`fingerprint`). The rest is compiled first, in as few
 //! cargo calls as there are sets of flags, while npm installs the tools for the later steps.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Result, bail};
@@ -15,6 +15,7 @@ use crate::fingerprint::{self, Fingerprint};
 use crate::keygen;
 use crate::page;
 use crate::paths::root;
+use crate::policy;
 use crate::process;
 use crate::tools;
 use crate::variant::{Profile, Variant, Worker};
@@ -29,12 +30,7 @@ pub(crate) struct Args {
     #[arg(value_enum)]
     parts: Vec<Part>,
 
-    /// Build with this policy instead of policy.toml, into a folder of its own.
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
-
-    /// Output folder; each part gets a subfolder [default: build, or build/policy-NAME with
-    /// --policy; the form without --policy: www/pkg].
+    /// Output folder; each part gets a subfolder [default: build; the form: www/pkg].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -56,11 +52,7 @@ impl Part {
 }
 
 pub(crate) fn build(args: &Args) -> Result<()> {
-    let variant = Variant::new(
-        Profile::Release,
-        args.policy.as_deref(),
-        args.out.as_deref(),
-    )?;
+    let variant = Variant::new(Profile::Release, args.out.as_deref())?;
     let parts = if args.parts.is_empty() {
         &Part::ALL[..]
     } else {
@@ -73,8 +65,11 @@ pub(crate) fn build(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds parts that are out of date, and installs the tools this needs.
+/// Builds parts that are out of date, with the policy of the checkout beside the Workers, and
+/// installs the tools this needs.
 pub(crate) fn build_parts(parts: &[Part], variant: &Variant, timings: &Timings) -> Result<()> {
+    // A mistake in the policy should not wait for the compiler.
+    let policy = policy::to_json(&policy::default_file()?)?;
     let page = parts.contains(&Part::Page);
     let form = page || parts.contains(&Part::Form);
     let mut scripts = Vec::new();
@@ -83,32 +78,31 @@ pub(crate) fn build_parts(parts: &[Part], variant: &Variant, timings: &Timings) 
             scripts.push(script(worker, variant)?);
         }
     }
-    let form_fingerprint = Fingerprint::new(
-        variant.form(),
-        variant,
-        fingerprint::inputs("form", variant)?,
-    )?;
+    let form_fingerprint = Fingerprint::new(variant.form(), variant, fingerprint::inputs("form")?)?;
 
     let _lock = tools::lock("build")?;
+    for script in &scripts {
+        policy::write(&script.folder.join(policy::MODULE), &policy)?;
+    }
     scripts.retain(|script| !script.fingerprint.is_current());
     let form_is_stale = form && !form_fingerprint.is_current();
     with_npm_packages(timings, || {
         if variant.profile == Profile::Dev {
             if form_is_stale || !scripts.is_empty() {
                 timings.step("compiling the Workers and the form", |progress| {
-                    wasm::compile(&[EDGE, ORIGIN, FORM], "dev", variant, progress)
+                    wasm::compile(&[EDGE, ORIGIN, FORM], "dev", progress)
                 })?;
             }
         } else {
             if !scripts.is_empty() {
                 timings.step("compiling the Workers", |progress| {
-                    wasm::compile(&[EDGE, ORIGIN], "release", variant, progress)
+                    wasm::compile(&[EDGE, ORIGIN], "release", progress)
                 })?;
             }
             if form_is_stale {
                 timings.step("compiling the form", |progress| {
                     let profile = wasm::form_profile(variant.profile);
-                    wasm::compile(&[FORM], profile, variant, progress)
+                    wasm::compile(&[FORM], profile, progress)
                 })?;
             }
         }
@@ -166,7 +160,7 @@ fn script(worker: Worker, variant: &Variant) -> Result<Script> {
         name: name.to_owned(),
         package,
         entry,
-        fingerprint: Fingerprint::new(&folder, variant, fingerprint::inputs(name, variant)?)?,
+        fingerprint: Fingerprint::new(&folder, variant, fingerprint::inputs(name)?)?,
         folder,
     })
 }
@@ -177,17 +171,11 @@ fn finish(script: &Script, variant: &Variant) -> Result<()> {
     script.fingerprint.write()
 }
 
-/// Builds one of the benchmark's own Workers from `bench/`. `name` tells its variants apart.
-pub(crate) fn bench(
-    name: &str,
-    package: &'static str,
-    policy: Option<&Path>,
-    timings: &Timings,
-) -> Result<PathBuf> {
-    let mut variant = Variant::release()?;
-    variant.policy = policy.map(PathBuf::from).or(variant.policy);
+/// Builds one of the benchmark's own Workers from `bench/`.
+pub(crate) fn bench(name: &str, package: &'static str, timings: &Timings) -> Result<PathBuf> {
+    let variant = Variant::release()?;
     let source = package.replacen("patrol-", "", 1).replacen('-', "/", 1);
-    let mut files = fingerprint::inputs(name, &variant)?;
+    let mut files = fingerprint::inputs(name)?;
     fingerprint::collect(&root()?.join(source), &[], &mut files)?;
     let folder = variant.folder("bench").join(name);
     let script = Script {
@@ -202,7 +190,7 @@ pub(crate) fn bench(
         timings.step(
             &format!("building the benchmark's Worker `{name}`"),
             |progress| {
-                wasm::compile(&[package], "release", &variant, progress)?;
+                wasm::compile(&[package], "release", progress)?;
                 finish(&script, &variant)
             },
         )?;

@@ -5,7 +5,7 @@
 //! for the line `ready URL`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
@@ -16,7 +16,8 @@ use crate::fingerprint;
 use crate::keygen;
 use crate::local_system::{LocalSystem, Options, Startup};
 use crate::paths::root;
-use crate::variant::{Profile, Variant};
+use crate::policy;
+use crate::variant::{Profile, Variant, Worker};
 
 /// Start the edge, the origin and a sample upstream API on this machine.
 ///
@@ -61,15 +62,27 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     } else {
         Profile::Dev
     };
-    let variant = Variant::new(profile, args.policy.as_deref(), None)?;
+    let variant = Variant::new(profile, None)?;
     let state = root()?.join(&args.state);
+    let policy = match &args.policy {
+        // Cargo may have started this program elsewhere than its user.
+        Some(file) => fs::canonicalize(file)
+            .with_context(|| format!("cannot find the policy {}", file.display()))?,
+        None => policy::default_file()?,
+    };
+    let workers = Workers {
+        variant: &variant,
+        policy: &policy,
+        folder: state.join("workers"),
+    };
     let timings = Timings::new();
     keygen::create_dev_vars()?;
-    build::build_parts(&Part::ALL, &variant, &timings)?;
+    workers.build(&timings)?;
     let options = Options {
         port: args.port,
         state: &state,
-        variant: &variant,
+        workers: &workers.folder,
+        page: &variant.page(),
         vars: &args.vars,
     };
     let (mut system, startup) = timings.step("starting wrangler and the sample API", |_| {
@@ -82,7 +95,7 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     if startup == Startup::Ready {
         timings.print_summary();
         print_instructions(args.port);
-        let mut watcher = Watcher::new(&variant);
+        let mut watcher = Watcher::new(&workers);
         system.run_until_stopped(|| {
             if !args.no_watch {
                 watcher.build_changes();
@@ -94,9 +107,37 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The Workers that run: copies of the built ones, with a policy of their own. So a build in the
+/// same checkout does not change them.
+struct Workers<'a> {
+    variant: &'a Variant,
+    policy: &'a Path,
+    folder: PathBuf,
+}
+
+impl Workers<'_> {
+    /// Builds and copies what has changed.
+    fn build(&self, timings: &Timings) -> Result<()> {
+        // A mistake in the policy should not wait for the compiler.
+        let policy = policy::to_json(self.policy)?;
+        build::build_parts(&Part::ALL, self.variant, timings)?;
+        for worker in [Worker::Edge, Worker::Origin] {
+            let folder = self.folder.join(worker.name());
+            for name in ["index_bg.wasm", "index.js"] {
+                let built = self.variant.folder(worker.name()).join(name);
+                let content =
+                    fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
+                policy::write(&folder.join(name), content)?;
+            }
+            policy::write(&folder.join(policy::MODULE), &policy)?;
+        }
+        Ok(())
+    }
+}
+
 /// Rebuilds a running system when its sources change.
 struct Watcher<'a> {
-    variant: &'a Variant,
+    workers: &'a Workers<'a>,
     /// `None` if the sources could not be read, for example during a change of branch.
     built: Option<SourceState>,
     checked: Instant,
@@ -105,10 +146,10 @@ struct Watcher<'a> {
 impl<'a> Watcher<'a> {
     const INTERVAL: Duration = Duration::from_millis(300);
 
-    fn new(variant: &'a Variant) -> Self {
+    fn new(workers: &'a Workers<'a>) -> Self {
         Self {
-            variant,
-            built: SourceState::read(variant).ok(),
+            workers,
+            built: SourceState::read(workers.policy).ok(),
             checked: Instant::now(),
         }
     }
@@ -118,12 +159,12 @@ impl<'a> Watcher<'a> {
         if self.checked.elapsed() < Self::INTERVAL {
             return;
         }
-        let now = SourceState::read(self.variant).ok();
+        let now = SourceState::read(self.workers.policy).ok();
         if now.is_some() && now != self.built {
             self.built = now;
             say("a source file has changed: building");
             let timings = Timings::new();
-            match build::build_parts(&Part::ALL, self.variant, &timings) {
+            match self.workers.build(&timings) {
                 Ok(()) => timings.print_summary(),
                 Err(error) => say(format_args!(
                     "{error:#}; the previous build is still running"
@@ -139,10 +180,9 @@ impl<'a> Watcher<'a> {
 struct SourceState(usize, Option<SystemTime>);
 
 impl SourceState {
-    fn read(variant: &Variant) -> Result<Self> {
+    fn read(policy: &Path) -> Result<Self> {
         let root = root()?;
-        let mut files = vec![root.join("Cargo.toml"), root.join("policy.toml")];
-        files.extend(variant.policy.clone());
+        let mut files = vec![root.join("Cargo.toml"), policy.to_owned()];
         for folder in ["src", "www", "tests/upstream"] {
             fingerprint::collect(&root.join(folder), &[root.join("www/pkg")], &mut files)?;
         }

@@ -59,12 +59,11 @@ impl Fingerprint {
 }
 
 /// Everything a module is built from: core, and its own folder in `src/`.
-pub(crate) fn inputs(module: &str, variant: &Variant) -> Result<Vec<PathBuf>> {
+pub(crate) fn inputs(module: &str) -> Result<Vec<PathBuf>> {
     let root = root()?;
     let mut files: Vec<PathBuf> = [
         "Cargo.toml",
         "Cargo.lock",
-        "policy.toml",
         "package-lock.json",
         "xtask/src/wasm.rs",
     ]
@@ -72,8 +71,7 @@ pub(crate) fn inputs(module: &str, variant: &Variant) -> Result<Vec<PathBuf>> {
     .map(|name| root.join(name))
     .filter(|path| path.exists())
     .collect();
-    files.extend(variant.policy.clone());
-    let others: Vec<PathBuf> = ["edge", "origin", "form"]
+    let others: Vec<PathBuf> = ["edge", "origin", "form", "policy"]
         .iter()
         .filter(|name| **name != module)
         .map(|name| root.join("src").join(name))

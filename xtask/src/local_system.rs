@@ -22,7 +22,7 @@ use crate::console::{is_verbose, say};
 use crate::paths::root;
 use crate::process::{self, POLL_INTERVAL, Service};
 use crate::tools::{npm_tool, search_path};
-use crate::variant::{Variant, Worker};
+use crate::variant::Worker;
 use crate::wrangler_config;
 
 const START_TIMEOUT: Duration = Duration::from_mins(2);
@@ -38,7 +38,10 @@ const TAIL: usize = 25;
 pub(crate) struct Options<'a> {
     pub(crate) port: u16,
     pub(crate) state: &'a Path,
-    pub(crate) variant: &'a Variant,
+    /// The folder with a folder for each Worker.
+    pub(crate) workers: &'a Path,
+    /// The origin's static assets.
+    pub(crate) page: &'a Path,
     pub(crate) vars: &'a [(String, String)],
 }
 
@@ -92,14 +95,17 @@ impl LocalSystem {
         ];
         vars.extend_from_slice(options.vars);
         let configs = options.state.join("config");
-        let origin = wrangler_config::write(Worker::Origin, options.variant, &configs, &vars)?;
+        let write = |worker, vars: &[(String, String)]| {
+            wrangler_config::write(worker, options.workers, options.page, &configs, vars)
+        };
+        let origin = write(Worker::Origin, &vars)?;
         if !vars.iter().any(|(name, _)| name == "UPSTREAM_URL") {
             vars.push((
                 "UPSTREAM_URL".to_owned(),
                 format!("http://127.0.0.1:{upstream_port}"),
             ));
         }
-        let edge = wrangler_config::write(Worker::Edge, options.variant, &configs, &vars)?;
+        let edge = write(Worker::Edge, &vars)?;
 
         let mut wrangler = process::command(npm_tool("wrangler")?)?;
         wrangler

@@ -14,6 +14,7 @@ mod keygen;
 mod local_system;
 mod page;
 mod paths;
+mod policy;
 mod process;
 mod prove;
 mod scopes;
@@ -49,6 +50,7 @@ enum Command {
     /// Check the format and run all lints; no tests.
     Lint,
     Build(build::Args),
+    Policy(policy::Args),
     Keygen(keygen::Args),
     Scopes(scopes::Args),
     #[command(name = "prove-revocation")]
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Lint => test::lint(),
         Command::Build(args) => build::build(&args),
+        Command::Policy(args) => policy::policy(&args),
         Command::Keygen(args) => keygen::keygen(&args),
         Command::Scopes(args) => scopes::scopes(&args),
         Command::Prove(args) => prove::prove(&args),

@@ -1,26 +1,20 @@
 //! `cargo xtask scopes`: writes docs/SCOPES.md, the list of available scopes, from policy.toml.
 //!
-//! It reads the policy with the build's own parser, so the list matches the Workers. A test
-//! compares the file with the policy.
+//! A test compares the file with the policy.
 //!
 //! Left out: which scopes a user may grant; that depends on the user's roles in an organization
 //! (`GET /api/v1/scopes`).
-
-#[path = "../../src/core/routes.rs"]
-#[allow(dead_code, unreachable_pub)] // The parser rejects routes outside the API.
-mod routes;
-#[path = "../../src/core/policy/source.rs"]
-#[allow(dead_code)] // Only the Workers use colors and the path tree.
-mod source;
 
 use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Context as _, Result};
+use patrol::policy::Policy;
+use patrol::policy::document::{PolicyDocument, RouteDocument};
+use patrol_policy::read;
 
 use crate::console::say;
 use crate::paths::root;
-use source::{Source, SourceRoute};
 
 /// Write docs/SCOPES.md, the list of available scopes, from policy.toml.
 #[derive(clap::Args)]
@@ -62,27 +56,30 @@ fn list() -> Result<String> {
     let path = root()?.join(POLICY);
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(write(&source::read(&text).context(POLICY)?))
+    write(read(&text).context(POLICY)?)
 }
 
-fn write(policy: &Source) -> String {
-    let mut out = String::from(if policy.rbac {
+fn write(document: PolicyDocument) -> Result<String> {
+    let mut out = String::from(if document.rbac {
         INTRODUCTION
     } else {
         RBAC_IS_OFF
     });
-    for group in &policy.groups {
-        let (first, end) = group.scopes;
+    let mut routes = document.routes.clone();
+    routes.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+    let policy = Policy::new(document)?;
+    let mut index = 0;
+    for group in policy.groups() {
         let _ = write!(
             out,
             "\n## {}\n\n| scope | description | roles | requests |\n|---|---|---|---|\n",
             group.name
         );
-        for (index, scope) in policy.scopes.iter().enumerate().take(end).skip(first) {
+        for scope in &group.scopes {
             let roles: Vec<&str> = policy
-                .roles
+                .roles()
                 .iter()
-                .filter(|role| role.scopes & (1 << index) != 0)
+                .filter(|role| role.scopes.contains(index))
                 .map(|role| role.label.as_str())
                 .collect();
             let _ = writeln!(
@@ -91,36 +88,25 @@ fn write(policy: &Source) -> String {
                 scope.name,
                 cell(&scope.description),
                 cell(&roles.join(", ")),
-                requests(policy, index).join("<br>")
+                requests(&routes, &scope.name).join("<br>")
             );
+            index += 1;
         }
     }
-    out + FOOT
+    Ok(out + FOOT)
 }
 
-/// The requests a scope allows, alone or together with others, sorted by path.
-fn requests(policy: &Source, scope: usize) -> Vec<String> {
-    let mut routes: Vec<(&str, &SourceRoute)> = policy
-        .nodes
-        .iter()
-        .flat_map(|node| &node.routes)
-        .filter_map(|(method, &route)| Some((method.as_str(), policy.routes.get(route)?)))
-        .collect();
-    routes.sort_by_key(|(method, route)| (&route.path, *method));
+/// The requests a scope allows, alone or together with others.
+fn requests(routes: &[RouteDocument], scope: &str) -> Vec<String> {
     let mut requests = Vec::new();
-    for (method, route) in routes {
-        for alternative in &route.alternatives {
-            if alternative & (1 << scope) == 0 {
+    for route in routes {
+        for alternative in &route.scopes {
+            if !alternative.iter().any(|name| name == scope) {
                 continue;
             }
-            let others = policy
-                .scopes
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| *index != scope && alternative & (1 << index) != 0);
-            let mut request = format!("`{method} {}`", route.path);
-            for (_, other) in others {
-                let _ = write!(request, " *with* `{}`", other.name);
+            let mut request = format!("`{} {}`", route.method, route.path);
+            for other in alternative.iter().filter(|name| *name != scope) {
+                let _ = write!(request, " *with* `{other}`");
             }
             if !route.organization {
                 request.push_str(", *without an organization*");
@@ -168,7 +154,7 @@ mod tests {
             "GET /a" = ["things:read", "things:move"]
             "GET /b" = { scopes = ["things:read"], organization = false }
         "#;
-        let list = write(&source::read(policy).expect("a policy"));
+        let list = write(read(policy).expect("a policy")).expect("a policy");
         let rows: Vec<&str> = list.lines().filter(|row| row.starts_with("| `")).collect();
         assert_eq!(
             rows,

@@ -1,15 +1,11 @@
-//! The variants of a build (profile, policy) and the folders each goes to.
+//! The variants of a build, and the folders each goes to.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use crate::paths::root;
-
-/// The environment variable that names another policy file to core's build script.
-pub(crate) const POLICY: &str = "PATROL_POLICY";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worker {
@@ -64,8 +60,6 @@ impl Profile {
 /// How to build, and where to put the result.
 pub(crate) struct Variant {
     pub(crate) profile: Profile,
-    /// Replaces policy.toml.
-    pub(crate) policy: Option<PathBuf>,
     out: PathBuf,
     form: PathBuf,
 }
@@ -73,31 +67,19 @@ pub(crate) struct Variant {
 impl Variant {
     /// The build that is shipped.
     pub(crate) fn release() -> Result<Self> {
-        Self::new(Profile::Release, None, None)
+        Self::new(Profile::Release, None)
     }
 
-    pub(crate) fn new(profile: Profile, policy: Option<&Path>, out: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(profile: Profile, out: Option<&Path>) -> Result<Self> {
         let root = root()?;
         let mut variant = Self {
             profile,
-            policy: None,
             out: root.join("build"),
             form: root.join("www/pkg"),
         };
         if profile == Profile::Dev {
             variant.out.push("dev");
             variant.form = variant.out.join("form");
-        }
-        if let Some(file) = policy {
-            let file = fs::canonicalize(file)
-                .with_context(|| format!("cannot find the policy {}", file.display()))?;
-            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-            variant.out.push(format!("policy-{stem}"));
-            variant.form = variant.out.join("form");
-            variant.policy = Some(file);
-        } else if let Some(file) = std::env::var_os(POLICY) {
-            // Set by hand. The build script reads the variable; the fingerprint must know too.
-            variant.policy = Some(file.into());
         }
         if let Some(out) = out {
             variant.out = std::path::absolute(out).context("cannot resolve --out")?;

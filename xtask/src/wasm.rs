@@ -14,7 +14,7 @@ use crate::fingerprint::Fingerprint;
 use crate::paths::{root, target_dir};
 use crate::process;
 use crate::tools::{self, npm_tool};
-use crate::variant::{POLICY, Profile, Variant};
+use crate::variant::{Profile, Variant};
 
 /// A script for the runtime: a crate and its JavaScript entry.
 pub(crate) struct Script {
@@ -71,6 +71,7 @@ impl Script {
             "--format=esm",
             "--minify",
             "--external:./index_bg.wasm",
+            "--external:./policy.json",
             "--external:cloudflare:*",
             "--external:node:*",
             &format!("--outfile={}", bundle.display()),
@@ -153,7 +154,7 @@ fn bind_form(module: &Path, folder: &Path) -> Result<()> {
 /// the page's JavaScript needs no optimized module.
 pub(crate) fn declare_form(package: &str, variant: &Variant, progress: &Progress) -> Result<()> {
     const TYPES: &str = "form.d.ts";
-    compile(&[package], Profile::Dev.name(), variant, progress)?;
+    compile(&[package], Profile::Dev.name(), progress)?;
     let scratch = target_dir()?.join("xtask/form-types");
     bind_form(&compiled(package, Profile::Dev.name())?, &scratch)?;
     let folder = variant.form();
@@ -173,12 +174,7 @@ pub(crate) fn form_profile(profile: Profile) -> &'static str {
 }
 
 /// Compiles crates to WebAssembly in one call, so shared dependencies always have the same features.
-pub(crate) fn compile(
-    packages: &[&str],
-    profile: &str,
-    variant: &Variant,
-    progress: &Progress,
-) -> Result<()> {
+pub(crate) fn compile(packages: &[&str], profile: &str, progress: &Progress) -> Result<()> {
     let mut cargo = cargo::command(&["build", "--profile", profile, "--target", tools::WASM])?;
     for package in packages {
         cargo.args(["--package", package]);
@@ -188,9 +184,6 @@ pub(crate) fn compile(
         .arg(without_paths()?)
         // Makes wasm-bindgen use the futures of js-sys.
         .env("WASM_BINDGEN_USE_JS_SYS", "1");
-    if let Some(policy) = &variant.policy {
-        cargo.env(POLICY, policy);
-    }
     cargo::build(
         cargo,
         &format!("the build of {}", packages.join(", ")),

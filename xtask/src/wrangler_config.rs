@@ -14,12 +14,13 @@ use toml::{Table, Value};
 
 use crate::keygen::{create_secret, keys};
 use crate::paths::root;
-use crate::variant::{Variant, Worker};
+use crate::variant::Worker;
 
 /// Writes a Worker's configuration below `folder` and returns its path.
 pub(crate) fn write(
     worker: Worker,
-    variant: &Variant,
+    workers: &Path,
+    page: &Path,
     folder: &Path,
     vars: &[(String, String)],
 ) -> Result<PathBuf> {
@@ -29,8 +30,8 @@ pub(crate) fn write(
     let table: Table = text
         .parse()
         .with_context(|| format!("cannot parse {}", source.display()))?;
-    let main = variant.folder(worker.name()).join("index.js");
-    let derived = derive(table, &main, &variant.page(), vars);
+    let main = workers.join(worker.name()).join("index.js");
+    let derived = derive(table, &main, page, vars);
 
     let folder = folder.join(worker.name());
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;

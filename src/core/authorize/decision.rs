@@ -9,7 +9,7 @@ use crate::{
     http::problem::{Problem, ProblemCode},
     ids::OrganizationId,
     jose::{jws::ParseError, status_list::Status},
-    policy::{Policy, scope::Requirement},
+    policy::{Access, Match, Policy, RouteError, path::PathError, scope::Requirement},
     revocation::{known_list::StatusCheck, single_flight::RETRY_BACKOFF},
     time::Timestamp,
     token::{Token, TokenError},
@@ -27,20 +27,33 @@ pub struct AccessRequest<'a> {
     pub organization: Option<&'a str>,
     /// When the request arrived.
     pub now: Timestamp,
+    /// Who forwards the request if it is allowed.
+    pub forwarder: Forwarder,
+}
+
+/// Who forwards an allowed request to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forwarder {
+    /// The edge. It forwards the normalized path.
+    Edge,
+    /// A proxy that uses forward-auth. It forwards the path as it was sent.
+    Proxy,
 }
 
 /// Permission for one request.
-#[derive(Debug, Clone, Copy)]
-pub struct Permit<'a> {
+#[derive(Debug, Clone)]
+pub struct Permit<'a, 'p> {
     /// The token that grants it.
     pub token: &'a Token,
     /// The organization that the request acts in: the one it names, or the token's only one on a
     /// route that needs one.
     pub organization: Option<&'a OrganizationId>,
+    /// The path by which it goes on.
+    pub path: Cow<'p, str>,
 }
 
 /// Why a request is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denial {
     /// No `Bearer` credentials.
     TokenMissing,
@@ -57,11 +70,13 @@ pub enum Denial {
     /// The token's status is SUSPENDED.
     TokenSuspended,
     /// The policy has no route for the method and path.
-    RouteUnknown,
+    RouteUnknown(RouteError),
     /// The route needs an organization, the request names none, and the token has several.
     OrganizationRequired,
     /// The named organization is not one of the token's.
     OrganizationMismatch,
+    /// The path names another organization than the request acts in.
+    OrganizationInPath,
     /// The token's scopes do not cover the route.
     ScopeInsufficient(Requirement),
     /// The token's status cannot be known now.
@@ -133,49 +148,78 @@ pub fn authenticate(token: &Token, status: StatusCheck, now: Timestamp) -> Resul
     }
 }
 
-/// Decides on a request whose token has a valid signature.
+/// Finds the route of a request.
+///
+/// # Errors
+/// [`Denial::RouteUnknown`].
+pub fn route<'r, 'p>(
+    request: &AccessRequest<'p>,
+    policy: &'r Policy,
+) -> Result<Match<'r, 'p>, Denial> {
+    let found = policy.route(request.method, request.path);
+    let found = found.map_err(Denial::RouteUnknown)?;
+    match (&found.path, request.forwarder) {
+        (Cow::Owned(normal), Forwarder::Proxy) => Err(Denial::RouteUnknown(RouteError::Path(
+            PathError::not_normal(normal),
+        ))),
+        _ => Ok(found),
+    }
+}
+
+/// Decides on a request whose token has a valid signature. `found` is the result of [`route`].
 ///
 /// # Errors
 /// The first [`Denial`] in the fixed order.
-pub fn authorize<'a>(
+pub fn authorize<'a, 'p>(
     request: &AccessRequest<'_>,
     token: &'a Token,
     status: StatusCheck,
+    found: Result<Match<'_, 'p>, Denial>,
     policy: &Policy,
-) -> Result<Permit<'a>, Denial> {
+) -> Result<Permit<'a, 'p>, Denial> {
     authenticate(token, status, request.now)?;
-    let route = policy
-        .route(request.method, request.path)
-        .ok_or(Denial::RouteUnknown)?;
+    let found = found?;
     let organization = match request.organization {
         // Checked even where the route needs none, because the name is passed to the upstream.
         Some(named) => {
             let found = token.organizations.iter().find(|id| id.as_str() == named);
             Some(found.ok_or(Denial::OrganizationMismatch)?)
         }
-        None if route.organization => match token.organizations.as_slice() {
+        None if found.route.organization => match token.organizations.as_slice() {
             [only] => Some(only),
             _ => return Err(Denial::OrganizationRequired),
         },
         None => None,
     };
-    if policy.rbac && !route.requirement.is_met_by(token.grant.scopes()) {
-        return Err(Denial::ScopeInsufficient(route.requirement));
+    if organization.is_some_and(|id| found.contradicts(id.as_str())) {
+        return Err(Denial::OrganizationInPath);
     }
-    Ok(Permit {
-        token,
-        organization,
-    })
+    match &found.route.access {
+        Access::Scopes(requirement)
+            if policy.rbac && !requirement.is_met_by(token.grant.scopes()) =>
+        {
+            Err(Denial::ScopeInsufficient(requirement.clone()))
+        }
+        _ => Ok(Permit {
+            token,
+            organization,
+            path: found.path,
+        }),
+    }
 }
 
 /// Decides on a CORS preflight by the method that it announces, because it cannot carry a token. It
-/// passes only if the policy has a route for that method.
+/// passes only if the policy has a route for that method. Returns the path by which it goes on.
 ///
 /// # Errors
 /// [`Denial::RouteUnknown`].
-pub fn preflight(announced: &str, path: &str, policy: &Policy) -> Result<(), Denial> {
-    let route = policy.route(announced, path);
-    route.map(|_| ()).ok_or(Denial::RouteUnknown)
+pub fn preflight<'p>(
+    announced: &str,
+    path: &'p str,
+    policy: &Policy,
+) -> Result<Cow<'p, str>, Denial> {
+    let found = policy.route(announced, path);
+    Ok(found.map_err(Denial::RouteUnknown)?.path)
 }
 
 /// The challenge for requests without credentials. It has no error code (RFC 6750, section 3.1).
@@ -195,9 +239,11 @@ impl Denial {
             Self::TokenNotYetValid => ProblemCode::TokenNotYetValid,
             Self::TokenRevoked => ProblemCode::TokenRevoked,
             Self::TokenSuspended => ProblemCode::TokenSuspended,
-            Self::RouteUnknown => ProblemCode::RouteUnknown,
+            Self::RouteUnknown(_) => ProblemCode::RouteUnknown,
             Self::OrganizationRequired => ProblemCode::OrganizationRequired,
-            Self::OrganizationMismatch => ProblemCode::OrganizationMismatch,
+            Self::OrganizationMismatch | Self::OrganizationInPath => {
+                ProblemCode::OrganizationMismatch
+            }
             Self::ScopeInsufficient(_) => ProblemCode::ScopeInsufficient,
             Self::RevocationUnavailable => ProblemCode::RevocationUnavailable,
             Self::HeaderRefused(_) => ProblemCode::HeaderRefused,
@@ -207,6 +253,11 @@ impl Denial {
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         self.code().status()
+    }
+
+    /// Whether the problem is the same for every request with this denial.
+    pub const fn is_general(&self) -> bool {
+        !matches!(self, Self::RouteUnknown(RouteError::Path(_)))
     }
 
     /// Whether the token is valid and only this request is denied.
@@ -223,9 +274,9 @@ impl Denial {
             Self::TokenNotYetValid => "Token not yet valid",
             Self::TokenRevoked => "Token revoked",
             Self::TokenSuspended => "Token suspended",
-            Self::RouteUnknown => "Unknown route",
+            Self::RouteUnknown(_) => "Unknown route",
             Self::OrganizationRequired => "Organization required",
-            Self::OrganizationMismatch => "Organization not allowed",
+            Self::OrganizationMismatch | Self::OrganizationInPath => "Organization not allowed",
             Self::ScopeInsufficient(_) => "Insufficient scope",
             Self::RevocationUnavailable => "Token status unavailable",
             Self::HeaderRefused(_) => "Header not allowed",
@@ -243,17 +294,19 @@ impl Denial {
             Self::TokenNotYetValid => "Try again later, and check your clock.",
             Self::TokenRevoked => "Its owner revoked it permanently. Create a new token.",
             Self::TokenSuspended => "Ask the token's owner or an administrator.",
-            Self::RouteUnknown => {
-                "Access tokens cannot be used for this method and path. Check both."
-            }
+            Self::RouteUnknown(error) => return Cow::Owned(error.to_string()),
             Self::OrganizationRequired => {
                 "Send the header `X-Organization-ID` with one of the token's organizations."
             }
             Self::OrganizationMismatch => {
                 "`X-Organization-ID` must be one of the token's organizations."
             }
+            Self::OrganizationInPath => {
+                "The path must name the organization that the request acts in: the one in \
+                 `X-Organization-ID`, or the token's only one."
+            }
             Self::ScopeInsufficient(requirement) => {
-                return Cow::Owned(missing_scopes(*requirement, policy));
+                return Cow::Owned(missing_scopes(requirement, policy));
             }
             Self::RevocationUnavailable => {
                 "Whether the token was revoked cannot be checked right now. Try again in a moment."
@@ -278,7 +331,7 @@ impl Denial {
             Self::TokenMissing => return Some(CHALLENGE.to_owned()),
             Self::ScopeInsufficient(requirement) => {
                 let first = requirement
-                    .alternatives
+                    .alternatives()
                     .first()
                     .copied()
                     .unwrap_or_default();
@@ -315,9 +368,9 @@ impl Denial {
     }
 }
 
-fn missing_scopes(requirement: Requirement, policy: &Policy) -> String {
+fn missing_scopes(requirement: &Requirement, policy: &Policy) -> String {
     let mut text = "This request needs ".to_owned();
-    for (number, alternative) in requirement.alternatives.iter().enumerate() {
+    for (number, alternative) in requirement.alternatives().iter().enumerate() {
         let joint = if number == 0 { "" } else { ", or " };
         let names = policy.scope_names(*alternative).join(" and ");
         // Writing to a String cannot fail.

@@ -1,7 +1,8 @@
 //! Everything an edge has cached, and whether that is enough to decide on a request.
 //!
 //! [`Validator::check`] follows a fixed order: header, signature, times, revocation, route,
-//! organization, scopes. It does no I/O. Usually everything is cached, and the result is a
+//! organization, scopes. Only a public route is looked for first, as it needs none of them. It does
+//! no I/O. Usually everything is cached, and the result is a
 //! decision. Otherwise it names the one resource that it [`Needs`]; the edge fetches that and
 //! checks again. A request waits at most twice for a resource that cannot be fetched. After that it
 //! is refused.
@@ -16,7 +17,7 @@ use crate::{
         keys::KeySet,
         status_list::{StatusListId, StatusReference},
     },
-    policy::Policy,
+    policy::{Access, Policy},
     revocation::{
         freshness::{Freshness, FreshnessPolicy},
         known_list::{KnownLists, StatusCheck},
@@ -28,7 +29,7 @@ use crate::{
         cache::{CacheKey, GENERATION, TokenCache, Verified},
     },
 };
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 /// The key set as an edge knows it.
 #[derive(Debug)]
@@ -97,7 +98,7 @@ pub struct Needs {
 /// The decision on a request.
 #[derive(Debug)]
 pub struct Decision<T> {
-    /// The token, if its signature is valid.
+    /// The token, if its signature is valid. A public route needs none.
     pub token: Option<Rc<Verified<T>>>,
     /// Whether the request may proceed.
     pub result: Result<Allowed, Denial>,
@@ -108,8 +109,10 @@ pub struct Decision<T> {
 }
 
 /// An allowed request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
+    /// The path by which it goes on, if that is not the path as sent.
+    pub normal_path: Option<String>,
     /// The index, among the token's, of the organization that the request acts in.
     pub organization: Option<usize>,
 }
@@ -250,6 +253,22 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
     ) -> Result<Decision<T>, Needs> {
         let mut refresh = None;
 
+        let target = request.map(|request| (request, decision::route(request, self.policy)));
+        if let Some((_, Ok(found))) = &target
+            && found.route.access == Access::Public
+        {
+            let normal_path = changed(found.path.clone());
+            return Ok(Decision {
+                token: None,
+                result: Ok(Allowed {
+                    normal_path,
+                    organization: None,
+                }),
+                refresh: None,
+                usage: None,
+            });
+        }
+
         // 1. The header.
         let text = match bearer::parse(authorization) {
             Ok(text) => text,
@@ -310,16 +329,18 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         }
 
         // 4. The decision.
-        let result = match request {
-            Some(request) => {
-                let permit = decision::authorize(request, token, status, self.policy);
+        let result = match target {
+            Some((request, found)) => {
+                let permit = decision::authorize(request, token, status, found, self.policy);
                 permit.map(|permit| Allowed {
                     organization: position(&permit),
+                    normal_path: changed(permit.path),
                 })
             }
-            None => {
-                decision::authenticate(token, status, now).map(|()| Allowed { organization: None })
-            }
+            None => decision::authenticate(token, status, now).map(|()| Allowed {
+                normal_path: None,
+                organization: None,
+            }),
         };
         let is_authenticated = result.as_ref().err().is_none_or(Denial::is_authenticated);
         Ok(Decision {
@@ -331,7 +352,15 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
     }
 }
 
-fn position(permit: &Permit<'_>) -> Option<usize> {
+/// The path, if it is not the one as sent.
+fn changed(path: Cow<'_, str>) -> Option<String> {
+    match path {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(normal) => Some(normal),
+    }
+}
+
+fn position(permit: &Permit<'_, '_>) -> Option<usize> {
     let named = permit.organization?;
     permit.token.organizations.iter().position(|id| id == named)
 }
@@ -349,12 +378,13 @@ fn refused<T>(denial: Denial) -> Decision<T> {
 mod tests {
     use super::*;
     use crate::{
+        authorize::decision::Forwarder,
         jose::{
             signing::{Dalek, SigningKeys},
             status_list::{Snapshot, Status, StatusList, VerifiedList},
         },
         mode::RevocationMode,
-        policy::POLICY,
+        policy::{RouteError, tests::policy},
         registry::{LeaseAnswer, ListContent},
         revocation::known_list::ABSENT_FOR,
         token::claims::{self, Claims},
@@ -395,7 +425,7 @@ mod tests {
     fn validator(mode: RevocationMode) -> Validator<(), Dalek> {
         let freshness = FreshnessPolicy::new(mode, 0);
         let key = CacheKey::new([9; 16]);
-        Validator::new(ISSUER.to_owned(), 16, freshness, &POLICY, key, Dalek)
+        Validator::new(ISSUER.to_owned(), 16, freshness, policy(), key, Dalek)
     }
 
     fn lease(validator: &mut Validator<(), Dalek>, revoked: &[u32]) {
@@ -438,6 +468,7 @@ mod tests {
             path,
             organization: Some("acme"),
             now: NOW,
+            forwarder: Forwarder::Edge,
         }
     }
 
@@ -462,8 +493,11 @@ mod tests {
     fn validator_decides_from_memory_while_keys_and_lease_are_fresh() {
         let mut validator = complete(&[]);
         let found = check(&mut validator, &good(), &mut Attempted::default()).unwrap();
-        let organization = Some(1);
-        assert_eq!(found.result, Ok(Allowed { organization }));
+        let allowed = Allowed {
+            normal_path: None,
+            organization: Some(1),
+        };
+        assert_eq!(found.result, Ok(allowed));
         assert_eq!(found.refresh, None);
         let mut validator = complete(&[7]);
         let found = check(&mut validator, &good(), &mut Attempted::default()).unwrap();
@@ -572,7 +606,7 @@ mod tests {
             }
             for attempted in [first, second, &mut Attempted::default()] {
                 let found = check(&mut validator, attempted).unwrap();
-                assert_eq!(found.result, Err(denial), "{answered}");
+                assert_eq!(found.result, Err(denial.clone()), "{answered}");
             }
         }
     }
@@ -718,11 +752,35 @@ mod tests {
             &mut Attempted::default(),
         );
         let found = elsewhere.unwrap();
-        assert_eq!(found.result, Err(Denial::RouteUnknown));
+        assert_eq!(found.result, Err(Denial::RouteUnknown(RouteError::Unknown)));
         assert!(found.usage.is_some(), "it authenticated");
         let mut validator = complete(&[7]);
         let found = check(&mut validator, &good, &mut Attempted::default()).unwrap();
         assert_eq!(found.usage, None, "a revoked one did not");
+    }
+
+    #[test]
+    fn validator_lets_a_public_request_pass_without_a_token() {
+        let text = include_str!("../../../policy.toml");
+        let text = format!("{text}\n\"GET /docs/{{page}}\" = {{ public = true }}\n");
+        let json = patrol_policy::to_json(&text).unwrap();
+        // It knows no keys and no list.
+        let mut validator = validator(LEASE);
+        validator.policy = Box::leak(Box::new(Policy::from_json(&json).unwrap()));
+        for header in [None, Some("Bearer x"), Some(&*good())] {
+            let attempted = &mut Attempted::default();
+            let found = validator.check(&request("/docs/%61"), header, CLOCK, attempted);
+            let found = found.unwrap();
+            let allowed = Allowed {
+                normal_path: Some("/docs/a".to_owned()),
+                organization: None,
+            };
+            assert_eq!(found.result, Ok(allowed));
+            assert!(found.token.is_none() && found.usage.is_none());
+        }
+        let attempted = &mut Attempted::default();
+        let found = validator.check(&request("/docs"), None, CLOCK, attempted);
+        assert_eq!(found.unwrap().result, Err(Denial::TokenMissing));
     }
 
     #[test]
@@ -739,8 +797,12 @@ mod tests {
     #[test]
     fn validator_authenticates_a_token_whatever_it_may_do() {
         let (good, expired, forged) = (good(), header(1, NOW), header(2, NOW.plus(60)));
+        let allowed = Allowed {
+            normal_path: None,
+            organization: None,
+        };
         for (header, revoked, expected) in [
-            (&good, &[][..], Ok(Allowed { organization: None })),
+            (&good, &[][..], Ok(allowed)),
             (&good, &[7], Err(Denial::TokenRevoked)),
             (&expired, &[], Err(Denial::TokenExpired)),
             (&forged, &[], Err(Denial::SignatureInvalid)),
@@ -767,7 +829,7 @@ mod tests {
         let refused = Err(TokenError::List.into());
         for attempted in [attempted, &mut Attempted::default()] {
             let found = check(&mut validator, &good(), attempted).unwrap();
-            assert_eq!((found.result, found.refresh), (refused, None));
+            assert_eq!((found.result, found.refresh), (refused.clone(), None));
             assert_eq!(found.usage, None);
         }
         let later = CLOCK.plus(ABSENT_FOR);

@@ -7,13 +7,14 @@ use crate::{
     ids::{OrganizationId, TokenId, UserId},
     mode::RevocationMode,
     policy::{
-        Policy,
+        Group, Policy,
         account::{Account, Membership},
         scope::ScopeSet,
     },
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The response of `GET /api/v1/me`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,10 @@ pub struct Me {
     pub organizations: Vec<OrganizationView>,
     /// Whether scopes restrict tokens.
     pub rbac: bool,
+    /// Every scope of the policy, in display order.
+    pub groups: Vec<Group>,
+    /// The display name of each of the user's roles.
+    pub role_labels: BTreeMap<String, String>,
     /// The longest time for which an edge may still accept a revoked token. Absent if a revocation
     /// waits until no edge does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +62,7 @@ impl Me {
                 id: membership.organization.clone(),
                 name: membership.name.clone(),
                 roles: membership.roles.clone(),
-                scopes: owned(policy.scope_names(membership.scopes(policy))),
+                scopes: owned(policy.scope_names(membership.scopes)),
             })
             .collect();
         Self {
@@ -66,12 +71,26 @@ impl Me {
             email: account.email.clone(),
             organizations,
             rbac: policy.rbac,
+            groups: policy.groups().to_vec(),
+            role_labels: account
+                .memberships
+                .iter()
+                .flat_map(|membership| &membership.roles)
+                .filter_map(|name| policy.role(name))
+                .map(|role| (role.name.clone(), role.label.clone()))
+                .collect(),
             revocation_delay_seconds: mode.revocation_delay(),
         }
     }
 
-    /// Recovers the account, for the rules of [`crate::issue`] in the browser.
-    pub fn account(&self) -> Account {
+    /// Recovers the policy, as far as its users see it.
+    pub fn policy(&self) -> Policy {
+        Policy::of_groups(self.rbac, self.groups.clone())
+    }
+
+    /// Recovers the account, for the rules of [`crate::issue`] in the browser. `policy` is that of
+    /// [`Self::policy`].
+    pub fn account(&self, policy: &Policy) -> Account {
         let memberships = self
             .organizations
             .iter()
@@ -79,6 +98,7 @@ impl Me {
                 organization: organization.id.clone(),
                 name: organization.name.clone(),
                 roles: organization.roles.clone(),
+                scopes: policy.parse_scopes(&organization.scopes.join(" ")),
             })
             .collect();
         Account {
@@ -96,29 +116,7 @@ pub struct Catalogue {
     /// Whether scopes restrict tokens. If not, `groups` is empty.
     pub rbac: bool,
     /// In display order, without empty groups.
-    pub groups: Vec<CatalogueGroup>,
-}
-
-/// A group of scopes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CatalogueGroup {
-    /// The heading.
-    pub name: String,
-    /// A key of the page's badge colors.
-    pub color: String,
-    /// In display order.
-    pub scopes: Vec<CatalogueScope>,
-}
-
-/// A scope that the user may grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CatalogueScope {
-    /// `resource:action`
-    pub name: String,
-    /// A few words.
-    pub label: String,
-    /// One sentence.
-    pub description: String,
+    pub groups: Vec<Group>,
 }
 
 impl Catalogue {
@@ -131,17 +129,10 @@ impl Catalogue {
         };
         let groups = policy
             .offered(offered)
-            .map(|(group, scopes)| CatalogueGroup {
-                name: group.name.to_owned(),
-                color: group.color.to_owned(),
-                scopes: scopes
-                    .into_iter()
-                    .map(|(_, scope)| CatalogueScope {
-                        name: scope.name.to_owned(),
-                        label: scope.label.to_owned(),
-                        description: scope.description.to_owned(),
-                    })
-                    .collect(),
+            .map(|(group, scopes)| Group {
+                name: group.name.clone(),
+                color: group.color.clone(),
+                scopes: scopes.into_iter().map(|(_, scope)| scope.clone()).collect(),
             })
             .collect();
         Self {
@@ -349,15 +340,15 @@ pub struct SignIn {
     pub user: String,
 }
 
-/// Copies the policy's static names into the owned strings that parsed types need.
-pub fn owned(names: Vec<&'static str>) -> Vec<String> {
+/// Copies the policy's names into the owned strings that parsed types need.
+pub fn owned(names: Vec<&str>) -> Vec<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::POLICY;
+    use crate::policy::tests::policy;
 
     #[test]
     fn revocation_names_ids_or_says_all_explicitly() {
@@ -401,24 +392,23 @@ mod tests {
     }
 
     #[test]
-    fn browser_recovers_the_account_and_the_revocation_delay() {
+    fn browser_recovers_the_account_the_policy_and_the_revocation_delay() {
+        let roles = vec!["viewer".to_owned(), "operator".to_owned()];
+        let acme = ("acme".parse().unwrap(), "Acme".to_owned());
         let account = Account {
             id: "ada".parse().unwrap(),
             name: "Ada".to_owned(),
             email: "ada@example.com".to_owned(),
-            memberships: vec![Membership {
-                organization: "acme".parse().unwrap(),
-                name: "Acme".to_owned(),
-                roles: vec!["viewer".to_owned(), "operator".to_owned()],
-            }],
+            memberships: vec![Membership::new(acme.0, acme.1, roles, policy())],
         };
         for (mode, delay) in [
             (RevocationMode::Lease, None),
             (RevocationMode::Kv { max_age: 120 }, Some(120)),
         ] {
-            let json = serde_json::to_string(&Me::new(&account, &POLICY, mode)).unwrap();
+            let json = serde_json::to_string(&Me::new(&account, policy(), mode)).unwrap();
             let me: Me = serde_json::from_str(&json).unwrap();
-            assert_eq!(me.account(), account);
+            assert_eq!(me.policy().groups(), policy().groups());
+            assert_eq!(me.account(&me.policy()), account);
             assert_eq!(me.revocation_delay_seconds, delay);
         }
     }

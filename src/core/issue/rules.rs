@@ -9,7 +9,7 @@
 
 use crate::{
     http::{
-        api::CreateToken,
+        api::{CreateToken, owned},
         problem::{FieldError, Problem, ProblemCode},
     },
     ids::OrganizationId,
@@ -93,7 +93,7 @@ pub enum Rejection {
     /// The policy does not define this scope.
     ScopeUnknown(String),
     /// The user does not hold these scopes in every selected organization.
-    ScopesExceedOwner(Vec<&'static str>),
+    ScopesExceedOwner(Vec<String>),
 }
 
 impl Rejection {
@@ -305,14 +305,13 @@ pub fn scopes(
         return Err(Rejection::ScopesMissing);
     }
     let held = owner
-        .scopes_in_all(organizations.iter().map(OrganizationId::as_str), policy)
+        .scopes_in_all(organizations.iter().map(OrganizationId::as_str))
         .unwrap_or_default();
     if set.is_subset_of(held) {
         Ok(Some(set))
     } else {
-        Err(Rejection::ScopesExceedOwner(
-            policy.scope_names(set.difference(held)),
-        ))
+        let exceeding = owned(policy.scope_names(set.difference(held)));
+        Err(Rejection::ScopesExceedOwner(exceeding))
     }
 }
 
@@ -415,13 +414,12 @@ fn excerpt(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{POLICY, account::Membership};
+    use crate::policy::{account::Membership, tests::policy};
 
     fn ada() -> Account {
-        let member = |id: &str, role: &str| Membership {
-            organization: id.parse().unwrap(),
-            name: id.to_owned(),
-            roles: vec![role.to_owned()],
+        let member = |id: &str, role: &str| {
+            let roles = vec![role.to_owned()];
+            Membership::new(id.parse().unwrap(), id.to_owned(), roles, policy())
         };
         Account {
             id: "ada".parse().unwrap(),
@@ -480,7 +478,7 @@ mod tests {
         let both = organizations(&strings(&["acme", "globex", "acme"]), &ada()).unwrap();
         assert_eq!(both.len(), 2);
         let check = |names: &[&str], organizations: &[OrganizationId]| {
-            scopes(&strings(names), organizations, &ada(), &POLICY)
+            scopes(&strings(names), organizations, &ada(), policy())
         };
         assert_eq!(
             check(&["uns:read", "uns:publish"], &acme)
@@ -500,7 +498,7 @@ mod tests {
             (
                 &["uns:read", "uns:publish"][..],
                 &both,
-                Rejection::ScopesExceedOwner(vec!["uns:publish"]),
+                Rejection::ScopesExceedOwner(strings(&["uns:publish"])),
             ),
             (&[], &acme, Rejection::ScopesMissing),
             (
@@ -516,7 +514,8 @@ mod tests {
 
     #[test]
     fn without_rbac_a_token_has_no_scopes() {
-        let policy = POLICY.with_rbac(false);
+        let mut policy = policy().clone();
+        policy.rbac = false;
         let acme = organizations(&strings(&["acme"]), &ada()).unwrap();
         assert_eq!(scopes(&[], &acme, &ada(), &policy), Ok(None));
         let selected = strings(&["uns:read"]);
@@ -534,7 +533,7 @@ mod tests {
             organizations: strings(&["initech"]),
             scopes: vec![],
         };
-        let rejections = NewToken::check(&request, &ada(), &POLICY).unwrap_err();
+        let rejections = NewToken::check(&request, &ada(), policy()).unwrap_err();
         let fields: Vec<_> = rejections
             .iter()
             .map(|rejection| (rejection.field().name(), rejection.code().as_str()))

@@ -27,17 +27,30 @@ pub struct Membership {
     pub organization: OrganizationId,
     /// The organization's display name.
     pub name: String,
-    /// Names of the user's roles there. A role that the policy does not define grants nothing.
+    /// Names of the user's roles there.
     pub roles: Vec<String>,
+    /// The scopes that these roles grant together.
+    pub scopes: ScopeSet,
 }
 
 impl Membership {
-    /// The scopes that the member holds in the organization: those of all their roles.
-    pub fn scopes(&self, policy: &Policy) -> ScopeSet {
-        self.roles
+    /// A membership with these roles. A role that the policy does not define grants nothing.
+    pub fn new(
+        organization: OrganizationId,
+        name: String,
+        roles: Vec<String>,
+        policy: &Policy,
+    ) -> Self {
+        let scopes = roles
             .iter()
             .filter_map(|role| policy.role(role))
-            .fold(ScopeSet::EMPTY, |set, role| set.union(role.scopes))
+            .fold(ScopeSet::EMPTY, |set, role| set.union(role.scopes));
+        Self {
+            organization,
+            name,
+            roles,
+            scopes,
+        }
     }
 }
 
@@ -54,11 +67,10 @@ impl Account {
     pub fn scopes_in_all<'a>(
         &self,
         organizations: impl IntoIterator<Item = &'a str>,
-        policy: &Policy,
     ) -> Option<ScopeSet> {
         let mut common = None;
         for organization in organizations {
-            let held = self.membership(organization)?.scopes(policy);
+            let held = self.membership(organization)?.scopes;
             common = Some(common.map_or(held, |set: ScopeSet| set.intersection(held)));
         }
         Some(common.unwrap_or_default())

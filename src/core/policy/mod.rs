@@ -1,83 +1,153 @@
 //! What the platform protects: scopes, roles and routes.
 //!
-//! The build script compiles the tables from `policy.toml`. A Worker has nothing to read or check
-//! when it starts, and a wrong policy is a build error. Matching denies by default. A path that
-//! could be spelled in more than one way matches nothing, because the upstream might read it as
-//! another path.
-
-use crate::policy::scope::{Requirement, ScopeSet};
-#[cfg(test)]
-use crate::routes;
+//! A policy is configuration: a Worker reads it from `policy.json` when its isolate starts
+//! ([`Policy::from_json`]), and the browser builds one from the groups that the origin sends.
+//! [`Policy::new`] holds every rule for what a policy may say, so a policy that exists is right.
+//! Matching denies by default. A path that servers could read in more than one way matches nothing
+//! ([`path`]).
+//!
+//! Left out: `policy.toml`, which people write and the package `patrol-policy` reads.
 
 pub mod account;
+pub mod document;
+pub mod path;
+mod route_tree;
 pub mod scope;
 #[cfg(test)]
-#[allow(dead_code)] // The tables are written by the build script; the tests want the errors.
-mod source;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-/// The policy of this build.
-#[allow(clippy::unreadable_literal)]
-pub static POLICY: Policy = include!(concat!(env!("OUT_DIR"), "/policy.rs"));
+use crate::routes;
+use document::{PolicyDocument, RoleDocument, RouteDocument};
+use path::PathError;
+use route_tree::RouteTree;
+use scope::{Requirement, ScopeSet};
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, fmt};
 
-/// Scopes, roles and routes, as static tables.
-#[derive(Debug)]
+/// The most scopes that a policy may have. Each is one bit of a [`ScopeSet`].
+pub const MAX_SCOPES: usize = 128;
+
+/// The colors of groups. The page has a style for each.
+pub const COLORS: [&str; 6] = ["blue", "violet", "amber", "green", "pink", "slate"];
+
+/// The path parameter that names the organization of a request.
+const ORGANIZATION_PARAMETER: &str = "{organization}";
+
+/// Scopes, roles and routes.
+#[derive(Debug, Clone)]
 pub struct Policy {
     /// Whether scopes restrict tokens at all.
     pub rbac: bool,
     /// In display order.
-    pub groups: &'static [Group],
-    /// In display order. A scope's index is its bit in a [`ScopeSet`].
-    pub scopes: &'static [Scope],
-    /// In the order of the policy.
-    pub roles: &'static [Role],
-    routes: &'static [Route],
-    nodes: &'static [Node],
+    groups: Vec<Group>,
+    roles: Vec<Role>,
+    routes: RouteTree,
 }
 
-/// Scopes that belong together on the form.
-#[derive(Debug)]
+/// Scopes that belong together on the form. A scope's number counts through all groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Group {
     /// The heading.
-    pub name: &'static str,
-    /// The key of the badge color.
-    pub color: &'static str,
-    first: usize,
-    end: usize,
+    pub name: String,
+    /// The key of the badge color, one of [`COLORS`].
+    pub color: String,
+    /// In display order.
+    pub scopes: Vec<Scope>,
 }
 
 /// One permission.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scope {
     /// `resource:action`, as in a token's `scope` claim.
-    pub name: &'static str,
+    pub name: String,
     /// The display name, a few words.
-    pub label: &'static str,
+    pub label: String,
     /// One sentence.
-    pub description: &'static str,
+    pub description: String,
 }
 
 /// A named set of scopes. Users hold roles in organizations.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Role {
     /// One lower-case word.
-    pub name: &'static str,
+    pub name: String,
     /// The display name.
-    pub label: &'static str,
+    pub label: String,
     /// Own and inherited scopes.
     pub scopes: ScopeSet,
 }
 
 /// What requests with one method and path need.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Route {
     /// The path as the policy writes it, for logs.
-    pub path: &'static str,
-    /// Whether the request must name an organization.
+    pub path: String,
+    /// Who may send such requests.
+    pub access: Access,
+    /// Whether requests act in an organization.
     pub organization: bool,
-    /// The scopes that the token must hold.
-    pub requirement: Requirement,
+    /// Which segment of the path, counted from 0, names that organization.
+    organization_segment: Option<usize>,
+}
+
+/// Who may send requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone, without a token.
+    Public,
+    /// Tokens with these scopes.
+    Scopes(Requirement),
+}
+
+/// The route of a request, and the path by which the request goes on.
+#[derive(Debug, Clone)]
+pub struct Match<'r, 'p> {
+    /// The route.
+    pub route: &'r Route,
+    /// The path in its normal spelling.
+    pub path: Cow<'p, str>,
+}
+
+impl Match<'_, '_> {
+    /// Whether the path names an organization other than this one. Not every path names one.
+    pub fn contradicts(&self, organization: &str) -> bool {
+        let segment = self
+            .route
+            .organization_segment
+            .and_then(|number| self.path.split('/').nth(number + 1));
+        segment.is_some_and(|segment| !path::decodes_to(segment, organization))
+    }
+}
+
+/// Why a request has no route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouteError {
+    /// The path has a part that no route may have.
+    Path(PathError),
+    /// The path has routes, but only for these methods.
+    Method(Vec<Method>),
+    /// No route has this path.
+    Unknown,
+}
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(error) => error.fmt(f),
+            Self::Method(methods) => {
+                let names: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+                let (last, others) = names.split_last().unwrap_or((&"", &[]));
+                let others = others.join(", ");
+                let and = if others.is_empty() { "" } else { " or " };
+                write!(f, "This path takes another method. Use {others}{and}{last}.")
+            }
+            Self::Unknown => f.write_str(
+                "Access tokens cannot be used for this path. Compare it with the API's documentation.",
+            ),
+        }
+    }
 }
 
 /// A request method that a policy can name.
@@ -96,6 +166,8 @@ pub enum Method {
 }
 
 impl Method {
+    const ALL: [Self; 5] = [Self::Delete, Self::Get, Self::Patch, Self::Post, Self::Put];
+
     /// Methods are case-sensitive (RFC 9110, section 9.1).
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
@@ -107,66 +179,168 @@ impl Method {
             _ => return None,
         })
     }
+
+    /// The name in a policy.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
 }
 
-#[derive(Debug)]
-struct Node {
-    literals: &'static [(&'static str, usize)],
-    parameter: Option<usize>,
-    tail: Option<usize>,
-    routes: &'static [(Method, usize)],
+/// A mistake in a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyError {
+    /// Where it is.
+    pub at: Location,
+    /// What is wrong.
+    pub problem: String,
 }
+
+/// A place in a policy. Numbers count from 0, in the order of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Location {
+    /// The document as a whole.
+    Document,
+    /// A group.
+    Group(usize),
+    /// The color of a group.
+    Color(usize),
+    /// A scope of a group.
+    Scope(usize, usize),
+    /// A role.
+    Role(usize),
+    /// A name in a role's `inherits`.
+    Inherited(usize, usize),
+    /// A name in a role's `scopes`.
+    Granted(usize, usize),
+    /// A route.
+    Route(usize),
+}
+
+impl Location {
+    fn error(self, problem: impl Into<String>) -> PolicyError {
+        let problem = problem.into();
+        PolicyError { at: self, problem }
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Location::Document => {}
+            Location::Group(group) | Location::Color(group) | Location::Scope(group, _) => {
+                write!(f, "group {}: ", group + 1)?;
+            }
+            Location::Role(role) | Location::Inherited(role, _) | Location::Granted(role, _) => {
+                write!(f, "role {}: ", role + 1)?;
+            }
+            Location::Route(route) => write!(f, "route {}: ", route + 1)?,
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for PolicyError {}
 
 impl Policy {
-    /// Returns the same policy with RBAC on or off.
-    #[must_use]
-    pub const fn with_rbac(&self, rbac: bool) -> Self {
-        Self { rbac, ..*self }
+    /// Reads `policy.json`.
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn from_json(text: &str) -> Result<Self, PolicyError> {
+        let document: PolicyDocument = serde_json::from_str(text)
+            .map_err(|error| Location::Document.error(error.to_string()))?;
+        Self::new(document)
+    }
+
+    /// Checks a policy.
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn new(document: PolicyDocument) -> Result<Self, PolicyError> {
+        let mut policy = Self {
+            rbac: document.rbac,
+            groups: check_groups(document.groups)?,
+            roles: Vec::new(),
+            routes: RouteTree::default(),
+        };
+        for (number, role) in document.roles.into_iter().enumerate() {
+            let role = policy.check_role(number, role)?;
+            policy.roles.push(role);
+        }
+        for (number, route) in document.routes.into_iter().enumerate() {
+            let insert = |policy: &mut Self| {
+                let method = check_method(&route.method)?;
+                let is_raw = route.raw;
+                let route = policy.check_route(route)?;
+                policy.routes.insert(method, is_raw, route)
+            };
+            insert(&mut policy).map_err(|problem| Location::Route(number).error(problem))?;
+        }
+        Ok(policy)
+    }
+
+    /// The policy as its users see it: without roles and routes.
+    pub fn of_groups(rbac: bool, groups: Vec<Group>) -> Self {
+        Self {
+            rbac,
+            groups,
+            roles: Vec::new(),
+            routes: RouteTree::default(),
+        }
     }
 
     /// Finds the route of a request. `path` is as sent, percent-encoded and without the query.
     ///
-    /// A literal segment takes precedence over `{name}`, and that over `{*name}`. `None`: no route
-    /// matches, or the path has more than one spelling.
-    pub fn route(&self, method: &str, path: &str) -> Option<&'static Route> {
-        let method = Method::parse(method)?;
-        let rest = path.strip_prefix('/')?;
-        if !is_canonical(rest) {
-            return None;
+    /// # Errors
+    /// Says what is wrong with the path or the method.
+    pub fn route<'p>(&self, method: &str, path: &'p str) -> Result<Match<'_, 'p>, RouteError> {
+        let rest = path.strip_prefix('/').ok_or(RouteError::Unknown)?;
+        let found = self.routes.find(rest);
+        let raw_tail = found.and_then(|found| found.raw_tail);
+        let head = rest.len() - raw_tail.map_or(0, str::len);
+        let head = rest.get(..head).unwrap_or_default();
+        // The slash before the raw tail belongs to neither.
+        let head = head
+            .strip_suffix('/')
+            .filter(|_| raw_tail.is_some())
+            .unwrap_or(head);
+        let normal = match head {
+            "" => Cow::Borrowed(""),
+            _ => path::normalize(head).map_err(RouteError::Path)?,
+        };
+        if let Some(tail) = raw_tail {
+            path::check_raw_tail(tail).map_err(RouteError::Path)?;
         }
-        let node = self.descend(self.nodes.first()?, rest)?;
-        let (_, route) = node.routes.iter().find(|(m, _)| *m == method)?;
-        self.routes.get(*route)
+        let found = found.ok_or(RouteError::Unknown)?;
+        let route = Method::parse(method).and_then(|method| found.route(method));
+        let route = route.ok_or_else(|| RouteError::Method(found.methods().collect()))?;
+        let path = match (normal, raw_tail) {
+            (Cow::Borrowed(_), _) => Cow::Borrowed(path),
+            (Cow::Owned(normal), None) => Cow::Owned(format!("/{normal}")),
+            (Cow::Owned(head), Some(tail)) => Cow::Owned(format!("/{head}/{tail}")),
+        };
+        Ok(Match { route, path })
     }
 
-    /// Finds the most specific node for the rest of a path. If a literal leads nowhere, the
-    /// parameter next to it is tried. Every node has one parent, so none is visited twice.
-    fn descend(&self, node: &Node, rest: &str) -> Option<&'static Node> {
-        let (segment, after) = match rest.split_once('/') {
-            Some((segment, after)) => (segment, Some(after)),
-            None => (rest, None),
-        };
-        let follow = |child: usize| {
-            let child = self.nodes.get(child)?;
-            match after {
-                Some(after) => self.descend(child, after),
-                None => (!child.routes.is_empty()).then_some(child),
-            }
-        };
-        let literal = node
-            .literals
-            .binary_search_by(|(name, _)| (*name).cmp(segment))
-            .ok()
-            .and_then(|found| node.literals.get(found));
-        literal
-            .and_then(|(_, child)| follow(*child))
-            .or_else(|| follow(node.parameter?))
-            .or_else(|| self.nodes.get(node.tail?))
+    /// All scopes, in display order.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.groups.iter().flat_map(|group| &group.scopes)
+    }
+
+    /// In display order.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
     /// Returns the number of a scope.
     pub fn scope_index(&self, name: &str) -> Option<usize> {
-        self.scopes.iter().position(|scope| scope.name == name)
+        self.scopes().position(|scope| scope.name == name)
     }
 
     /// Reads a `scope` claim (RFC 8693, section 4.2). A name that the policy no longer has grants
@@ -179,120 +353,200 @@ impl Policy {
     }
 
     /// Returns the names in a set, in the policy's order.
-    pub fn scope_names(&self, set: ScopeSet) -> Vec<&'static str> {
-        set.iter()
-            .filter_map(|index| self.scopes.get(index))
-            .map(|scope| scope.name)
+    pub fn scope_names(&self, set: ScopeSet) -> Vec<&str> {
+        self.scopes()
+            .enumerate()
+            .filter(|(index, _)| set.contains(*index))
+            .map(|(_, scope)| scope.name.as_str())
             .collect()
     }
 
     /// Finds a role by name.
-    pub fn role(&self, name: &str) -> Option<&'static Role> {
+    pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name == name)
+    }
+
+    /// All roles, in the order of the policy.
+    pub fn roles(&self) -> &[Role] {
+        &self.roles
     }
 
     /// Returns the groups with those of their scopes that are in `offered`, without empty groups.
     pub fn offered(
         &self,
         offered: ScopeSet,
-    ) -> impl Iterator<Item = (&'static Group, Vec<(usize, &'static Scope)>)> {
+    ) -> impl Iterator<Item = (&Group, Vec<(usize, &Scope)>)> {
+        let mut first = 0;
         self.groups.iter().filter_map(move |group| {
-            let scopes: Vec<_> = (group.first..group.end)
-                .filter(|index| offered.contains(*index))
-                .filter_map(|index| Some((index, self.scopes.get(index)?)))
+            let numbers = first..;
+            first += group.scopes.len();
+            let scopes: Vec<_> = numbers
+                .zip(&group.scopes)
+                .filter(|(index, _)| offered.contains(*index))
                 .collect();
             (!scopes.is_empty()).then_some((group, scopes))
         })
     }
-}
 
-/// Whether the path, after its first slash, has only one spelling.
-///
-/// It has no empty segments and no dot segments. It has no `\` or `;`, which servers read as `/` or
-/// cut at. It escapes no character that needs no escape (RFC 3986, section 6.2.2.2) and none that
-/// could end a segment. Escaped bytes are UTF-8, because some servers read `%c0%af` as a slash. An
-/// escaped `%` does not begin another escape, because some servers decode twice.
-fn is_canonical(path: &str) -> bool {
-    let mut bytes = path.bytes();
-    let mut sequence = Utf8Sequence::default();
-    while let Some(byte) = bytes.next() {
-        let decoded = match byte {
-            b'%' => {
-                let Some(decoded) = bytes.next().zip(bytes.next()).and_then(decode_hex) else {
-                    return false;
-                };
-                if decoded.is_ascii_alphanumeric()
-                    || b"-._~/\\;".contains(&decoded)
-                    || decoded.is_ascii_control()
-                    || decoded == b'%' && begins_an_escape(bytes.clone())
-                {
-                    return false;
-                }
-                decoded
-            }
-            b'\\' | b';' | b'?' | b'#' | 0..=b' ' | 0x7f.. => return false,
-            plain => plain,
-        };
-        if !sequence.push(decoded) {
-            return false;
+    fn check_role(&self, number: usize, role: RoleDocument) -> Result<Role, PolicyError> {
+        let RoleDocument { name, .. } = &role;
+        let wrong = |problem| Location::Role(number).error(problem);
+        if !is_word(name) {
+            return Err(wrong(format!("role {name:?} is not one lower-case word")));
         }
+        if self.role(name).is_some() {
+            return Err(wrong(format!("role {name:?} is defined twice")));
+        }
+        let mut scopes = ScopeSet::EMPTY;
+        for (at, parent) in role.inherits.iter().enumerate() {
+            // Only roles above this one, so that no cycle is possible.
+            let missing = || {
+                let problem = format!("no role {parent:?} is defined above this one");
+                Location::Inherited(number, at).error(problem)
+            };
+            scopes = scopes.union(self.role(parent).ok_or_else(missing)?.scopes);
+        }
+        for (at, scope) in role.scopes.iter().enumerate() {
+            let granted = match scope.as_str() {
+                "*" => ScopeSet::first(self.scopes().count()),
+                name => self
+                    .scope(name)
+                    .map_err(|problem| Location::Granted(number, at).error(problem))?,
+            };
+            scopes = scopes.union(granted);
+        }
+        Ok(Role {
+            name: role.name,
+            label: role.label,
+            scopes,
+        })
     }
-    sequence.is_complete()
-        && path
+
+    fn check_route(&self, route: RouteDocument) -> Result<Route, String> {
+        let path = route.path;
+        if path.starts_with(routes::EDGE_FOLDER) {
+            return Err(format!(
+                "{path:?} belongs to Patrol and never reaches the API; use another path"
+            ));
+        }
+        let has_tail = path.contains("/{*");
+        if route.raw && !has_tail {
+            return Err("only a tail like {*name} can be raw; remove `raw`".to_owned());
+        }
+        let access = match (route.public, route.scopes.as_slice()) {
+            (true, []) => Access::Public,
+            (true, _) => {
+                return Err("a public route needs no token; remove `scopes` or `public`".to_owned());
+            }
+            (false, scopes) => Access::Scopes(self.check_requirement(scopes)?),
+        };
+        // After the first slash, segments count from 0.
+        let organization_segment = path
             .split('/')
-            .all(|segment| !matches!(segment, "" | "." | ".."))
-}
-
-/// Whether an escaped `%`, decoded, would begin another escape. Some servers also accept `%u002e`.
-fn begins_an_escape(mut rest: impl Iterator<Item = u8>) -> bool {
-    match rest.next() {
-        Some(b'u' | b'U') => true,
-        Some(high) => rest
-            .next()
-            .and_then(|low| decode_hex((high, low)))
-            .is_some(),
-        None => false,
-    }
-}
-
-/// The bytes so far of a character beyond ASCII.
-#[derive(Default)]
-struct Utf8Sequence {
-    bytes: [u8; 4],
-    count: usize,
-}
-
-impl Utf8Sequence {
-    /// Adds a byte. Returns `false` if the sequence is not UTF-8.
-    fn push(&mut self, byte: u8) -> bool {
-        if byte.is_ascii() {
-            return self.is_complete();
+            .skip(1)
+            .position(|segment| segment == ORGANIZATION_PARAMETER)
+            .filter(|_| route.organization_parameter && access != Access::Public);
+        if organization_segment.is_some() && !route.organization {
+            return Err(format!(
+                "{ORGANIZATION_PARAMETER} names the organization that a request acts in; remove \
+                 `organization = false`, or write `organization_parameter = false` if it names \
+                 something else"
+            ));
         }
-        let Some(slot) = self.bytes.get_mut(self.count) else {
-            return false;
-        };
-        *slot = byte;
-        self.count += 1;
-        match std::str::from_utf8(self.bytes.get(..self.count).unwrap_or_default()) {
-            Ok(_) => {
-                self.count = 0;
-                true
+        Ok(Route {
+            path,
+            access,
+            organization: route.organization && !route.public,
+            organization_segment,
+        })
+    }
+
+    fn check_requirement(&self, alternatives: &[Vec<String>]) -> Result<Requirement, String> {
+        if alternatives.is_empty() {
+            return Err(
+                "a route without scopes would be open to every token; name at least one scope, or \
+                 write `public = true` if requests need no token"
+                    .to_owned(),
+            );
+        }
+        let mut sets = Vec::new();
+        for names in alternatives {
+            if names.is_empty() {
+                return Err(
+                    "an alternative without scopes would allow every token; name at least \
+                            one scope"
+                        .to_owned(),
+                );
             }
-            // Without a length the sequence is only incomplete.
-            Err(error) => error.error_len().is_none(),
+            let mut set = ScopeSet::EMPTY;
+            for name in names {
+                set = set.union(self.scope(name)?);
+            }
+            sets.push(set);
         }
+        Ok(Requirement::new(sets))
     }
 
-    fn is_complete(&self) -> bool {
-        self.count == 0
+    fn scope(&self, name: &str) -> Result<ScopeSet, String> {
+        self.scope_index(name)
+            .map(ScopeSet::of)
+            .ok_or_else(|| format!("no group has a scope {name:?}"))
     }
 }
 
-fn decode_hex((high, low): (u8, u8)) -> Option<u8> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    Some(digit(high)? << 4 | digit(low)?)
+fn check_groups(groups: Vec<Group>) -> Result<Vec<Group>, PolicyError> {
+    let mut scopes: Vec<&str> = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        let Group { name, color, .. } = group;
+        let wrong = |problem| Location::Group(number).error(problem);
+        if groups.iter().take(number).any(|other| other.name == *name) {
+            return Err(wrong(format!("group {name:?} is defined twice")));
+        }
+        if !COLORS.contains(&color.as_str()) {
+            let colors = COLORS.join(", ");
+            let problem = format!("color {color:?} is not one of {colors}");
+            return Err(Location::Color(number).error(problem));
+        }
+        if group.scopes.is_empty() {
+            return Err(wrong(format!("group {name:?} has no scopes")));
+        }
+        for (at, Scope { name, .. }) in group.scopes.iter().enumerate() {
+            let wrong = |problem| Location::Scope(number, at).error(problem);
+            if !is_scope_name(name) {
+                let problem = format!("scope {name:?} must have the form resource:action");
+                return Err(wrong(problem));
+            }
+            if scopes.contains(&name.as_str()) {
+                return Err(wrong(format!("scope {name:?} is defined twice")));
+            }
+            scopes.push(name);
+        }
+    }
+    if scopes.len() > MAX_SCOPES {
+        let problem = format!("{} scopes; at most {MAX_SCOPES} are possible", scopes.len());
+        return Err(Location::Document.error(problem));
+    }
+    Ok(groups)
+}
+
+fn check_method(name: &str) -> Result<Method, String> {
+    let found = Method::ALL
+        .into_iter()
+        .find(|method| method.as_str() == name);
+    found.ok_or_else(|| {
+        let methods = Method::ALL.map(Method::as_str).join(", ");
+        format!("method {name:?} is not one of {methods}")
+    })
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn is_scope_name(name: &str) -> bool {
+    name.split_once(':')
+        .is_some_and(|(resource, action)| is_word(resource) && is_word(action))
 }

@@ -3,6 +3,8 @@
 //! The policy names a scope `resource:action`. Here it is one bit, so that checking a token against a
 //! route takes one `and` and one comparison. The policy owns the names and the order of the bits.
 
+use std::sync::Arc;
+
 /// Whether the text is a `scope` (RFC 6749, section 3.3): names of printable ASCII except `"` and
 /// `\`, separated by single spaces.
 pub fn is_scope(text: &str) -> bool {
@@ -19,9 +21,13 @@ impl ScopeSet {
     /// The empty set.
     pub const EMPTY: Self = Self(0);
 
-    /// Creates a set from bits; bit `n` is the policy's scope number `n`.
-    pub const fn from_bits(bits: u128) -> Self {
-        Self(bits)
+    /// The set of the first `count` scopes (at most 128).
+    pub const fn first(count: usize) -> Self {
+        Self(if count < 128 {
+            (1 << count) - 1
+        } else {
+            u128::MAX
+        })
     }
 
     /// Creates a set of one scope, by its number in the policy (0 to 127).
@@ -73,17 +79,25 @@ impl ScopeSet {
     }
 }
 
-/// What a route needs: all scopes of any one alternative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Requirement {
-    /// Neither this nor any alternative is empty; the policy compiler rejects that.
-    pub alternatives: &'static [ScopeSet],
-}
+/// What a route needs: all scopes of any one alternative. Clones share the alternatives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement(Arc<[ScopeSet]>);
 
 impl Requirement {
+    /// Neither the list nor any alternative may be empty: [`Policy::new`](super::Policy::new)
+    /// rejects that.
+    pub fn new(alternatives: impl IntoIterator<Item = ScopeSet>) -> Self {
+        Self(alternatives.into_iter().collect())
+    }
+
+    /// In the order of the policy.
+    pub fn alternatives(&self) -> &[ScopeSet] {
+        &self.0
+    }
+
     /// Whether these scopes suffice. Without alternatives they never do.
-    pub fn is_met_by(self, held: ScopeSet) -> bool {
-        self.alternatives
+    pub fn is_met_by(&self, held: ScopeSet) -> bool {
+        self.0
             .iter()
             .any(|needed| !needed.is_empty() && needed.is_subset_of(held))
     }

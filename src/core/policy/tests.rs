@@ -1,14 +1,37 @@
-//! The default policy, and the mistakes that the policy compiler rejects.
+//! The routes and scopes of the repository's own policy.
 
-use super::{POLICY, source};
+use super::{Access, Policy, RouteError, path::PathFault};
+use std::sync::LazyLock;
+
+/// The policy of this repository.
+pub(crate) fn policy() -> &'static Policy {
+    static POLICY: LazyLock<Policy> = LazyLock::new(|| {
+        let text = include_str!("../../../policy.toml");
+        Policy::from_json(&patrol_policy::to_json(text).unwrap()).unwrap()
+    });
+    &POLICY
+}
 
 fn route(method: &str, path: &str) -> Option<&'static str> {
-    POLICY.route(method, path).map(|route| route.path)
+    let found = policy().route(method, path).ok()?;
+    Some(&found.route.path)
+}
+
+/// What is wrong with a path.
+fn fault(path: &str) -> Option<PathFault> {
+    match policy().route("GET", path) {
+        Err(RouteError::Path(error)) => Some(error.fault()),
+        _ => None,
+    }
 }
 
 #[test]
 fn scopes_are_organized_by_group() {
-    let groups: Vec<_> = POLICY.groups.iter().map(|group| group.name).collect();
+    let groups: Vec<_> = policy()
+        .groups()
+        .iter()
+        .map(|group| group.name.as_str())
+        .collect();
     assert_eq!(
         groups,
         [
@@ -20,23 +43,19 @@ fn scopes_are_organized_by_group() {
             "Organizations"
         ]
     );
-    for group in POLICY.groups {
-        assert!(
-            (3..=5).contains(&(group.end - group.first)),
-            "{}",
-            group.name
-        );
+    for group in policy().groups() {
+        assert!((3..=5).contains(&group.scopes.len()), "{}", group.name);
     }
 }
 
 #[test]
 fn role_holds_the_scopes_of_the_roles_it_inherits() {
-    let scopes = |name: &str| POLICY.role(name).unwrap().scopes;
+    let scopes = |name: &str| policy().role(name).unwrap().scopes;
     assert!(scopes("viewer").is_subset_of(scopes("operator")));
     assert!(scopes("operator").is_subset_of(scopes("engineer")));
     assert!(scopes("engineer").is_subset_of(scopes("admin")));
-    assert_eq!(scopes("admin").len(), POLICY.scopes.len());
-    assert!(!scopes("viewer").contains(POLICY.scope_index("uns:publish").unwrap()));
+    assert_eq!(scopes("admin").len(), policy().scopes().count());
+    assert!(!scopes("viewer").contains(policy().scope_index("uns:publish").unwrap()));
 }
 
 #[test]
@@ -111,7 +130,6 @@ fn route_rejects_a_path_with_a_second_spelling() {
         "/api/v1/engine/pipelines/a\\b",
         "/api/v1/engine/pipelines/a;b",
         "/api/v1/engine/pipelines/a%3Bb",
-        "/api/v1/engine/pipelines/%72uns",
         "/api/v1/engine/pipelines/a%00",
         "/api/v1/engine/pipelines/a%0a",
         "/api/v1/engine/pipelines/a%",
@@ -141,6 +159,8 @@ fn route_rejects_a_path_with_a_second_spelling() {
         "/api/v1/engine/pipelines/a%255cb",
         "/api/v1/engine/pipelines/a%25252fb",
         "/api/v1/engine/pipelines/p/%2572uns",
+        "/api/v1/engine/pipelines/%25%34%31",
+        "/api/v1/engine/pipelines/%2%35%34%31",
         "/api/v1/engine/pipelines/a%25u002fb",
     ] {
         assert_eq!(route("GET", path), None, "{path}");
@@ -168,154 +188,193 @@ fn route_accepts_an_escape_that_is_needed() {
     }
 }
 
+/// RFC 3986, section 6.2.2.2. A literal in another spelling is still that literal.
+#[test]
+fn route_reads_an_escaped_unreserved_character_as_the_character() {
+    const RUNS: &str = "/api/v1/engine/pipelines/{pipeline}/runs";
+    for (sent, normal, found) in [
+        ("plant%2D1", "plant-1", "/api/v1/models/{model}"),
+        ("press%5Fhall", "press_hall", "/api/v1/models/{model}"),
+        ("v1%2E0", "v1.0", "/api/v1/models/{model}"),
+        ("%7Etmp", "~tmp", "/api/v1/models/{model}"),
+        ("%41%20%c3%a4%62", "A%20%c3%a4b", "/api/v1/models/{model}"),
+        ("m/%65xport", "m/export", "/api/v1/models/{model}/export"),
+    ] {
+        let path = format!("/api/v1/models/{sent}");
+        let matched = policy().route("GET", &path).unwrap();
+        assert_eq!(matched.path, format!("/api/v1/models/{normal}"));
+        assert_eq!(matched.route.path, found, "{sent}");
+    }
+    assert_eq!(
+        route("GET", "/api/v1/engine/pipelines/p/%72uns"),
+        Some(RUNS)
+    );
+    assert_eq!(
+        route("GET", "/%61pi/v1/engine/pipelines/p/runs"),
+        Some(RUNS)
+    );
+}
+
+/// MQTT topics and OPC UA node ids.
+#[test]
+fn raw_tail_goes_on_as_it_was_sent() {
+    for tail in [
+        "ns=2;s=Press",
+        "ns%3D2%3Bs=Press",
+        "a//b",
+        "/leading/slash",
+        "trailing/",
+        "a%2Fb",
+        "a%5Cb",
+        "plant%2D1",
+        "..a/b..",
+        "...",
+        "a;..",
+        "50%25",
+        "a%252Fb",
+        "%c3%a4/\u{7b}\u{22}",
+    ] {
+        let path = format!("/api/v1/uns/topics/{tail}");
+        let matched = policy().route("PUT", &path).unwrap();
+        assert_eq!(matched.path, path);
+        // Only the head is normalized.
+        let path = format!("/api/v1/%75ns/topics/{tail}");
+        let matched = policy().route("PUT", &path).unwrap();
+        assert_eq!(matched.path, format!("/api/v1/uns/topics/{tail}"));
+    }
+}
+
+#[test]
+fn raw_tail_never_leads_out_of_its_folder() {
+    for (tail, expected) in [
+        ("..", PathFault::DotSegment),
+        (".", PathFault::DotSegment),
+        ("a/../b", PathFault::DotSegment),
+        ("a/%2e%2E", PathFault::DotSegment),
+        ("a/.%2e/b", PathFault::DotSegment),
+        ("a%2F..%2Fb", PathFault::DotSegment),
+        ("a%2f%2e%2e", PathFault::DotSegment),
+        ("a%5C..", PathFault::DotSegment),
+        ("a%5c%2e%2e%5cb", PathFault::DotSegment),
+        ("..;x", PathFault::DotSegment),
+        ("a/..;x=1/b", PathFault::DotSegment),
+        ("a/..%3Bx", PathFault::DotSegment),
+        ("a/%2e%2e%3bx/b", PathFault::DotSegment),
+        ("a/%252e%252e/b", PathFault::DotSegment),
+        ("a%252F..%252Fb", PathFault::DotSegment),
+        ("a/%25252e%25252e", PathFault::DotSegment),
+        ("a/%25u002e%25u002E", PathFault::DotSegment),
+        ("a/..%25%32%66b", PathFault::DotSegment),
+        ("a/%u002e%u002e", PathFault::InvalidEscape),
+        ("a\\..\\b", PathFault::Backslash),
+        ("a\\b", PathFault::Backslash),
+        ("a%00", PathFault::Control),
+        ("a%2500", PathFault::Control),
+        ("a%0a", PathFault::Control),
+        ("a%c0%ae", PathFault::NotUtf8),
+        ("a%c3", PathFault::NotUtf8),
+        ("a%zz", PathFault::InvalidEscape),
+        ("a b", PathFault::Unescaped),
+        ("ä", PathFault::Unescaped),
+        ("", PathFault::FinalSlash),
+        ("/", PathFault::EmptyTail),
+        ("///", PathFault::EmptyTail),
+        ("%2F", PathFault::EmptyTail),
+        ("/%2f%5c", PathFault::EmptyTail),
+        ("%252F", PathFault::EmptyTail),
+    ] {
+        assert_eq!(
+            fault(&format!("/api/v1/uns/topics/{tail}")),
+            Some(expected),
+            "{tail}"
+        );
+    }
+    // Outside of the tail nothing is raw.
+    assert_eq!(fault("/api/v1/uns/topics;x/a"), Some(PathFault::Semicolon));
+    assert_eq!(
+        fault("/api/v1/uns/topics%2Fa"),
+        Some(PathFault::EscapedSlash)
+    );
+    assert_eq!(
+        fault("/api/v1//uns/topics/a"),
+        Some(PathFault::EmptySegment)
+    );
+}
+
+#[test]
+fn refused_path_is_told_the_part_to_blame_and_what_to_write() {
+    let text = |method: &str, path: &str| {
+        let path = format!("/api/v1/{path}");
+        policy().route(method, &path).unwrap_err().to_string()
+    };
+    for (method, path, told) in [
+        ("GET", "models/", "Remove the slash at the end"),
+        ("GET", "models//m", "empty segment in `//`"),
+        ("GET", "models/a/../b", "the segment `..`"),
+        ("GET", "models/%2e%2e", "the segment `..`"),
+        ("GET", "models/a;b", "has `;`"),
+        ("GET", "models/a%3Bb", "has `%3B`"),
+        ("GET", "models/a%2fb", "escaped slash `%2f`"),
+        ("GET", "models/a%5cb", "backslash `%5c`"),
+        ("GET", "models/a%0ab", "control character `%0a`"),
+        ("GET", "models/100%", "`%`, which is no escape. Write `%25`"),
+        ("GET", "models/a%2541", "`%2541`, which is escaped twice"),
+        ("GET", "models/a%c0%afb", "`%c0`, which is not UTF-8"),
+        ("GET", "models/a%c3%28b", "`%c3%28`, which is not UTF-8"),
+        ("GET", "models/a%c3", "`%c3`, which is not UTF-8"),
+        ("GET", "models/ä", "Write `%C3%A4`"),
+        ("GET", "models/a b", "Write `%20`"),
+        ("GET", "uns/topics/a/..;b", "the segment `..;b`"),
+        ("DELETE", "models", "Use GET or POST."),
+        ("PUT", "uns/events", "Use GET."),
+        ("POST", "models/m", "Use DELETE, GET, PATCH or PUT."),
+        ("GET", "secrets", "Compare it with the API's documentation"),
+    ] {
+        let text = text(method, path);
+        assert!(text.contains(told), "{path}: {text}");
+    }
+    let long = format!("models/{}", "%c3".repeat(9_000));
+    assert!(text("GET", &long).len() < 400);
+}
+
+#[test]
+fn organization_in_the_path_is_compared_decoded() {
+    let other = |path: &str, organization: &str| {
+        let path = format!("/api/v1/organizations{path}");
+        let matched = policy().route("GET", &path).unwrap();
+        matched.contradicts(organization)
+    };
+    assert!(!other("/acme/members", "acme"));
+    assert!(!other("/%61cme/members", "acme"));
+    assert!(!other("/auth0%7C7/members", "auth0|7"));
+    assert!(other("/globex/members", "acme"));
+    assert!(other("/acme%20/members", "acme"));
+    assert!(other("/Acme", "acme"));
+    assert!(!other("", "acme"));
+}
+
 #[test]
 fn requirement_is_met_by_any_one_whole_alternative() {
-    let held = |names: &str| POLICY.parse_scopes(names);
-    let any = POLICY
-        .route("POST", "/api/v1/connectors/c/test")
-        .unwrap()
-        .requirement;
+    let held = |names: &str| policy().parse_scopes(names);
+    let requirement = |path: &str| match &policy().route("POST", path).unwrap().route.access {
+        Access::Scopes(requirement) => requirement.clone(),
+        Access::Public => unreachable!(),
+    };
+    let any = requirement("/api/v1/connectors/c/test");
     assert!(any.is_met_by(held("connectors:test")) && any.is_met_by(held("connectors:write")));
     assert!(!any.is_met_by(held("connectors:read")) && !any.is_met_by(held("")));
-    let both = POLICY
-        .route("POST", "/api/v1/uns/moves")
-        .unwrap()
-        .requirement;
+    let both = requirement("/api/v1/uns/moves");
     assert!(both.is_met_by(held("uns:publish uns:manage")));
     assert!(!both.is_met_by(held("uns:publish")) && !both.is_met_by(held("uns:manage")));
 }
 
 #[test]
 fn parse_scopes_ignores_a_scope_that_the_policy_lacks() {
-    assert!(POLICY.parse_scopes("").is_empty());
+    assert!(policy().parse_scopes("").is_empty());
     assert!(
-        POLICY
+        policy()
             .parse_scopes("uns:fly * uns:read,uns:publish")
             .is_empty()
     );
-    assert_eq!(POLICY.parse_scopes("uns:read uns:read uns:fly").len(), 1);
-}
-
-const START: &str = r#"[rbac]
-enabled = true
-[[group]]
-name = "G"
-color = "blue"
-scopes = [{ name = "a:b", label = "L", description = "D" }]
-"#;
-
-#[test]
-fn read_rejects_a_wrong_policy_with_its_line() {
-    for (addition, line, message) in [
-        (
-            "[routes]\n\"GET /x\" = [\"a:c\"]\n",
-            8,
-            "no group has a scope \"a:c\"",
-        ),
-        (
-            "[routes]\n\n\"GET x\" = [\"a:b\"]\n",
-            9,
-            "a route is \"METHOD /path\"",
-        ),
-        ("[routes]\n\"GET /x\" = []\n", 8, "open to every token"),
-        ("[routes]\n\"GET /x\" = [[]]\n", 8, "allow every token"),
-        (
-            "[routes]\n\"FETCH /x\" = [\"a:b\"]\n",
-            8,
-            "method \"FETCH\"",
-        ),
-        ("[routes]\n\"GET /x//y\" = [\"a:b\"]\n", 8, "segment \"\""),
-        (
-            "[routes]\n\"GET /x/%41\" = [\"a:b\"]\n",
-            8,
-            "segment \"%41\"",
-        ),
-        (
-            "[routes]\n\"GET /{*a}/y\" = [\"a:b\"]\n",
-            8,
-            "must be the last segment",
-        ),
-        (
-            "[routes]\n\"GET /{a}\" = [\"a:b\"]\n\"GET /{b}\" = [\"a:b\"]\n",
-            9,
-            "matches the same requests",
-        ),
-        (
-            "[[role]]\nname = \"r\"\nlabel = \"R\"\nscopes = [\"a:c\"]\n",
-            10,
-            "no group has a scope",
-        ),
-        (
-            "[[role]]\nname = \"r\"\nlabel = \"R\"\ninherits = [\"q\"]\n",
-            10,
-            "no role \"q\" is defined above",
-        ),
-        (
-            "[[group]]\nname = \"G\"\ncolor = \"pink\"\nscopes = []\n",
-            8,
-            "is defined twice",
-        ),
-        (
-            "[[group]]\nname = \"H\"\ncolor = \"pink\"\nscopes = []\n",
-            8,
-            "has no scopes",
-        ),
-        (
-            "[[group]]\nname = \"H\"\ncolor = \"pink\"\nscopes = [{ name = \"ab\", label = \"\", description = \"\" }]\n",
-            10,
-            "resource:action",
-        ),
-        (
-            "[[group]]\nname = \"H\"\ncolor = \"red\"\nscopes = []\n",
-            9,
-            "color \"red\" is not one of blue, violet, amber, green, pink, slate",
-        ),
-        ("[rules]\n", 7, "unknown field `rules`"),
-    ] {
-        let error = source::read(&format!("{START}{addition}")).unwrap_err();
-        assert_eq!(error.line, line, "{addition}{error}");
-        assert!(error.message.contains(message), "{addition}{error}");
-    }
-    assert!(source::read(START).is_ok());
-}
-
-#[test]
-fn read_rejects_a_route_that_would_never_be_reached() {
-    let read = |path: &str| source::read(&format!("{START}[routes]\n\"GET {path}\" = [\"a:b\"]\n"));
-    for path in [
-        "/api/v1/me",
-        "/api/v1/tokens",
-        "/api/v1/tokens/{id}",
-        "/assets/{*file}",
-        "/auth/dev",
-        "/profile/x",
-        "/status/{registry}/{list}",
-        "/.well-known/openid-configuration",
-        "/.patrol/health",
-        "/.patrol/{*rest}",
-    ] {
-        let error = read(path).unwrap_err();
-        assert_eq!(error.line, 8, "{path}: {error}");
-        assert!(error.message.contains("use another path"), "{error}");
-    }
-    for path in [
-        "/api/v1/tokensx",
-        "/api/v1/{x}",
-        "/{*all}",
-        "/assets",
-        "/api/v1/me/x",
-    ] {
-        assert!(read(path).is_ok(), "{path}");
-    }
-}
-
-#[test]
-fn every_group_color_has_a_style() {
-    let sheet = include_str!("../../../www/style/tokens.css");
-    for color in source::COLORS {
-        assert!(
-            sheet.contains(&format!("\n[data-color=\"{color}\"] {{")),
-            "{color}"
-        );
-    }
+    assert_eq!(policy().parse_scopes("uns:read uns:read uns:fly").len(), 1);
 }

@@ -283,7 +283,7 @@ mod tests {
     use super::*;
     use crate::{
         jose::status_list::{Snapshot, StatusListId, StatusReference},
-        policy::POLICY,
+        policy::tests::policy,
         revocation::single_flight::MAX_ATTEMPTS,
         token::Grant,
     };
@@ -306,7 +306,7 @@ mod tests {
             kid: KNOWN_KEY.to_owned(),
             owner: "ada".parse().unwrap(),
             organizations: vec!["acme".parse().unwrap()],
-            grant: Grant::new(None, &POLICY),
+            grant: Grant::new(None, policy()),
             status: StatusReference {
                 list: StatusListId {
                     registry: 0,

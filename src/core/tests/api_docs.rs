@@ -13,13 +13,14 @@ use patrol::{
     jose::status_list::Aggregation,
     mode::RevocationMode,
     policy::{
-        Method, POLICY,
+        Method,
         account::{Account, Membership},
     },
     quota::{CREATIONS, QuotaPolicy, REVOCATIONS, SIGN_INS_PER_MINUTE},
     routes,
     time::Timestamp,
 };
+use patrol_policy::example;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,15 +220,16 @@ fn other_responses() -> [Object; 8] {
         id: "ada".parse().unwrap(),
         name: "Ada".to_owned(),
         email: "ada@example.com".to_owned(),
-        memberships: vec![Membership {
-            organization: "acme".parse().unwrap(),
-            name: "Acme".to_owned(),
-            roles: vec!["admin".to_owned()],
-        }],
+        memberships: vec![Membership::new(
+            "acme".parse().unwrap(),
+            "Acme".to_owned(),
+            vec!["admin".to_owned()],
+            example(),
+        )],
     };
-    let me = Me::new(&account, &POLICY, KV);
-    let held = account.scopes_in_all(["acme"], &POLICY).unwrap();
-    let catalogue = Catalogue::new(held, &POLICY);
+    let me = Me::new(&account, example(), KV);
+    let held = account.scopes_in_all(["acme"]).unwrap();
+    let catalogue = Catalogue::new(held, example());
     let lists = Aggregation {
         status_lists: Vec::new(),
     };

@@ -1,14 +1,17 @@
 //! Every decision about a request, and the order of the checks.
 
 use patrol::{
-    authorize::decision::{AccessRequest, Denial, Malformed, authorize, preflight},
+    authorize::decision::{
+        self, AccessRequest, Denial, Forwarder, Malformed, Permit, authorize, preflight,
+    },
     ids::OrganizationId,
     jose::status_list::{Status, StatusListId, StatusReference},
-    policy::POLICY,
+    policy::{Access, Policy, RouteError},
     revocation::known_list::StatusCheck,
     time::Timestamp,
     token::{Grant, Token, TokenError},
 };
+use patrol_policy::example;
 
 const VALID: StatusCheck = StatusCheck::Known(Status::Valid);
 
@@ -18,7 +21,7 @@ fn token(scope: Option<&str>) -> Token {
         kid: "key-1".to_owned(),
         owner: "ada".parse().unwrap(),
         organizations: vec!["acme".parse().unwrap(), "globex".parse().unwrap()],
-        grant: Grant::new(scope.map(str::to_owned), &POLICY),
+        grant: Grant::new(scope.map(str::to_owned), example()),
         status: StatusReference {
             list: StatusListId {
                 registry: 0,
@@ -37,6 +40,7 @@ fn request<'a>(method: &'a str, path: &'a str, organization: Option<&'a str>) ->
         path,
         organization,
         now: Timestamp::from_seconds(1_500),
+        forwarder: Forwarder::Edge,
     }
 }
 
@@ -47,8 +51,18 @@ fn at(now: u64) -> AccessRequest<'static> {
     }
 }
 
+fn decide<'a, 'p>(
+    request: &AccessRequest<'p>,
+    token: &'a Token,
+    policy: &Policy,
+) -> Result<Permit<'a, 'p>, Denial> {
+    let found = decision::route(request, policy);
+    authorize(request, token, VALID, found, policy)
+}
+
 fn code(request: &AccessRequest<'_>, token: &Token, revocation: StatusCheck) -> &'static str {
-    match authorize(request, token, revocation, &POLICY) {
+    let found = decision::route(request, example());
+    match authorize(request, token, revocation, found, example()) {
         Ok(_) => "allowed",
         Err(denial) => denial.code().as_str(),
     }
@@ -193,7 +207,7 @@ fn x_organization_id_picks_one_of_the_tokens_organizations() {
         );
     }
     let request = request("GET", scoped, Some("globex"));
-    let permit = authorize(&request, &token, VALID, &POLICY).unwrap();
+    let permit = decide(&request, &token, example()).unwrap();
     assert_eq!(permit.organization.unwrap().as_str(), "globex");
 }
 
@@ -211,7 +225,7 @@ fn only_organization_of_a_token_need_not_be_named() {
         (global, Some("acme"), Some("acme")),
     ] {
         let request = request("GET", path, named);
-        let permit = authorize(&request, &token, VALID, &POLICY).unwrap();
+        let permit = decide(&request, &token, example()).unwrap();
         let found = permit.organization.map(OrganizationId::as_str);
         assert_eq!(found, acting, "{path} {named:?}");
     }
@@ -223,45 +237,111 @@ fn only_organization_of_a_token_need_not_be_named() {
 
 #[test]
 fn when_rbac_is_not_enabled_tokens_inherit_the_full_access_of_the_account() {
-    let policy = POLICY.with_rbac(false);
+    let mut policy = example().clone();
+    policy.rbac = false;
     for token in [token(None), token(Some("models:read"))] {
         let request = request("DELETE", "/api/v1/dashboards/d", Some("acme"));
-        assert!(authorize(&request, &token, VALID, &policy).is_ok());
+        assert!(decide(&request, &token, &policy).is_ok());
     }
     let unknown = request("GET", "/api/v1/secrets", Some("acme"));
     assert_eq!(
-        authorize(&unknown, &token(None), VALID, &policy).unwrap_err(),
-        Denial::RouteUnknown
+        decide(&unknown, &token(None), &policy).unwrap_err(),
+        Denial::RouteUnknown(RouteError::Unknown)
     );
 }
 
 #[test]
 fn preflight_passes_where_the_policy_has_a_route() {
     for (method, path, expected) in [
-        ("GET", "/api/v1/engine/pipelines", Ok(())),
-        ("HEAD", "/api/v1/engine/pipelines", Ok(())),
-        ("POST", "/api/v1/engine/pipelines", Ok(())),
         (
-            "DELETE",
+            "GET",
             "/api/v1/engine/pipelines",
-            Err(Denial::RouteUnknown),
+            Some("/api/v1/engine/pipelines"),
         ),
-        ("get", "/api/v1/engine/pipelines", Err(Denial::RouteUnknown)),
+        ("HEAD", "/api/v1/models/%61", Some("/api/v1/models/a")),
         (
-            "GET, POST",
+            "POST",
             "/api/v1/engine/pipelines",
-            Err(Denial::RouteUnknown),
+            Some("/api/v1/engine/pipelines"),
         ),
-        ("GET", "/api/v1/secrets", Err(Denial::RouteUnknown)),
-        ("GET", "/../../admin//x;y", Err(Denial::RouteUnknown)),
-        ("", "/api/v1/models", Err(Denial::RouteUnknown)),
+        ("DELETE", "/api/v1/engine/pipelines", None),
+        ("get", "/api/v1/engine/pipelines", None),
+        ("GET, POST", "/api/v1/engine/pipelines", None),
+        ("GET", "/api/v1/secrets", None),
+        ("GET", "/../../admin//x;y", None),
+        ("", "/api/v1/models", None),
     ] {
+        let found = preflight(method, path, example());
+        assert_eq!(found.as_deref().ok(), expected, "{method} {path}");
+        if let Err(denial) = found {
+            assert_eq!(denial.code().as_str(), "route-unknown");
+        }
+    }
+}
+
+/// The edge forwards the normal spelling. A proxy forwards what it got.
+#[test]
+fn proxy_must_hold_the_path_in_its_normal_spelling() {
+    let token = token(Some("models:read uns:publish"));
+    for (method, path, by_edge, by_proxy) in [
+        ("GET", "/api/v1/models/a-b", "allowed", "allowed"),
+        ("GET", "/api/v1/models/a%2Db", "allowed", "route-unknown"),
+        ("GET", "/api/v1/models/a%20b", "allowed", "allowed"),
+        ("PUT", "/api/v1/uns/topics/a%2Db;c", "allowed", "allowed"),
+        ("PUT", "/api/v1/%75ns/topics/a", "allowed", "route-unknown"),
+    ] {
+        let edge = request(method, path, Some("acme"));
+        let forwarder = Forwarder::Proxy;
+        let proxy = AccessRequest { forwarder, ..edge };
+        assert_eq!(code(&edge, &token, VALID), by_edge, "{path}");
+        assert_eq!(code(&proxy, &token, VALID), by_proxy, "{path}");
+    }
+    let proxy = AccessRequest {
+        forwarder: Forwarder::Proxy,
+        ..request("GET", "/api/v1/models/a%2Db", None)
+    };
+    let denial = decision::route(&proxy, example()).unwrap_err();
+    let detail = denial.problem(example()).detail;
+    assert!(
+        detail.contains("Send it as `/api/v1/models/a-b`"),
+        "{detail}"
+    );
+}
+
+#[test]
+fn path_must_name_the_organization_that_the_request_acts_in() {
+    let two = token(Some("organizations:read"));
+    let one = Token {
+        organizations: vec!["acme".parse().unwrap()],
+        ..two.clone()
+    };
+    let members = |organization| format!("/api/v1/organizations/{organization}/members");
+    for (token, named, in_path, expected) in [
+        (&two, Some("acme"), "acme", "allowed"),
+        (&two, Some("acme"), "%61cme", "allowed"),
+        (&two, Some("globex"), "globex", "allowed"),
+        (&two, Some("acme"), "globex", "organization-mismatch"),
+        (&two, Some("globex"), "acme", "organization-mismatch"),
+        (&two, None, "acme", "organization-required"),
+        (&one, None, "acme", "allowed"),
+        (&one, None, "globex", "organization-mismatch"),
+        (&one, Some("acme"), "initech", "organization-mismatch"),
+    ] {
+        let path = members(in_path);
+        let request = request("GET", &path, named);
         assert_eq!(
-            preflight(method, path, &POLICY),
+            code(&request, token, VALID),
             expected,
-            "{method} {path}"
+            "{named:?} {in_path}"
         );
     }
+    let text = include_str!("../../../policy.toml").replace(
+        "\"GET /api/v1/organizations/{organization}/members\" = [\"organizations:read\", \"organizations:members\"]",
+        "\"GET /api/v1/organizations/{organization}/members\" = { scopes = [\"organizations:read\"], organization_parameter = false }",
+    );
+    let lax = Policy::new(patrol_policy::read(&text).unwrap()).unwrap();
+    let path = members("globex");
+    assert!(decide(&request("GET", &path, None), &one, &lax).is_ok());
 }
 
 #[test]
@@ -291,10 +371,10 @@ fn checks_come_in_a_fixed_order() {
 
 #[test]
 fn denials_have_their_status_challenge_and_text() {
-    let requirement = POLICY
-        .route("POST", "/api/v1/connectors/c/test")
-        .unwrap()
-        .requirement;
+    let found = example().route("POST", "/api/v1/connectors/c/test");
+    let Access::Scopes(requirement) = found.unwrap().route.access.clone() else {
+        panic!("the route is public");
+    };
     let invalid_token = Some("error=\"invalid_token\"");
     for (denial, code, status, challenge) in [
         (
@@ -353,7 +433,12 @@ fn denials_have_their_status_challenge_and_text() {
             403,
             None,
         ),
-        (Denial::RouteUnknown, "route-unknown", 403, None),
+        (
+            Denial::RouteUnknown(RouteError::Unknown),
+            "route-unknown",
+            403,
+            None,
+        ),
         (
             Denial::RevocationUnavailable,
             "revocation-unavailable",
@@ -362,28 +447,36 @@ fn denials_have_their_status_challenge_and_text() {
         ),
     ] {
         assert_eq!((denial.code().as_str(), denial.status()), (code, status));
-        let header = denial.challenge(&POLICY);
+        let header = denial.challenge(example());
         match challenge {
             Some(part) => assert!(header.unwrap().contains(part), "{code}"),
             None => assert_eq!(header, None, "{code}"),
         }
         let problem: serde_json::Value =
-            serde_json::from_str(&denial.problem(&POLICY).to_json()).unwrap();
+            serde_json::from_str(&denial.problem(example()).to_json()).unwrap();
         assert_eq!(problem["code"], code);
         assert_eq!(problem["status"], status);
         assert!(problem["detail"].as_str().unwrap().len() > 10, "{code}");
         assert_eq!(denial.retry_after().is_some(), status == 503);
-        let names: Vec<_> = denial.headers(&POLICY).map(|(name, _)| name).collect();
+        let names: Vec<_> = denial.headers(example()).map(|(name, _)| name).collect();
         match (challenge, status) {
             (Some(_), _) => assert_eq!(names, ["WWW-Authenticate"], "{code}"),
             (None, 503) => assert_eq!(names, ["Retry-After"], "{code}"),
             (None, _) => assert!(names.is_empty(), "{code}"),
         }
     }
-    let missing = Denial::TokenMissing.challenge(&POLICY).unwrap();
+}
+
+#[test]
+fn refusal_without_a_token_has_no_error_and_one_for_scopes_names_all_of_them() {
+    let missing = Denial::TokenMissing.challenge(example()).unwrap();
     assert!(!missing.contains("error"), "RFC 6750, section 3.1");
+    let found = example().route("POST", "/api/v1/connectors/c/test");
+    let Access::Scopes(requirement) = found.unwrap().route.access.clone() else {
+        panic!("the route is public");
+    };
     let detail = Denial::ScopeInsufficient(requirement)
-        .problem(&POLICY)
+        .problem(example())
         .detail;
     assert!(
         detail.contains("connectors:write, or connectors:test")

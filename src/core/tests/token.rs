@@ -8,10 +8,10 @@ use patrol::{
         signing::{Dalek, SigningKeys},
     },
     placement::of_user,
-    policy::POLICY,
     time::{DAY, Timestamp},
     token::{Claims, Token, TokenError, Verifier, claims},
 };
+use patrol_policy::example;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://patrol.example";
@@ -22,7 +22,7 @@ fn keys(seed: u8) -> SigningKeys {
 }
 
 fn verifier() -> Verifier {
-    Verifier::new(ISSUER.to_owned(), 16, keys(1).public().clone(), &POLICY)
+    Verifier::new(ISSUER.to_owned(), 16, keys(1).public().clone(), example())
 }
 
 fn verify(text: &str) -> Result<Token, TokenError> {
@@ -84,7 +84,7 @@ fn verifier_returns_the_claims() {
     assert_eq!(token.organizations.len(), 1);
     assert_eq!(
         token.grant.scopes(),
-        POLICY.parse_scopes("uns:read uns:publish")
+        example().parse_scopes("uns:read uns:publish")
     );
     assert_eq!((token.status.list.registry, token.status.idx), (14, 7));
     assert_eq!(token.expires_at, Timestamp::from_seconds(NOW + 30 * DAY));
@@ -414,10 +414,9 @@ fn largest_token_is_well_below_the_cap() {
     claims["sub"] = json!(owner);
     claims["status"]["status_list"]["uri"] = json!(format!("{ISSUER}/status/{registry}/0"));
     claims["scope"] = json!(
-        POLICY
-            .scopes
-            .iter()
-            .map(|s| s.name)
+        example()
+            .scopes()
+            .map(|s| s.name.as_str())
             .collect::<Vec<_>>()
             .join(" ")
     );

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::{
         jose::status_list::{StatusListId, StatusReference},
-        policy::POLICY,
+        policy::tests::policy,
         time::Timestamp,
         token::Grant,
     };
@@ -120,7 +120,7 @@ mod tests {
             kid: "k".to_owned(),
             owner: "ada".parse().unwrap(),
             organizations: vec!["acme".parse().unwrap()],
-            grant: Grant::new(None, &POLICY),
+            grant: Grant::new(None, policy()),
             status: StatusReference {
                 list: StatusListId {
                     registry: 0,

@@ -4,13 +4,14 @@
 use patrol::{
     http::api::Me,
     issue::rules::{Field, Lifetime, MAX_NAME_LENGTH, NewToken},
-    policy::{POLICY, Policy, account::Account},
+    policy::{Policy, account::Account},
     time::Timestamp,
 };
 use patrol_form::{
     form::{Form, FormInput, FormState, FormView, GroupSelection},
     message::{ServerFieldError, ServerProblem},
 };
+use patrol_policy::example;
 use proptest::{prelude::*, sample::select};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -19,11 +20,17 @@ const NOW: Timestamp = Timestamp::from_seconds(2_000_000_000);
 
 /// An admin in acme, a viewer in globex, and a member without roles in initech.
 fn input() -> FormInput {
+    let scopes = |role: &str| {
+        let role = example().role(role).unwrap();
+        example().scope_names(role.scopes)
+    };
     let account = json!({
         "id": "ada", "name": "Ada", "email": "ada@example.com", "rbac": true,
+        "groups": example().groups(),
+        "role_labels": { "admin": "Admin", "viewer": "Viewer" },
         "organizations": [
-            { "id": "acme", "name": "Acme", "roles": ["admin"], "scopes": [] },
-            { "id": "globex", "name": "Globex", "roles": ["viewer"], "scopes": [] },
+            { "id": "acme", "name": "Acme", "roles": ["admin"], "scopes": scopes("admin") },
+            { "id": "globex", "name": "Globex", "roles": ["viewer"], "scopes": scopes("viewer") },
             { "id": "initech", "name": "Initech", "roles": [], "scopes": [] },
         ],
     });
@@ -43,12 +50,18 @@ fn without_rbac() -> FormInput {
     input
 }
 
+/// A scope of the policy by its name in a view, which does not live as long.
+fn scope(name: &str) -> &'static str {
+    let index = example().scope_index(name).unwrap();
+    &example().scopes().nth(index).unwrap().name
+}
+
 fn selected(view: &FormView) -> BTreeSet<&'static str> {
     let groups = view.scopes.iter().flat_map(|scopes| &scopes.groups);
     groups
         .flat_map(|group| &group.scopes)
         .filter(|scope| scope.selected)
-        .map(|scope| scope.name)
+        .map(|one| scope(&one.name))
         .collect()
 }
 
@@ -155,7 +168,7 @@ fn search_finds_translations() {
         let visible: Vec<_> = (scopes.groups.iter())
             .flat_map(|group| &group.scopes)
             .filter(|scope| scope.visible)
-            .map(|scope| scope.name)
+            .map(|one| scope(&one.name))
             .collect();
         assert_eq!(visible, found, "{search}");
     }
@@ -286,8 +299,15 @@ enum Action {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let scopes: Vec<_> = POLICY.scopes.iter().map(|scope| scope.name).collect();
-    let groups: Vec<_> = POLICY.groups.iter().map(|group| group.name).collect();
+    let scopes: Vec<_> = example()
+        .scopes()
+        .map(|scope| scope.name.as_str())
+        .collect();
+    let groups: Vec<_> = example()
+        .groups()
+        .iter()
+        .map(|group| group.name.as_str())
+        .collect();
     prop_oneof![
         2 => prop_oneof![Just(String::new()), ".{0,8}", "[a-z\u{7}]{250,260}"].prop_map(Action::SetName),
         1 => select(vec![0, 30, 90, 180, 365, 366]).prop_map(Action::SetExpiry),
@@ -346,11 +366,11 @@ impl Model {
     fn offered(&self) -> BTreeSet<&'static str> {
         let held = |id: &&str| -> BTreeSet<&'static str> {
             let role = match *id {
-                "acme" => POLICY.role("admin"),
-                "globex" => POLICY.role("viewer"),
+                "acme" => example().role("admin"),
+                "globex" => example().role("viewer"),
                 _ => None,
             };
-            let scopes = role.map(|role| POLICY.scope_names(role.scopes));
+            let scopes = role.map(|role| example().scope_names(role.scopes));
             scopes.unwrap_or_default().into_iter().collect()
         };
         let all = self.organizations.iter().map(held);
@@ -363,18 +383,18 @@ impl Model {
 
     /// The offered scopes that match the search.
     fn found(&self) -> BTreeSet<&'static str> {
-        let everything = POLICY.offered(POLICY.role("admin").unwrap().scopes);
+        let everything = example().offered(example().role("admin").unwrap().scopes);
         let found = everything.flat_map(|(group, scopes)| {
             let text = |scope: &patrol::policy::Scope| {
-                [group.name, scope.name, scope.label, scope.description]
-                    .map(str::to_lowercase)
+                [&group.name, &scope.name, &scope.label, &scope.description]
+                    .map(|text| text.to_lowercase())
                     .join("\n")
             };
             let inside = scopes.into_iter().filter(move |(_, scope)| {
                 let text = text(scope);
                 self.search.split(' ').all(|word| text.contains(word))
             });
-            inside.map(|(_, scope)| scope.name)
+            inside.map(|(_, scope)| scope.name.as_str())
         });
         &found.collect() & &self.offered()
     }
@@ -402,12 +422,12 @@ impl Model {
             Action::SetOrganization(id, false) => _ = self.organizations.remove(id),
             Action::ToggleScope(name) => self.toggle(&[*name].into()),
             Action::ToggleGroup(name) => {
-                let everything = POLICY.role("admin").unwrap().scopes;
-                let group = POLICY
+                let everything = example().role("admin").unwrap().scopes;
+                let group = example()
                     .offered(everything)
                     .find(|(group, _)| group.name == *name);
                 let scopes = group.into_iter().flat_map(|(_, scopes)| scopes);
-                self.toggle(&scopes.map(|(_, scope)| scope.name).collect());
+                self.toggle(&scopes.map(|(_, scope)| scope.name.as_str()).collect());
             }
             Action::SelectAll => self.all_selected = &self.selected() | &self.found(),
             Action::SelectNone => self.all_selected = &self.selected() - &self.found(),
@@ -417,7 +437,8 @@ impl Model {
 }
 
 fn account_and_policy(input: &FormInput) -> (Account, Policy) {
-    (input.me.account(), POLICY.with_rbac(input.me.rbac))
+    let policy = input.me.policy();
+    (input.me.account(&policy), policy)
 }
 
 /// Keeps proptest from writing failures into the source tree.
@@ -446,7 +467,7 @@ proptest! {
                 .filter(|choice| choice.chosen).map(|choice| choice.id.as_str()).collect();
             prop_assert_eq!(chosen, model.organizations.iter().copied().collect());
             let offered: BTreeSet<_> = view.scopes.iter().flat_map(|scopes| &scopes.groups)
-                .flat_map(|group| &group.scopes).map(|scope| scope.name).collect();
+                .flat_map(|group| &group.scopes).map(|one| scope(&one.name)).collect();
             prop_assert_eq!(offered, model.offered());
         }
     }
@@ -473,7 +494,7 @@ proptest! {
                     .filter(|choice| choice.chosen).map(|choice| choice.id.clone()).collect(),
                 scopes: view.scopes.iter().flat_map(|scopes| &scopes.groups)
                     .flat_map(|group| &group.scopes).filter(|scope| scope.selected)
-                    .map(|scope| scope.name.to_owned()).collect(),
+                    .map(|scope| scope.name.clone()).collect(),
             };
             let checked = NewToken::check(&shown, &account, &policy);
             prop_assert_eq!(checked.is_ok(), view.can_submit);
@@ -554,7 +575,7 @@ proptest! {
     #[test]
     fn toggling_a_scope_twice_changes_nothing(
         actions in prop::collection::vec(action(), 0..20),
-        scope in select(POLICY.scopes.iter().map(|scope| scope.name).collect::<Vec<_>>()),
+        scope in select(example().scopes().map(|scope| scope.name.as_str()).collect::<Vec<_>>()),
     ) {
         let mut form = Form::new(input());
         for action in &actions {

@@ -2,10 +2,10 @@
 
 use patrol::{
     http::api::{TokenRecord, TokenStatus},
-    policy::POLICY,
     time::{DAY, Timestamp},
 };
 use patrol_form::table::{Column, EXPIRY_WARNING, Empty, Filter, Table, TableInput, TableView};
+use patrol_policy::example;
 use proptest::{prelude::*, sample::select};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -42,6 +42,7 @@ fn input(tokens: Vec<TokenRecord>) -> TableInput {
         active: active.count(),
         tokens,
         organizations: vec![("acme".to_owned(), "Acme Manufacturing".to_owned())],
+        groups: example().groups().to_vec(),
         limit: 50,
         now: NOW,
     }
@@ -126,7 +127,7 @@ fn badges_include_scopes_that_the_policy_no_longer_has() {
     let badges = &view.rows.first().unwrap().badges;
     let shown: Vec<_> = badges
         .iter()
-        .map(|badge| (badge.name.as_str(), badge.color))
+        .map(|badge| (badge.name.as_str(), badge.color.as_str()))
         .collect();
     assert_eq!(shown, [("uns:read", "green"), ("gone:read", "neutral")]);
 }
@@ -176,7 +177,10 @@ fn sorting_by_the_same_column_again_reverses_the_order() {
 }
 
 fn tokens() -> impl Strategy<Value = Vec<TokenRecord>> {
-    let scopes: Vec<_> = POLICY.scopes.iter().map(|scope| scope.name).collect();
+    let scopes: Vec<_> = example()
+        .scopes()
+        .map(|scope| scope.name.as_str())
+        .collect();
     let now = NOW.seconds();
     let token = (
         "[a-cA-C0-2 ]{1,5}",

@@ -4,7 +4,10 @@
 //! by name; `vic` belongs to the test of the limit. Tests of the whole list use the sample system,
 //! where nobody changes the tokens of `ada`, and `otto` has none.
 
-use patrol_support::{System, User, root, workspace::write_policy_without_rbac};
+use patrol_support::{
+    System, User, root,
+    workspace::{policy_without_rbac, write_policy},
+};
 use serde_json::json;
 use std::{path::Path, process::Command, sync::OnceLock};
 use tokio::sync::OnceCell;
@@ -22,7 +25,7 @@ pub fn shared_system() -> &'static System {
 pub fn system_without_rbac() -> &'static System {
     static SYSTEM: OnceLock<System> = OnceLock::new();
     SYSTEM.get_or_init(|| {
-        let policy = write_policy_without_rbac();
+        let policy = write_policy("page-rbac-off", &policy_without_rbac());
         let policy = policy.to_str().expect("a path in Unicode");
         System::start("page-rbac-off", &["--policy", policy])
     })

@@ -8,7 +8,10 @@ use std::{fmt::Write, fs, net::SocketAddr, path::Path};
 const COMPATIBILITY_DATE: &str = "2026-11-01";
 
 /// The files of a built Worker, its entry first.
-pub const MODULES: [&str; 2] = ["index.js", "index_bg.wasm"];
+pub const MODULES: [&str; 3] = ["index.js", "index_bg.wasm", POLICY];
+
+/// The file with the policy.
+pub const POLICY: &str = "policy.json";
 
 /// Copies a built Worker next to a configuration, so that a later build does not change what a
 /// restarted process runs.
@@ -61,7 +64,8 @@ pub fn text_bindings(settings: &[(String, String)]) -> Vec<(&str, Binding<'_>)> 
 pub struct Worker<'a> {
     /// The name of its service.
     pub name: &'a str,
-    /// Files next to the configuration, the entry first; `.wasm` files are WebAssembly.
+    /// Files next to the configuration, the entry first; `.wasm` files are WebAssembly, `.json`
+    /// files are texts.
     pub modules: &'a [&'a str],
     /// What each name in `env` is bound to.
     pub bindings: &'a [(&'a str, Binding<'a>)],
@@ -76,6 +80,7 @@ impl Config {
         for file in worker.modules {
             let kind = match file.rsplit('.').next() {
                 Some("wasm") => "wasm",
+                Some("json") => "text",
                 _ => "esModule",
             };
             let name = file.rsplit('/').next().unwrap_or_default();

@@ -40,6 +40,18 @@ impl System {
     /// # Panics
     /// If it does not start.
     pub fn start(name: &str, arguments: &[&str]) -> Self {
+        Self::start_with(name, &[arguments, &["--no-watch"]].concat())
+    }
+
+    /// Starts a system that builds and loads what changes.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_watching(name: &str, arguments: &[&str]) -> Self {
+        Self::start_with(name, arguments)
+    }
+
+    fn start_with(name: &str, arguments: &[&str]) -> Self {
         let state = create_folder(name);
         let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
         let port = free_ports();
@@ -146,16 +158,10 @@ impl System {
 }
 
 fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
-    // Tests run the build that is deployed. A test with its own policy needs another build, and
-    // uses the quick one.
-    let profile = arguments
-        .iter()
-        .all(|argument| argument != "--policy")
-        .then_some("--release");
+    // Tests run the build that is deployed.
     let mut supervisor = supervised(xtask())
-        .args(["dev", "--no-watch", "--port", &port.to_string(), "--state"])
+        .args(["dev", "--release", "--port", &port.to_string(), "--state"])
         .arg(state)
-        .args(profile)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

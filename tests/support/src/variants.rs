@@ -1,4 +1,4 @@
-//! The system with other settings: all variants in one process of the runtime.
+//! The system with other settings and policies: all variants in one process of the runtime.
 //!
 //! A variant has both Workers, its own Registry objects and its own KV namespace, so it shares no
 //! state with another. Most settings need no more, and each variant saves a start of wrangler. The
@@ -7,7 +7,7 @@
 //! Left out: the page, restarts, and anything that wrangler does.
 
 use crate::{
-    config::{Binding, Config, MODULES, Worker, copy_worker, text_bindings},
+    config::{Binding, Config, MODULES, POLICY, Worker, copy_worker, text_bindings},
     kv::Kv,
     process::generate_secrets,
     runtime::Runtime,
@@ -16,8 +16,39 @@ use crate::{
 };
 use std::{fs, path::Path, sync::LazyLock};
 
-/// A name and the settings of both Workers, beyond the required ones.
-pub type Variant = (&'static str, &'static [(&'static str, &'static str)]);
+/// One variant.
+#[derive(Clone, Copy)]
+pub struct Variant {
+    name: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+    policy: Option<fn() -> String>,
+}
+
+impl Variant {
+    /// A variant without settings beyond the required ones, and with the policy of the checkout.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            settings: &[],
+            policy: None,
+        }
+    }
+
+    /// Adds settings of both Workers.
+    #[must_use]
+    pub const fn with(self, settings: &'static [(&'static str, &'static str)]) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Replaces the policy by a text in the format of `policy.toml`.
+    #[must_use]
+    pub const fn with_policy(self, policy: fn() -> String) -> Self {
+        Self {
+            policy: Some(policy),
+            ..self
+        }
+    }
+}
 
 /// Running variants.
 pub struct Variants(Runtime);
@@ -41,10 +72,10 @@ impl Variants {
             }
             let mut config = Config::default();
             config.allow_network();
-            for (name, settings) in variants {
+            for variant in variants {
                 let kv = Kv::start().await;
-                config.add_external(&format!("{name}-kv"), kv.address());
-                add_variant(&mut config, &folder, name, settings, &upstream, &secrets);
+                config.add_external(&format!("{}-kv", variant.name), kv.address());
+                add_variant(&mut config, &folder, variant, &upstream, &secrets);
             }
             Runtime::start_in(&folder, &config).await
         });
@@ -63,11 +94,11 @@ impl Variants {
 fn add_variant(
     config: &mut Config,
     folder: &Path,
-    name: &str,
-    settings: &[(&str, &str)],
+    variant: &Variant,
     upstream: &str,
     secrets: &[(String, String)],
 ) {
+    let Variant { name, settings, .. } = *variant;
     let of = |part: &str| format!("{name}-{part}");
     let (edge, origin, kv, disk) = (of("edge"), of("origin"), of("kv"), of("objects"));
     let objects = folder.join(&disk);
@@ -100,21 +131,28 @@ fn add_variant(
     edge_bindings.push(("ORIGIN", Binding::Service(&origin)));
     let mut origin_bindings = bindings();
     origin_bindings.extend(text_bindings(secrets));
+    let policy = variant.policy.map(|text| {
+        let json = patrol_policy::to_json(&text()).expect("the policy is wrong");
+        let path = folder.join(name);
+        fs::create_dir_all(&path).expect("cannot create a folder");
+        fs::write(path.join(POLICY), json).expect("cannot write a policy");
+        format!("{name}/{POLICY}")
+    });
+    let modules = |worker: &str| {
+        MODULES.map(|file| match &policy {
+            Some(policy) if file == POLICY => policy.clone(),
+            _ => format!("{worker}/{file}"),
+        })
+    };
     config.add_worker(&Worker {
         name: &edge,
-        modules: &MODULES
-            .map(|file| format!("edge/{file}"))
-            .each_ref()
-            .map(String::as_str),
+        modules: &modules("edge").each_ref().map(String::as_str),
         bindings: &edge_bindings,
         storage: None,
     });
     config.add_worker(&Worker {
         name: &origin,
-        modules: &MODULES
-            .map(|file| format!("origin/{file}"))
-            .each_ref()
-            .map(String::as_str),
+        modules: &modules("origin").each_ref().map(String::as_str),
         bindings: &origin_bindings,
         storage: Some(&disk),
     });

@@ -33,23 +33,33 @@ pub fn create_folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Writes a copy of `policy.toml` in which `from` is replaced by `to`, and returns its path for
-/// `--policy`. A name always needs the same policy, as the Workers are built once for each name.
+/// The text of `policy.toml`.
 ///
 /// # Panics
-/// If `policy.toml` does not contain `from`, or the copy cannot be written.
-pub fn write_policy(name: &str, from: &str, to: &str) -> PathBuf {
-    let policy = fs::read_to_string(root().join("policy.toml")).expect("cannot read policy.toml");
-    assert!(policy.contains(from), "policy.toml does not contain {from}");
-    let path = root().join(format!("target/e2e/{name}.toml"));
-    fs::create_dir_all(path.parent().unwrap_or(&path)).expect("cannot create a folder");
-    fs::write(&path, policy.replace(from, to)).expect("cannot write a policy");
-    path
+/// If it cannot be read.
+pub fn policy() -> String {
+    fs::read_to_string(root().join("policy.toml")).expect("cannot read policy.toml")
 }
 
-/// Writes a policy without RBAC: tokens carry no scopes.
-pub fn write_policy_without_rbac() -> PathBuf {
-    write_policy("rbac-off", "enabled = true", "enabled = false")
+/// The policy of the checkout, but tokens carry no scopes.
+///
+/// # Panics
+/// If the policy has no such setting.
+pub fn policy_without_rbac() -> String {
+    let (on, off) = ("enabled = true", "enabled = false");
+    assert!(policy().contains(on), "policy.toml does not contain {on}");
+    policy().replace(on, off)
+}
+
+/// Writes a policy, and returns its path for `--policy`.
+///
+/// # Panics
+/// If it cannot be written.
+pub fn write_policy(name: &str, text: &str) -> PathBuf {
+    let path = root().join(format!("target/e2e/{name}.toml"));
+    fs::create_dir_all(path.parent().unwrap_or(&path)).expect("cannot create a folder");
+    fs::write(&path, text).expect("cannot write a policy");
+    path
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The section *Creating a Token* of the product page: one test for each sentence.
 
-use patrol::{policy::POLICY, time::DAY};
+use patrol::time::DAY;
 use patrol_browser::{
     Appearance, Page,
     page::key,
     systems::{sample_system, shared_system},
     visit, wait_until,
 };
+use patrol_policy::example;
 use patrol_support::{Response, User, api_request, now};
 use reqwest::Method;
 use std::{
@@ -126,9 +127,12 @@ async fn scopes_are_organized_by_group() {
                 "Organizations"
             ]
         );
-        for (group, scopes) in POLICY.offered(all()) {
+        for (group, scopes) in example().offered(all()) {
             let inside = format!(".group[data-group='{}'] input[name=scope]", group.name);
-            let names: Vec<_> = scopes.iter().map(|(_, scope)| scope.name).collect();
+            let names: Vec<_> = scopes
+                .iter()
+                .map(|(_, scope)| scope.name.as_str())
+                .collect();
             assert_eq!(page.attributes(&inside, "value").await, names);
         }
     })
@@ -474,5 +478,5 @@ async fn once_the_dialog_is_closed_the_token_cannot_be_retrieved_again() {
 }
 
 fn all() -> patrol::policy::scope::ScopeSet {
-    POLICY.role("admin").expect("a role").scopes
+    example().role("admin").expect("a role").scopes
 }

@@ -6,18 +6,24 @@
 
 const done = arguments[arguments.length - 1];
 
+const GROUPS = `[
+  { "name": "UNS", "color": "green", "scopes": [
+    { "name": "uns:browse", "label": "Browse topics", "description": "List the topics." },
+    { "name": "uns:read", "label": "Read values", "description": "Read the values of topics." }] }]`;
+
 const INPUT = `{
   "me": { "id": "ada", "name": "Ada", "email": "ada@example.com", "rbac": true,
+    "groups": ${GROUPS}, "role_labels": { "admin": "Admin" },
     "organizations": [
-      { "id": "acme", "name": "Acme", "roles": ["admin"], "scopes": [] },
-      { "id": "globex", "name": "Globex", "roles": ["viewer"], "scopes": [] }] },
+      { "id": "acme", "name": "Acme", "roles": ["admin"], "scopes": ["uns:browse", "uns:read"] },
+      { "id": "globex", "name": "Globex", "roles": ["viewer"], "scopes": ["uns:read"] }] },
   "active": 0, "limit": 50, "now": 2000000000000 }`;
 
 const TOKENS = `{
   "tokens": [{ "id": "4ySerkxJC4haEHngr6dQZg", "name": "ERP", "organizations": ["acme"],
     "scopes": ["uns:read"], "created_at": "2033-05-18T03:33:20Z", "last_used_at": null,
     "expires_at": "2033-06-17T03:33:20Z", "revoked_at": null, "status": "active" }],
-  "active": 1, "limit": 50, "now": 2000000000000 }`;
+  "groups": ${GROUPS}, "active": 1, "limit": 50, "now": 2000000000000 }`;
 
 function equal(actual, expected, what = "") {
   if (!Object.is(actual, expected)) {

@@ -1,15 +1,13 @@
 //! The section *Token List* of the product page, and how to get there: one test for each sentence.
 
-use patrol::{
-    policy::POLICY,
-    time::{DAY, Timestamp},
-};
+use patrol::time::{DAY, Timestamp};
 use patrol_browser::{
     Appearance, Page,
     page::key,
     systems::{SAMPLE_TOKENS, SampleToken, sample_system, shared_system},
     visit,
 };
+use patrol_policy::example;
 use patrol_support::{Response, User, api_request, now, wait_until};
 use reqwest::Method;
 use serde_json::json;
@@ -100,15 +98,11 @@ async fn scopes_are_color_coded_badges_grouped_by_feature_area() {
             let colors = page.attributes(&badges, "data-color").await;
             let groups = page.attributes(&badges, "data-group").await;
             for ((scope, color), group) in token.scopes.iter().zip(colors).zip(groups) {
-                let (of, _) = POLICY
-                    .offered(POLICY.parse_scopes(scope))
+                let (of, _) = example()
+                    .offered(example().parse_scopes(scope))
                     .next()
                     .expect("the policy has the scope");
-                assert_eq!(
-                    (of.color, of.name),
-                    (color.as_str(), group.as_str()),
-                    "{scope}"
-                );
+                assert_eq!((&of.color, &of.name), (&color, &group), "{scope}");
             }
         }
         // Each group has a color of its own on the screen.

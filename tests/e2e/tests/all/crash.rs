@@ -12,7 +12,7 @@ use serde_json::json;
 use std::{fs, path::Path};
 
 /// A built Worker behind the script that can crash it.
-const CRASHING: [&str; 3] = ["crash.js", MODULES[0], MODULES[1]];
+const CRASHING: [&str; 4] = ["crash.js", MODULES[0], MODULES[1], MODULES[2]];
 
 fn crash_sandbox(name: &str, worker: &str) -> Sandbox {
     let sandbox = Sandbox::new(name, worker);

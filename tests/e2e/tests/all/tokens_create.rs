@@ -1,10 +1,10 @@
 //! `POST /api/v1/tokens`.
 
 use crate::common::{creation, creation_with};
-use crate::variants::variant;
+use crate::variants::{long_scope, variant};
 use futures_util::future::join_all;
 use patrol::time::{DAY, Timestamp};
-use patrol_support::{Response, System, User, now, shared_system, workspace::write_policy};
+use patrol_support::{Response, User, now, shared_system};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -179,11 +179,9 @@ async fn management_refuses_an_unreadable_body() {
 
 #[tokio::test]
 async fn creation_refuses_a_token_that_would_be_too_long_and_stores_nothing() {
-    let scope = format!("uns:{}", "x".repeat(4_000));
-    let policy = write_policy("long-scope", "uns:read", &scope);
-    let system = System::start("too-long", &["--policy", policy.to_str().unwrap()]);
-    let ada = User::sign_in(&system.url, "ada").await;
-    let response = ada.create(&creation_with("scopes", json!([scope]))).await;
+    let ada = User::sign_in(&variant("long-scope").await, "ada").await;
+    let scopes = json!([long_scope()]);
+    let response = ada.create(&creation_with("scopes", scopes)).await;
     assert_eq!(response.outcome(), (422, "token-too-long"));
     let list = ada.get("/api/v1/tokens").await;
     assert_eq!(list.body["tokens"], json!([]));

@@ -1,28 +1,29 @@
 //! The variants of the settings that tests need, in one process.
 
-use patrol_support::variants::{Variant, Variants};
+use patrol_support::{
+    variants::{Variant, Variants},
+    workspace::{policy, policy_without_rbac},
+};
 use tokio::sync::OnceCell;
 
 /// All of them. A test has a variant to itself, so it may count tokens and calls.
-const VARIANTS: [Variant; 8] = [
-    ("default", &[]),
-    ("active-limit", &[]),
-    ("revoke-all", &[]),
-    (
-        "creation-limit",
-        &[("CREATION_BURST", "3"), ("CREATIONS_PER_HOUR", "1")],
-    ),
-    (
-        "client-address",
-        &[("CLIENT_ADDRESS_HEADER", "Fly-Client-IP")],
-    ),
-    ("upstream-down", &[("UPSTREAM_URL", "http://127.0.0.1:1")]),
-    ("upstream-slow", &[("UPSTREAM_TIMEOUT_SECONDS", "1")]),
-    (
-        "kv-mode",
-        &[("REVOCATION_MODE", "kv"), ("KV_MAX_AGE_SECONDS", "10")],
-    ),
+const VARIANTS: [Variant; 10] = [
+    Variant::new("default"),
+    Variant::new("active-limit"),
+    Variant::new("revoke-all"),
+    Variant::new("creation-limit").with(&[("CREATION_BURST", "3"), ("CREATIONS_PER_HOUR", "1")]),
+    Variant::new("client-address").with(&[("CLIENT_ADDRESS_HEADER", "Fly-Client-IP")]),
+    Variant::new("upstream-down").with(&[("UPSTREAM_URL", "http://127.0.0.1:1")]),
+    Variant::new("upstream-slow").with(&[("UPSTREAM_TIMEOUT_SECONDS", "1")]),
+    Variant::new("kv-mode").with(&[("REVOCATION_MODE", "kv"), ("KV_MAX_AGE_SECONDS", "10")]),
+    Variant::new("rbac-off").with_policy(policy_without_rbac),
+    Variant::new("long-scope").with_policy(|| policy().replace("uns:read", &long_scope())),
 ];
+
+/// A scope that makes a token too long.
+pub(crate) fn long_scope() -> String {
+    format!("uns:{}", "x".repeat(4_000))
+}
 
 /// The URL of a variant's edge.
 pub(crate) async fn variant(name: &str) -> String {
