@@ -31,7 +31,7 @@ use client_address::Sender;
 use identity::Denied;
 use patrol::{
     authorize::{
-        decision::{self, AccessRequest},
+        decision::{self, AccessRequest, Denial},
         forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
     },
     http::endpoint::CURRENT_TOKEN,
@@ -68,12 +68,10 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     };
     let url = request.url();
     let (path, query) = routes::split(&url);
-    match routes::destination(path) {
+    match settings.installation.paths.destination(path) {
         Destination::Health => runtime::empty_response(200),
-        Destination::Origin if path == CURRENT_TOKEN => {
-            current_token(&request, path, context).await
-        }
-        Destination::Origin => forward::to_origin(&request, &env),
+        Destination::Origin(CURRENT_TOKEN) => current_token(&request, path, context).await,
+        Destination::Origin(_) | Destination::Page(_) => forward::to_origin(&request, &env),
         Destination::Authorize => authorize(&request, context).await,
         Destination::Api => api(&request, path, query, context).await,
     }
@@ -142,6 +140,11 @@ async fn authorize(request: &Request, context: EdgeContext<'_>) -> Result<Respon
         organization: organization.as_deref(),
         now: now(),
     };
+    if context.settings.installation.paths.destination(path) != Destination::Api {
+        // The platform never gets a request for one of Patrol's own paths.
+        let denied = Denied::without_token(Denial::RouteUnknown);
+        return refuse::denial(&denied, &access);
+    }
     let outcome = authenticate::authenticate(request, &access, Sender::Proxy, context).await?;
     forward::answer_proxy(outcome, &access, &headers)
 }

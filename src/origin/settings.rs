@@ -5,12 +5,12 @@ use patrol::{
     policy::POLICY,
     quota::{self, Quota},
     revocation::lease,
-    session,
+    session::{self, SessionCookie},
     token::Verifier,
 };
 use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::sync::OnceLock;
-use worker::{Env, Error, Result, Url};
+use worker::{Env, Error, Result};
 
 #[derive(Debug)]
 pub(crate) struct OriginSettings {
@@ -28,7 +28,9 @@ pub(crate) struct OriginSettings {
     /// `DEV_SIGN_IN`: anyone on this machine can sign in as a development user. `PUBLIC_URL` must be
     /// on loopback, and so must the host of each sign-in request.
     pub(crate) dev_sign_in: bool,
-    /// Verifies tokens on `/api/v1/tokens/current`.
+    /// The cookie of this installation.
+    pub(crate) cookie: SessionCookie,
+    /// Verifies tokens on `api/v1/tokens/current`.
     pub(crate) verifier: Verifier,
 }
 
@@ -44,7 +46,7 @@ impl OriginSettings {
         let installation = Installation::from_env(env)?;
         let signing_keys = keys(env, "SIGNING_KEYS")?;
         let verifier = Verifier::new(
-            installation.public_url.clone(),
+            installation.paths.clone(),
             installation.registries,
             signing_keys.public().clone(),
             &POLICY,
@@ -55,6 +57,7 @@ impl OriginSettings {
                 .unwrap_or(lease::DEFAULT_LENGTH),
             creations: creations(env)?,
             dev_sign_in: dev_sign_in(env, &installation)?,
+            cookie: SessionCookie::new(&installation.paths),
             installation,
             signing_keys,
             verifier,
@@ -76,9 +79,8 @@ fn creations(env: &Env) -> Result<Quota> {
 }
 
 fn dev_sign_in(env: &Env, installation: &Installation) -> Result<bool> {
-    let url = Url::parse(&installation.public_url)?;
     let setting = optional_setting(env, "DEV_SIGN_IN");
-    session::dev_sign_in(setting.as_deref(), url.host_str().unwrap_or_default())
+    session::dev_sign_in(setting.as_deref(), installation.paths.host())
         .map_err(|error| Error::RustError(error.to_owned()))
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The response of `GET /api/v1/me`.
+/// The response of `GET api/v1/me`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Me {
     /// The value of a token's `sub` claim.
@@ -90,7 +90,7 @@ impl Me {
     }
 }
 
-/// The response of `GET /api/v1/scopes`: what the user may grant.
+/// The response of `GET api/v1/scopes`: what the user may grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
     /// Whether scopes restrict tokens. If not, `groups` is empty.
@@ -151,7 +151,7 @@ impl Catalogue {
     }
 }
 
-/// The request of `POST /api/v1/tokens`.
+/// The request of `POST api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
@@ -218,7 +218,7 @@ impl TokenStatus {
     }
 }
 
-/// The response of `GET /api/v1/tokens`.
+/// The response of `GET api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenList {
     /// Newest first.
@@ -229,7 +229,7 @@ pub struct TokenList {
     pub limit: usize,
 }
 
-/// The response of `POST /api/v1/tokens`, and the only one that contains the token.
+/// The response of `POST api/v1/tokens`, and the only one that contains the token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedToken {
     /// The new token's record.
@@ -239,7 +239,7 @@ pub struct CreatedToken {
     pub token: String,
 }
 
-/// The response of `DELETE /api/v1/tokens/{id}`.
+/// The response of `DELETE api/v1/tokens/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokedToken {
     /// The token's record after the revocation.
@@ -250,7 +250,7 @@ pub struct RevokedToken {
     pub effect: RevocationEffect,
 }
 
-/// The response of `POST /api/v1/tokens/revoke`.
+/// The response of `POST api/v1/tokens/revoke`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokedTokens {
     /// The records after the revocation.
@@ -305,7 +305,7 @@ impl RevocationEffect {
     }
 }
 
-/// The request of `POST /api/v1/tokens/revoke`: `{"ids": […]}` or `{"all": true}`.
+/// The request of `POST api/v1/tokens/revoke`: `{"ids": […]}` or `{"all": true}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeTokens {
@@ -341,7 +341,7 @@ impl RevokeTokens {
     }
 }
 
-/// The request of `POST /auth/dev`.
+/// The request of `POST auth/dev`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {

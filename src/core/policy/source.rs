@@ -4,7 +4,7 @@
 //! line, and a policy with a mistake never becomes a Worker. Left out: matching requests, which
 //! `policy` does.
 
-use super::routes::{self, Destination};
+use super::routes;
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt};
 use toml::Spanned;
@@ -296,7 +296,7 @@ fn read_routes(
         let alternatives = read_alternatives(alternatives, scopes).map_err(wrong)?;
         let (method, path) = key.as_ref().split_once(' ').unwrap_or((key.as_ref(), ""));
         let leaf = insert_path(&mut nodes, path).map_err(wrong)?;
-        if path.starts_with(routes::EDGE_FOLDER) || routes::destination(path) != Destination::Api {
+        if path.starts_with(routes::DEFAULT_PREFIX) {
             return Err(wrong(format!(
                 "{path:?} belongs to Patrol and never reaches the API; use another path"
             )));

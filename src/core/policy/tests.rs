@@ -282,28 +282,18 @@ fn read_rejects_a_wrong_policy_with_its_line() {
 #[test]
 fn read_rejects_a_route_that_would_never_be_reached() {
     let read = |path: &str| source::read(&format!("{START}[routes]\n\"GET {path}\" = [\"a:b\"]\n"));
-    for path in [
-        "/api/v1/me",
-        "/api/v1/tokens",
-        "/api/v1/tokens/{id}",
-        "/assets/{*file}",
-        "/auth/dev",
-        "/profile/x",
-        "/status/{registry}/{list}",
-        "/.well-known/openid-configuration",
-        "/.patrol/health",
-        "/.patrol/{*rest}",
-    ] {
+    for path in ["/.patrol/health", "/.patrol/api/v1/me", "/.patrol/{*rest}"] {
         let error = read(path).unwrap_err();
         assert_eq!(error.line, 8, "{path}: {error}");
         assert!(error.message.contains("use another path"), "{error}");
     }
     for path in [
-        "/api/v1/tokensx",
+        "/api/v1/me",
         "/api/v1/{x}",
+        "/auth/login",
+        "/status/{id}",
+        "/.well-known/security.txt",
         "/{*all}",
-        "/assets",
-        "/api/v1/me/x",
     ] {
         assert!(read(path).is_ok(), "{path}");
     }
