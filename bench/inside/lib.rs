@@ -21,6 +21,7 @@ use patrol::{
         freshness::FreshnessPolicy,
         known_list::{KnownList, KnownLists, StatusCheck},
     },
+    routes::Paths,
     time::{Instant, Timestamp},
     token::{Token, Verifier, cache::CacheKey},
 };
@@ -31,7 +32,7 @@ use worker::{Context, Env, Error, Request, Response, Result, event};
 /// The data that the steps use.
 #[derive(Deserialize)]
 struct Setup {
-    issuer: String,
+    public_url: String,
     jwks: String,
     /// The encoded status list of all tokens.
     lst: String,
@@ -56,6 +57,7 @@ const FRESHNESS: FreshnessPolicy = FreshnessPolicy::Lease { stale_grace_ms: 0 };
 /// The state of an edge, as far as core is concerned.
 struct Edge {
     setup: Setup,
+    installation: Paths,
     validator: Validator<(), Dalek>,
     keys: KeySet,
     lists: KnownLists,
@@ -100,8 +102,8 @@ fn error(text: &str) -> Error {
 impl Edge {
     fn new(setup: Setup) -> Result<Self> {
         let keys = KeySet::from_jwks(&setup.jwks).map_err(|_| error("invalid keys"))?;
-        let issuer = setup.issuer.clone();
-        let verifier = Verifier::new(issuer.clone(), 1, keys.clone(), &POLICY);
+        let installation = Paths::new(&setup.public_url, None, None).map_err(error)?;
+        let verifier = Verifier::new(installation.clone(), 1, keys.clone(), &POLICY);
         let verify = |header: &String| {
             let text = bearer::parse(Some(header)).map_err(|_| error("invalid header"))?;
             verifier
@@ -110,7 +112,15 @@ impl Edge {
         };
         let tokens = setup.headers.iter().map(verify).collect::<Result<_>>()?;
         let mut edge = Self {
-            validator: Validator::new(issuer, 1, FRESHNESS, &POLICY, CacheKey::new([7; 16]), Dalek),
+            validator: Validator::new(
+                installation.clone(),
+                1,
+                FRESHNESS,
+                &POLICY,
+                CacheKey::new([7; 16]),
+                Dalek,
+            ),
+            installation,
             keys,
             lists: KnownLists::default(),
             tokens,
@@ -150,7 +160,6 @@ impl Edge {
             headers,
             paths,
             snapshot,
-            issuer,
             ..
         } = &self.setup;
         Ok(match step {
@@ -185,7 +194,8 @@ impl Edge {
             "snapshot" => {
                 let mut known = KnownList::default();
                 count_successes(count, std::slice::from_ref(snapshot), |snapshot| {
-                    let signed = status_list::verify(snapshot, LIST, issuer, &self.keys, &Dalek);
+                    let signed =
+                        status_list::verify(snapshot, LIST, &self.installation, &self.keys, &Dalek);
                     signed.is_ok_and(|signed| {
                         known.apply_snapshot(&signed);
                         true

@@ -4,7 +4,7 @@ use patrol_support::variants::{Variant, Variants};
 use tokio::sync::OnceCell;
 
 /// All of them. A test has a variant to itself, so it may count tokens and calls.
-const VARIANTS: [Variant; 8] = [
+const VARIANTS: [Variant; 11] = [
     ("default", &[]),
     ("active-limit", &[]),
     ("revoke-all", &[]),
@@ -18,6 +18,15 @@ const VARIANTS: [Variant; 8] = [
     ),
     ("upstream-down", &[("UPSTREAM_URL", "http://127.0.0.1:1")]),
     ("upstream-slow", &[("UPSTREAM_TIMEOUT_SECONDS", "1")]),
+    ("no-root-paths", &[("ROOT_PATHS", "")]),
+    (
+        "other-prefix",
+        &[("PATROL_PREFIX", "/x/tokens/"), ("ROOT_PATHS", "")],
+    ),
+    (
+        "public-path",
+        &[("PUBLIC_URL", "http://127.0.0.1:8787/platform")],
+    ),
     (
         "kv-mode",
         &[("REVOCATION_MODE", "kv"), ("KV_MAX_AGE_SECONDS", "10")],
