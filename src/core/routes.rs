@@ -155,16 +155,16 @@ impl Paths {
         self.public_url.split_at(self.origin).1
     }
 
-    /// The path below which the session's cookie is sent.
+    /// The path below which browsers send the session's cookie: the narrowest that has every path of
+    /// the API.
     pub fn cookie_path(&self) -> &str {
-        let public = self.base_path();
-        let end = public.len()
-            - if self.roots.api {
-                self.prefix.len() - 1
-            } else {
-                0
-            };
-        public.split_at(end).0
+        let base = self.base_path();
+        if self.roots.api {
+            // The prefix begins with a slash.
+            base.split_at(self.public_path().len() + 1).0
+        } else {
+            base
+        }
     }
 
     /// The public path of everything below the prefix.
@@ -272,8 +272,9 @@ mod tests {
     const PUBLIC_URL: &str = "https://example.com";
 
     fn paths(public_url: &str, prefix: &str, root_paths: &str) -> Paths {
-        let given = |text| (text != "").then_some(text);
-        Paths::new(public_url, given(prefix), given(root_paths)).unwrap()
+        let [prefix, root_paths] =
+            [prefix, root_paths].map(|text| Some(text).filter(|text| !text.is_empty()));
+        Paths::new(public_url, prefix, root_paths).unwrap()
     }
 
     #[test]

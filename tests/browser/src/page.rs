@@ -627,7 +627,7 @@ impl Page<'_> {
     async fn foreign_requests(&self) -> Vec<String> {
         let own = format!("{}/", self.base);
         // Before the first page, the browser loads `chrome:` pages.
-        let elsewhere = self.elsewhere.borrow();
+        let elsewhere = self.elsewhere.borrow().clone();
         let elsewhere = elsewhere.as_deref().unwrap_or(&own);
         let local = [own.as_str(), elsewhere, "data:", "chrome:"];
         let requests: Vec<String> = self

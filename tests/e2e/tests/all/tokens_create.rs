@@ -20,7 +20,7 @@ async fn creation_returns_the_token_once() {
     assert_eq!(response.header("Cache-Control"), "no-store");
     assert_eq!(
         response.header("Location"),
-        format!("/api/v1/tokens/{}", created.id)
+        format!("/.patrol/api/v1/tokens/{}", created.id)
     );
     assert_eq!(response.body["scopes"], json!(["models:read", "uns:read"]));
     assert_eq!(response.body["organizations"], json!(["acme", "globex"]));
