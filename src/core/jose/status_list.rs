@@ -509,6 +509,9 @@ mod tests {
         for other in ["https://p/status/3/12", "https://p/.patrol/status/3/12"] {
             assert_eq!(StatusListId::from_uri(&paths, other), None, "{other}");
         }
+        let elsewhere = Paths::new("https://p/a", Some("/x/"), None).unwrap();
+        assert_eq!(id.uri(&elsewhere), "https://p/a/x/status/3/12");
+        assert_eq!(StatusListId::from_uri(&elsewhere, &id.uri(&paths)), None);
         for bad in [
             "status/3",
             "status/03/12",
