@@ -89,7 +89,7 @@ pub struct Paths {
     /// Without a slash at the end.
     public_url: String,
     /// The length of scheme, host and port in `public_url`.
-    origin: usize,
+    origin_length: usize,
     /// With a slash at both ends.
     prefix: String,
     /// `public_url` and `prefix`.
@@ -122,7 +122,7 @@ impl Paths {
         }
         Ok(Self {
             public_url: public_url.to_owned(),
-            origin: public_url.len() - path.len(),
+            origin_length: public_url.len() - path.len(),
             prefix: prefix.to_owned(),
             base_url: format!("{public_url}{prefix}"),
             roots: RootPaths::from_setting(root_paths.unwrap_or_default())?,
@@ -136,7 +136,7 @@ impl Paths {
 
     /// Scheme, host and port of `PUBLIC_URL`, as browsers write them in `Origin`.
     pub fn origin(&self) -> &str {
-        self.public_url.split_at(self.origin).0
+        self.public_url.split_at(self.origin_length).0
     }
 
     /// The host of `PUBLIC_URL`, without the port.
@@ -152,7 +152,7 @@ impl Paths {
 
     /// The path of `PUBLIC_URL`: empty, or without a slash at the end.
     fn public_path(&self) -> &str {
-        self.public_url.split_at(self.origin).1
+        self.public_url.split_at(self.origin_length).1
     }
 
     /// The path below which browsers send the session's cookie: the narrowest that has every path of
@@ -169,7 +169,7 @@ impl Paths {
 
     /// The public path of everything below the prefix.
     pub fn base_path(&self) -> &str {
-        self.base_url.split_at(self.origin).1
+        self.base_url.split_at(self.origin_length).1
     }
 
     /// The public address of everything below the prefix.
