@@ -21,6 +21,7 @@ use patrol::{
         freshness::FreshnessPolicy,
         known_list::{KnownList, KnownLists, StatusCheck},
     },
+    routes::Paths,
     time::{Instant, Timestamp},
     token::{Token, Verifier, cache::CacheKey},
 };
@@ -31,7 +32,7 @@ use worker::{Context, Env, Error, Request, Response, Result, event};
 /// The data that the steps use.
 #[derive(Deserialize)]
 struct Setup {
-    issuer: String,
+    public_url: String,
     jwks: String,
     /// The encoded status list of all tokens.
     lst: String,
@@ -59,6 +60,7 @@ const FRESHNESS: FreshnessPolicy = FreshnessPolicy::Lease { stale_grace_ms: 0 };
 struct Edge {
     setup: Setup,
     policy: &'static Policy,
+    installation: Paths,
     validator: Validator<(), Dalek>,
     keys: KeySet,
     lists: KnownLists,
@@ -103,12 +105,12 @@ fn error(text: &str) -> Error {
 impl Edge {
     fn new(setup: Setup) -> Result<Self> {
         let keys = KeySet::from_jwks(&setup.jwks).map_err(|_| error("invalid keys"))?;
-        let issuer = setup.issuer.clone();
+        let installation = Paths::new(&setup.public_url, None, None).map_err(error)?;
         let policy =
             Policy::from_json(&setup.policy).map_err(|mistake| error(&mistake.to_string()))?;
         // It lives as long as the isolate.
         let policy: &'static Policy = Box::leak(Box::new(policy));
-        let verifier = Verifier::new(issuer.clone(), 1, keys.clone(), policy);
+        let verifier = Verifier::new(installation.clone(), 1, keys.clone(), policy);
         let verify = |header: &String| {
             let text = bearer::parse(Some(header)).map_err(|_| error("invalid header"))?;
             verifier
@@ -118,7 +120,15 @@ impl Edge {
         let tokens = setup.headers.iter().map(verify).collect::<Result<_>>()?;
         let mut edge = Self {
             policy,
-            validator: Validator::new(issuer, 1, FRESHNESS, policy, CacheKey::new([7; 16]), Dalek),
+            validator: Validator::new(
+                installation.clone(),
+                1,
+                FRESHNESS,
+                policy,
+                CacheKey::new([7; 16]),
+                Dalek,
+            ),
+            installation,
             keys,
             lists: KnownLists::default(),
             tokens,
@@ -158,7 +168,6 @@ impl Edge {
             headers,
             paths,
             snapshot,
-            issuer,
             ..
         } = &self.setup;
         let policy = self.policy;
@@ -195,7 +204,8 @@ impl Edge {
             "snapshot" => {
                 let mut known = KnownList::default();
                 count_successes(count, std::slice::from_ref(snapshot), |snapshot| {
-                    let signed = status_list::verify(snapshot, LIST, issuer, &self.keys, &Dalek);
+                    let signed =
+                        status_list::verify(snapshot, LIST, &self.installation, &self.keys, &Dalek);
                     signed.is_ok_and(|signed| {
                         known.apply_snapshot(&signed);
                         true

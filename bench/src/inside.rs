@@ -205,11 +205,11 @@ fn setup(policy: &str, paths: &[String]) -> Result<serde_json::Value> {
         list: bits,
         version: 1,
     };
-    let issuer = PUBLIC_URL;
-    let snapshot = status_list::sign(&snapshot, list, issuer, now, validity, keys.first())
+    let installation = tokens::paths()?;
+    let snapshot = status_list::sign(&snapshot, list, &installation, now, validity, keys.first())
         .map_err(|error| anyhow::anyhow!("cannot sign a list: {error}"))?;
     Ok(serde_json::json!({
-        "issuer": issuer,
+        "public_url": PUBLIC_URL,
         "jwks": keys.public().to_jwks(),
         "lst": encoded,
         "snapshot": snapshot,

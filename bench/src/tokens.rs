@@ -20,6 +20,7 @@ use patrol::{
         status_list::{LIST_SIZE, StatusListId, StatusReference},
     },
     placement::of_user,
+    routes::Paths,
     time::{DAY, Timestamp},
     token::claims::{Claims, StatusClaim, StatusListClaim, issue},
 };
@@ -32,6 +33,11 @@ use std::{
 
 /// The issuer and audience of all tokens. Nothing listens on this address.
 pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8787";
+
+/// The paths of the installation at [`PUBLIC_URL`].
+pub(crate) fn paths() -> Result<Paths> {
+    Paths::new(PUBLIC_URL, None, None).map_err(anyhow::Error::msg)
+}
 
 /// The token file of a workload, one token per line.
 pub(crate) fn file(workload: Workload, format: TokenFormat) -> PathBuf {
@@ -217,7 +223,7 @@ impl Issuer<'_> {
             status: StatusClaim {
                 status_list: StatusListClaim {
                     idx: status.idx,
-                    uri: status.list.uri(PUBLIC_URL),
+                    uri: status.list.uri(&paths()?),
                 },
             },
         };

@@ -82,7 +82,7 @@ impl Workload {
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Proxied => "/api/v1/engine/pipelines",
-            _ => patrol::routes::AUTHORIZE,
+            _ => "/.patrol/authorize",
         }
     }
 }

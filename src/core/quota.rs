@@ -60,7 +60,7 @@ pub struct QuotaExceeded {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum QuotaPolicy {
-    /// `POST /api/v1/tokens`
+    /// `POST api/v1/tokens`
     Creation,
     /// Revocations by the owner.
     Revocation,

@@ -14,9 +14,11 @@ use crate::{
         keys::KeySet,
         signing::{Dalek, SigningKey},
     },
+    routes::Paths,
     time::{Timestamp, numeric},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The `typ` of a session.
 pub const TYPE: &str = "session+jwt";
@@ -60,41 +62,64 @@ pub fn verify(text: &str, now: Timestamp, keys: &KeySet) -> Option<UserId> {
     (now < claims.exp).then_some(claims.sub)
 }
 
-/// The cookie's name. With https the prefix binds it to this host and to https (RFC 6265bis,
-/// section 4.1.3.2). Plain http, which is allowed on loopback only, cannot use the prefix.
-pub const fn cookie_name(https: bool) -> &'static str {
-    if https {
-        "__Host-patrol_session"
-    } else {
-        "patrol_session"
+/// The start of the name of every installation's cookie, after the prefix that browsers check.
+const NAME: &str = "patrol_session";
+
+/// The session cookie of an installation.
+///
+/// Its name has an id of the installation, so that two on one host do not overwrite each other's.
+/// With https a prefix binds it to https, and to this host if its path is `/` (RFC 6265bis, section
+/// 4.1.3). Plain http, which is allowed on loopback only, cannot use a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionCookie {
+    name: String,
+    /// The attributes that depend on the installation.
+    attributes: String,
+}
+
+impl SessionCookie {
+    /// The cookie of the installation with these paths.
+    pub fn new(paths: &Paths) -> Self {
+        let https = paths.public_url().starts_with("https://");
+        let path = paths.cookie_path();
+        let prefix = match path {
+            "/" if https => "__Host-",
+            _ if https => "__Secure-",
+            _ => "",
+        };
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(paths.base_url()));
+        let id = u32::from_be_bytes([a, b, c, d]);
+        let secure = if https { "; Secure" } else { "" };
+        Self {
+            name: format!("{prefix}{NAME}_{id:08x}"),
+            attributes: format!("Path={path}; HttpOnly; SameSite=Lax{secure}"),
+        }
+    }
+
+    /// The value of `Set-Cookie`. An empty session deletes the cookie.
+    pub fn set(&self, session: &str) -> String {
+        let Self { name, attributes } = self;
+        let age = if session.is_empty() { 0 } else { LIFETIME };
+        format!("{name}={session}; Max-Age={age}; {attributes}")
+    }
+
+    /// Finds the session in a `Cookie` header.
+    ///
+    /// Returns `None` if the cookie occurs twice: a sibling host may have set the second one. Trims
+    /// only HTTP's white space: a sibling host can set a cookie whose name is ours after some other
+    /// space, and the `__Host-` prefix does not stop that.
+    pub fn find<'a>(&self, header: &'a str) -> Option<&'a str> {
+        let mut found = cookies(header).filter(|(key, _)| *key == self.name);
+        let (_, session) = found.next()?;
+        found.next().is_none().then_some(session)
     }
 }
 
-/// The value of `Set-Cookie`. An empty session deletes the cookie.
-pub fn set_cookie(session: &str, https: bool) -> String {
-    let name = cookie_name(https);
-    let age = if session.is_empty() { 0 } else { LIFETIME };
-    let secure = if https { "; Secure" } else { "" };
-    format!("{name}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
-}
-
-/// Finds the session in a `Cookie` header.
-///
-/// Returns `None` if the cookie occurs twice: a sibling host may have set the second one. Trims
-/// only HTTP's white space: a sibling host can set a cookie whose name is ours after some other
-/// space, and the `__Host-` prefix does not stop that.
-pub fn from_cookies(header: &str, https: bool) -> Option<&str> {
-    let name = cookie_name(https);
-    let mut found = cookies(header).filter(|(key, _)| *key == name);
-    let (_, session) = found.next()?;
-    found.next().is_none().then_some(session)
-}
-
-/// Removes the session from a `Cookie` header before the upstream sees it. `None` if nothing is
-/// left.
+/// Removes the sessions of every installation from a `Cookie` header before the upstream sees it.
+/// `None` if nothing is left.
 ///
 /// The runtime joins two `Cookie` headers with a comma, so a cookie may also start after a comma.
-/// [`from_cookies`] does not look there: the text may be part of another cookie's value.
+/// [`SessionCookie::find`] does not look there: the text may be part of another cookie's value.
 pub fn without_session(header: &str) -> Option<String> {
     let joined = |parts: Vec<&str>, by| (!parts.is_empty()).then(|| parts.join(by));
     let pairs = header.split(';').filter_map(|pair| {
@@ -107,8 +132,11 @@ pub fn without_session(header: &str) -> Option<String> {
 }
 
 fn is_session(cookie: &str) -> bool {
-    let key = cookie.split_once('=').map_or(cookie, |(key, _)| key);
-    [cookie_name(true), cookie_name(false)].contains(&key.trim())
+    let cookie = cookie.trim_start();
+    ["", "__Host-", "__Secure-"]
+        .iter()
+        .filter_map(|prefix| cookie.strip_prefix(prefix))
+        .any(|name| name.starts_with(NAME))
 }
 
 /// Parses `DEV_SIGN_IN`, which lets anyone sign in as a development user. `host` is the host of
@@ -224,37 +252,103 @@ mod tests {
         }
     }
 
+    fn cookie(public_url: &str, prefix: &str, root_paths: &str) -> SessionCookie {
+        SessionCookie::new(&Paths::new(public_url, Some(prefix), Some(root_paths)).unwrap())
+    }
+
+    #[test]
+    fn cookie_has_the_narrowest_path_and_a_name_of_the_installation() {
+        let host = "https://patrol.example";
+        let names: Vec<_> = [
+            (host, "/.patrol/", "", "__Secure-", "/.patrol/"),
+            (host, "/other/", "page jwks", "__Secure-", "/other/"),
+            (
+                "https://patrol.example/a",
+                "/.patrol/",
+                "",
+                "__Secure-",
+                "/a/.patrol/",
+            ),
+            (
+                "https://patrol.example/b",
+                "/.patrol/",
+                "api",
+                "__Secure-",
+                "/b/",
+            ),
+            ("https://other.example", "/.patrol/", "api", "__Host-", "/"),
+            ("http://127.0.0.1:8787", "/.patrol/", "", "", "/.patrol/"),
+            ("http://127.0.0.1:8788", "/.patrol/", "api", "", "/"),
+        ]
+        .into_iter()
+        .map(|(public_url, prefix, root_paths, start, path)| {
+            let SessionCookie { name, attributes } = cookie(public_url, prefix, root_paths);
+            let (found, id) = name.split_once("patrol_session_").unwrap();
+            assert_eq!(found, start, "{public_url} {prefix}");
+            assert!(
+                id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{id}"
+            );
+            let expected = format!("Path={path}; HttpOnly; SameSite=Lax");
+            assert!(attributes.starts_with(&expected), "{attributes}");
+            assert_eq!(
+                attributes.ends_with("; Secure"),
+                public_url.starts_with("https")
+            );
+            id.to_owned()
+        })
+        .collect();
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
+        assert_eq!(
+            cookie(host, "/.patrol/", "api").set("s"),
+            "__Host-patrol_session_8d70ea33=s; Max-Age=43200; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+    }
+
+    #[test]
+    fn two_installations_on_one_host_find_their_own_sessions() {
+        let [one, two] = ["/one/", "/two/"].map(|prefix| cookie("http://[::1]:1", prefix, "api"));
+        let pair = |cookie: &SessionCookie, session| {
+            cookie.set(session).split(';').next().unwrap().to_owned()
+        };
+        let header = format!("{}; {}; x=1", pair(&one, "a"), pair(&two, "b"));
+        assert_eq!(one.find(&header), Some("a"));
+        assert_eq!(two.find(&header), Some("b"));
+        assert_eq!(without_session(&header).as_deref(), Some("x=1"));
+    }
+
     #[test]
     fn cookie_is_found_once_and_hidden_from_the_upstream() {
+        let own = cookie("http://127.0.0.1:8787", "/.patrol/", "");
+        let name = &own.name;
         for (header, found, rest) in [
-            ("patrol_session=a", Some("a"), None),
-            ("x=1; patrol_session=a; y=2", Some("a"), Some("x=1; y=2")),
-            ("patrol_session=a; patrol_session=b", None, None),
-            ("xpatrol_session=a", None, Some("xpatrol_session=a")),
-            ("__Host-patrol_session=a;z=3", None, Some("z=3")),
-            ("", None, None),
-            ("x=1, patrol_session=a; y=2", None, Some("x=1; y=2")),
+            ("NAME=a", Some("a"), None),
+            ("x=1; NAME=a; y=2", Some("a"), Some("x=1; y=2")),
+            ("NAME=a; NAME=b", None, None),
+            ("xNAME=a", None, Some("xNAME=a")),
+            ("__Host-NAME=a;z=3", None, Some("z=3")),
+            ("__Secure-NAME=a;z=3", None, Some("z=3")),
             (
-                "patrol_session=a, x=1; y=2",
-                Some("a, x=1"),
-                Some("x=1; y=2"),
-            ),
-            ("\u{2003}patrol_session=a", None, None),
-            ("\u{c}patrol_session=a; x=1", None, Some("x=1")),
-            ("patrol_session\u{a0}=a", None, None),
-            ("x=1,2; y=3, z=4", None, Some("x=1,2; y=3, z=4")),
-            (
-                "x=1; , __Host-patrol_session=a,y=2",
+                "patrol_session=a; patrol_session_0=b; z=3",
                 None,
-                Some("x=1; ,y=2"),
+                Some("z=3"),
             ),
+            ("NAME; z=3", None, Some("z=3")),
+            ("", None, None),
+            ("x=1, NAME=a; y=2", None, Some("x=1; y=2")),
+            ("NAME=a, x=1; y=2", Some("a, x=1"), Some("x=1; y=2")),
+            ("\u{2003}NAME=a", None, None),
+            ("\u{c}NAME=a; x=1", None, Some("x=1")),
+            ("NAME\u{a0}=a", None, None),
+            ("x=1,2; y=3, z=4", None, Some("x=1,2; y=3, z=4")),
+            ("x=1; , __Host-NAME=a,y=2", None, Some("x=1; ,y=2")),
         ] {
-            assert_eq!(from_cookies(header, false), found, "{header}");
-            assert_eq!(without_session(header).as_deref(), rest, "{header}");
+            let [header, rest] =
+                [Some(header), rest].map(|text| text.map(|text| text.replace("NAME", name)));
+            let header = header.unwrap();
+            assert_eq!(own.find(&header), found, "{header}");
+            assert_eq!(without_session(&header), rest, "{header}");
         }
-        assert_eq!(
-            set_cookie("s", true),
-            "__Host-patrol_session=s; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax; Secure"
-        );
     }
 }

@@ -5,7 +5,14 @@
 import * as module from "./index.js";
 import { noteCrash, restartIfCrashed } from "./restart.js";
 
-const AUTHORIZE = module.authorizePath();
+/**
+ * The paths of forward-auth, for a proxy in front that removes the path of `PUBLIC_URL`, and for the
+ * public. Known once a request has read the settings; until then all take the async path.
+ *
+ * @type {string | undefined}
+ */
+let authorize;
+let publicAuthorize = "";
 
 const encoder = new TextEncoder();
 /** The module's buffer for the lines of a request. Empty once the module's memory has grown. */
@@ -74,12 +81,29 @@ function forwardAtOnce(request, url, headers, env) {
  * @param {{ UPSTREAM?: unknown }} env
  */
 function answerAtOnce(request, env) {
+  if (authorize === undefined) {
+    [authorize, publicAuthorize] = module.authorizePaths() ?? [];
+    if (authorize === undefined) return undefined;
+  }
   const { url, headers } = request;
-  // The path begins after the host, which is not empty.
-  const path = url.indexOf("/", "http://".length + 1);
-  return url.length === path + AUTHORIZE.length && url.endsWith(AUTHORIZE)
+  return isAuthorize(url, authorize)
     ? authorizeAtOnce(headers)
     : forwardAtOnce(request, url, headers, env);
+}
+
+/**
+ * Whether an address is that of forward-auth.
+ *
+ * @param {string} url
+ * @param {string} authorize
+ */
+function isAuthorize(url, authorize) {
+  if (!url.endsWith(authorize)) return false;
+  // The path begins after the host, which is not empty.
+  const path = url.length - url.indexOf("/", "http://".length + 1);
+  return (
+    path === authorize.length || (path === publicAuthorize.length && url.endsWith(publicAuthorize))
+  );
 }
 
 export default {

@@ -35,11 +35,13 @@ use std::{
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response};
 
-/// The path of forward-auth.
-#[wasm_bindgen(js_name = authorizePath)]
+/// The paths of forward-auth ([`patrol::routes::Paths::authorize`]). `undefined` until a request has
+/// read the settings.
+#[wasm_bindgen(js_name = authorizePaths)]
 #[must_use]
-pub fn authorize_path() -> String {
-    routes::AUTHORIZE.to_owned()
+pub fn authorize_paths() -> Option<Vec<String>> {
+    let settings = EdgeSettings::known()?;
+    Some(settings.installation.paths.authorize().into())
 }
 
 /// The longest text of a request, in bytes. Longer ones take the async path.
@@ -128,6 +130,10 @@ pub fn authorize_at_once(written: usize, headers: &Headers) -> Option<Response> 
         let lines = Lines::parse(lines.get(..written)?, routes::forwarded)?;
         let clock = clock();
         let access = lines.access(clock, Forwarder::Proxy);
+        let paths = &EdgeSettings::known()?.installation.paths;
+        if paths.destination(lines.path) != Destination::Api {
+            return None;
+        }
         let outcome = decide(&access, lines.authorization, clock, headers)?;
         forward::answer_proxy(outcome, &access, headers).ok()
     })
@@ -149,11 +155,12 @@ pub fn forward_at_once(
     LINES.with_borrow(|lines| {
         let split = |address| Some(routes::split(address));
         let mut lines = Lines::parse(lines.get(..written)?, split)?;
+        let settings = EdgeSettings::known().filter(|known| known.upstream_timeout.is_none())?;
+        let destination = settings.installation.paths.destination(lines.path);
         // A preflight carries no token.
-        if routes::destination(lines.path) != Destination::Api || lines.method == "OPTIONS" {
+        if destination != Destination::Api || lines.method == "OPTIONS" {
             return None;
         }
-        let settings = EdgeSettings::known().filter(|known| known.upstream_timeout.is_none())?;
         let upstream = Upstream::new(upstream, settings)?;
         let conditional = lines.conditional_headers()?;
         let clock = clock();

@@ -221,7 +221,7 @@ fn rules_of(settings: &EdgeSettings) -> ForwardRules {
     let to = forwarding::CALLED_ADDRESS
         .into_iter()
         .zip(forwarding::called_address(
-            &settings.installation.public_url,
+            settings.installation.paths.public_url(),
         ))
         .map(|pair| texts(<[_; 2]>::from(pair)));
     forward_rules(

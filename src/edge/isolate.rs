@@ -22,7 +22,7 @@ pub(crate) fn initialize(settings: &EdgeSettings, policy: &'static Policy) -> Re
             let mut random = [0; 16];
             getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
             *validator = Some(Validator::new(
-                settings.installation.public_url.clone(),
+                settings.installation.paths.clone(),
                 settings.installation.registries,
                 settings.freshness,
                 policy,

@@ -8,8 +8,8 @@ use worker::{Env, Error, Result};
 
 pub(crate) async fn fetch(env: &Env, settings: &EdgeSettings) -> Result<()> {
     let fetched_at = clock();
-    let issuer = &settings.installation.public_url;
-    let request = Request::new_with_str(&format!("{issuer}{}", routes::JWKS))?;
+    let address = settings.installation.paths.url_of(routes::JWKS);
+    let request = Request::new_with_str(&address)?;
     let origin = Fetcher::binding(env, "ORIGIN")?;
     let text = origin.read(&request, "the key set").await?;
     let keys = KeySet::from_jwks(&text).map_err(|error| Error::RustError(error.to_string()))?;

@@ -30,10 +30,11 @@ mod signature;
 use identity::Denied;
 use patrol::{
     authorize::{
-        decision::{self, AccessRequest, Forwarder},
+        decision::{self, AccessRequest, Denial, Forwarder},
         forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
     },
     http::endpoint::CURRENT_TOKEN,
+    policy::RouteError,
     routes::{self, Destination},
 };
 use patrol_platform::{now, policy::policy};
@@ -62,7 +63,7 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     };
     let url = request.url();
     let (path, query) = routes::split(&url);
-    let destination = routes::destination(path);
+    let destination = settings.installation.paths.destination(path);
     if destination == Destination::Health {
         return runtime::empty_response(200);
     }
@@ -72,10 +73,8 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     isolate::initialize(settings, policy)?;
     match destination {
         Destination::Health => runtime::empty_response(200),
-        Destination::Origin if path == CURRENT_TOKEN => {
-            current_token(&request, path, context).await
-        }
-        Destination::Origin => forward::to_origin(&request, &env),
+        Destination::Origin(CURRENT_TOKEN) => current_token(&request, path, context).await,
+        Destination::Origin(_) | Destination::Page(_) => forward::to_origin(&request, &env),
         Destination::Authorize => authorize(&request, context).await,
         Destination::Api => api(&request, path, query, context).await,
     }
@@ -147,6 +146,11 @@ async fn authorize(request: &Request, context: EdgeContext<'_>) -> Result<Respon
         now: now(),
         forwarder: Forwarder::Proxy,
     };
+    if context.settings.installation.paths.destination(path) != Destination::Api {
+        // The platform never gets a request for one of Patrol's own paths.
+        let denied = Denied::without_token(Denial::RouteUnknown(RouteError::Unknown));
+        return refuse::denial(&denied, &access);
+    }
     let outcome = authenticate::authenticate(request, &access, context).await?;
     forward::answer_proxy(outcome, &access, &headers)
 }

@@ -56,11 +56,11 @@ pub(crate) async fn snapshot(id: StatusListId, env: &Env, settings: &EdgeSetting
     let Some(text) = value.await? else {
         return Ok(());
     };
-    let issuer = &settings.installation.public_url;
+    let paths = &settings.installation.paths;
     let signed = with_validator(|validator| {
         let keys = validator.keys()?;
         let signatures = validator.signatures();
-        Some(status_list::verify(&text, id, issuer, keys, signatures))
+        Some(status_list::verify(&text, id, paths, keys, signatures))
     });
     let signed = signed
         .flatten()

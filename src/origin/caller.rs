@@ -24,7 +24,9 @@ const MAX_BODY: usize = 16 * 1024;
 pub(crate) fn account(request: &Request, origin: OriginContext<'_>) -> ApiResult<Account> {
     let settings = origin.settings;
     let cookies = request.headers().get("Cookie")?.unwrap_or_default();
-    session::from_cookies(&cookies, is_https(settings))
+    settings
+        .cookie
+        .find(&cookies)
         .and_then(|text| session::verify(text, now(), settings.session_keys.public()))
         .and_then(|user| directory::find(user.as_str(), origin))
         .ok_or_else(|| {
@@ -52,21 +54,16 @@ pub(crate) fn reject_cross_site(request: &Request, settings: &OriginSettings) ->
     let headers = request.headers();
     let site = headers.get("Sec-Fetch-Site")?;
     let origin = headers.get("Origin")?;
-    let own = &settings.installation.public_url;
+    let own = settings.installation.paths.origin();
     if session::is_cross_site(site.as_deref(), origin.as_deref(), own) {
         return Err(Problem::new(
             ProblemCode::OriginForbidden,
             "Cross-site request",
-            format!("Send the request from a page on {own}."),
+            format!("Changes are accepted only from pages on {own}. Open the page there."),
         )
         .into());
     }
     Ok(())
-}
-
-/// Whether clients use https, which decides the cookie's name.
-pub(crate) fn is_https(settings: &OriginSettings) -> bool {
-    settings.installation.public_url.starts_with("https://")
 }
 
 /// Reads and parses the JSON body.

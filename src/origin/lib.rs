@@ -63,7 +63,8 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
 async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {
     use Method::{Delete, Get, Post};
     let path = request.path();
-    let endpoint = Endpoint::from_path(&path).ok_or_else(ApiError::not_found)?;
+    let paths = &origin.settings.installation.paths;
+    let endpoint = Endpoint::from_path(&path, paths).ok_or_else(ApiError::not_found)?;
     let method = Method::parse(request.method().as_ref())
         .filter(|method| endpoint.methods().contains(method))
         .ok_or_else(|| ApiError::method_not_allowed(&endpoint))?;
@@ -82,7 +83,7 @@ async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {
         (Get, Endpoint::StatusList(path)) => public::status_list(&request, path, origin).await,
         (Post, Endpoint::DevSignIn) => sign_in::dev(request, origin).await,
         (Post, Endpoint::SignOut) => sign_in::sign_out(&request, origin.settings),
-        (Get, Endpoint::Page(file)) => static_files::serve(file, &request, origin.env).await,
+        (Get, Endpoint::Page(file)) => static_files::serve(file, &request, origin).await,
         // The endpoint lists a method that no line above handles.
         (_, endpoint) => Err(ApiError::method_not_allowed(endpoint)),
     }

@@ -39,17 +39,17 @@ thread_local! {
     /// The numbers of a registry's lists. Requests for other lists go no further.
     static LIST_NUMBERS: AnswerCache<u16, Vec<u32>> = AnswerCache::default();
     static SIGNED_LISTS: AnswerCache<StatusListId, Option<SignedList>> = AnswerCache::default();
-    /// The response of `GET /status/aggregation`.
+    /// The response of `GET status/aggregation`.
     static AGGREGATION: AnswerCache<(), String> = AnswerCache::default();
 }
 
-/// `GET /.well-known/jwks.json`
+/// `GET jwks.json`
 pub(crate) fn key_set(settings: &OriginSettings) -> ApiResult {
     let jwks = settings.signing_keys.public().to_jwks();
     respond::public("application/jwk-set+json", PUBLIC_MAX_AGE, jwks)
 }
 
-/// `GET /status/{registry}/{list}` (Token Status List, section 8).
+/// `GET status/{registry}/{list}` (Token Status List, section 8).
 pub(crate) async fn status_list(
     request: &Request,
     path: &str,
@@ -176,7 +176,7 @@ async fn list_numbers(
     call_registry(&env, &settings.installation, registry, &ReadListNumbers {}).await
 }
 
-/// `GET /status/aggregation` (Token Status List, section 9.3).
+/// `GET status/aggregation` (Token Status List, section 9.3).
 pub(crate) async fn status_lists(origin: OriginContext<'_>) -> ApiResult {
     let request = || aggregation(origin.env.clone(), origin.settings);
     let (_, json) = AGGREGATION
@@ -192,7 +192,7 @@ async fn aggregation(env: Env, settings: &'static OriginSettings) -> Result<Stri
         let numbers = list_numbers(env.clone(), settings, registry);
         async move { numbers.await.map(|numbers| (registry, numbers)) }
     });
-    let issuer = &settings.installation.public_url;
+    let paths = &settings.installation.paths;
     let uris = try_join_all(requests)
         .await?
         .into_iter()
@@ -200,7 +200,7 @@ async fn aggregation(env: Env, settings: &'static OriginSettings) -> Result<Stri
             let ids = lists
                 .into_iter()
                 .map(move |list| StatusListId { registry, list });
-            ids.map(|id| id.uri(issuer))
+            ids.map(|id| id.uri(paths))
         });
     let aggregation = Aggregation {
         status_lists: uris.collect(),

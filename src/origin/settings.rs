@@ -4,11 +4,11 @@ use patrol::{
     jose::signing::SigningKeys,
     quota::{self, Quota},
     revocation::lease,
-    session,
+    session::{self, SessionCookie},
 };
 use patrol_platform::{Installation, number_setting, once, optional_setting};
 use std::sync::OnceLock;
-use worker::{Env, Error, Result, Url};
+use worker::{Env, Error, Result};
 
 #[derive(Debug)]
 pub(crate) struct OriginSettings {
@@ -26,6 +26,8 @@ pub(crate) struct OriginSettings {
     /// `DEV_SIGN_IN`: anyone on this machine can sign in as a development user. `PUBLIC_URL` must be
     /// on loopback, and so must the host of each sign-in request.
     pub(crate) dev_sign_in: bool,
+    /// The cookie of this installation.
+    pub(crate) cookie: SessionCookie,
 }
 
 static SETTINGS: OnceLock<OriginSettings> = OnceLock::new();
@@ -45,6 +47,7 @@ impl OriginSettings {
                 .unwrap_or(lease::DEFAULT_LENGTH),
             creations: creations(env)?,
             dev_sign_in: dev_sign_in(env, &installation)?,
+            cookie: SessionCookie::new(&installation.paths),
             installation,
         })
     }
@@ -64,9 +67,8 @@ fn creations(env: &Env) -> Result<Quota> {
 }
 
 fn dev_sign_in(env: &Env, installation: &Installation) -> Result<bool> {
-    let url = Url::parse(&installation.public_url)?;
     let setting = optional_setting(env, "DEV_SIGN_IN");
-    session::dev_sign_in(setting.as_deref(), url.host_str().unwrap_or_default())
+    session::dev_sign_in(setting.as_deref(), installation.paths.host())
         .map_err(|error| Error::RustError(error.to_owned()))
 }
 

@@ -20,7 +20,7 @@ use patrol::{
 use patrol_platform::{is_bound, now};
 use worker::{Env, Request, Response, console_error};
 
-/// `POST /auth/dev`: signs in anyone. It exists only with `DEV_SIGN_IN`, which needs a `PUBLIC_URL`
+/// `POST auth/dev`: signs in anyone. It exists only with `DEV_SIGN_IN`, which needs a `PUBLIC_URL`
 /// on loopback. The host of the request must be on loopback too: another site's name may resolve to
 /// this machine (DNS rebinding).
 pub(crate) async fn dev(request: Request, origin: OriginContext<'_>) -> ApiResult {
@@ -69,14 +69,14 @@ async fn count_attempt(request: &Request, env: &Env) -> ApiResult<()> {
     }
 }
 
-/// `POST /auth/sign-out`: deletes the session cookie.
+/// `POST auth/sign-out`: deletes the session cookie.
 pub(crate) fn sign_out(request: &Request, settings: &OriginSettings) -> ApiResult {
     caller::reject_cross_site(request, settings)?;
     with_cookie(Response::builder().with_status(204).empty(), "", settings)
 }
 
 fn with_cookie(response: Response, session: &str, settings: &OriginSettings) -> ApiResult {
-    let cookie = session::set_cookie(session, caller::is_https(settings));
+    let cookie = settings.cookie.set(session);
     response.headers().set("Set-Cookie", &cookie)?;
     response.headers().set("Cache-Control", "no-store")?;
     Ok(response)

@@ -1,4 +1,4 @@
-//! Token management: `/api/v1/me`, `/api/v1/scopes` and `/api/v1/tokens`.
+//! Token management: `api/v1/me`, `api/v1/scopes` and `api/v1/tokens`, below the prefix.
 
 use crate::{
     caller,
@@ -17,6 +17,7 @@ use patrol::{
             Catalogue, CreateToken, CreatedToken, Me, RevocationEffect, RevokeTarget, RevokeTokens,
             RevokedToken, RevokedTokens, TokenList, TokenRecord, TokenStatus, owned,
         },
+        endpoint::TOKENS_FOLDER,
         problem::{Problem, ProblemCode},
     },
     ids::{OrganizationId, TokenId, UserId},
@@ -36,14 +37,14 @@ use patrol::{
 use patrol_platform::{call_registry, now};
 use worker::{Request, Response};
 
-/// `GET /api/v1/me`
+/// `GET api/v1/me`
 pub(crate) fn me(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let account = caller::account(request, origin)?;
     let mode = origin.settings.installation.mode;
     respond::json(200, &Me::new(&account, origin.policy, mode))
 }
 
-/// `GET /api/v1/scopes?organization=ID`: the scopes that the user may grant in every named
+/// `GET api/v1/scopes?organization=ID`: the scopes that the user may grant in every named
 /// organization.
 pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let account = caller::account(request, origin)?;
@@ -63,7 +64,7 @@ pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult 
     respond::json(200, &Catalogue::new(held, origin.policy))
 }
 
-/// `GET /api/v1/tokens`
+/// `GET api/v1/tokens`
 pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let owner = caller::account(request, origin)?.id;
     let tokens = call_owners_registry(&ListTokens { owner }, origin).await?;
@@ -82,7 +83,7 @@ pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiRes
     )
 }
 
-/// `POST /api/v1/tokens`
+/// `POST api/v1/tokens`
 pub(crate) async fn create(request: Request, origin: OriginContext<'_>) -> ApiResult {
     let account = caller::account_for_change(&request, origin)?;
     let request: CreateToken = caller::body(request).await?;
@@ -108,7 +109,7 @@ async fn issue(token: NewToken, owner: Account, origin: OriginContext<'_>) -> Ap
     };
     // The registry commits the token, so check first that it can be signed.
     let lengths = ClaimLengths::new(
-        &origin.settings.installation.public_url,
+        &origin.settings.installation.paths,
         create.owner.as_str(),
         create.id.as_str(),
         &create.organizations,
@@ -127,7 +128,8 @@ async fn issue(token: NewToken, owner: Account, origin: OriginContext<'_>) -> Ap
     let answer = call_owners_registry(&create, origin).await?;
     let Created { record, status } = answer.map_err(limit_reached)?;
     let token = sign(create, status, origin.settings)?;
-    let location = format!("/api/v1/tokens/{}", record.id);
+    let paths = &origin.settings.installation.paths;
+    let location = paths.public_path_of(&format!("{TOKENS_FOLDER}{}", record.id));
     let created = CreatedToken {
         record,
         token: token.reveal().to_owned(),
@@ -142,10 +144,10 @@ fn sign(
     status: StatusReference,
     settings: &OriginSettings,
 ) -> ApiResult<AccessToken> {
-    let issuer = &settings.installation.public_url;
+    let paths = &settings.installation.paths;
     let claims = Claims {
-        iss: issuer.clone(),
-        aud: issuer.clone(),
+        iss: paths.public_url().to_owned(),
+        aud: paths.public_url().to_owned(),
         sub: create.owner,
         org: create.organizations,
         jti: create.id,
@@ -156,7 +158,7 @@ fn sign(
         status: StatusClaim {
             status_list: StatusListClaim {
                 idx: status.idx,
-                uri: status.list.uri(issuer),
+                uri: status.list.uri(paths),
             },
         },
     };
@@ -179,19 +181,19 @@ fn limit_reached(limit: CreationLimit) -> ApiError {
     }
 }
 
-/// `GET /api/v1/tokens/{id}`
+/// `GET api/v1/tokens/{id}`
 pub(crate) async fn read(request: &Request, id: &str, origin: OriginContext<'_>) -> ApiResult {
     let owner = caller::account(request, origin)?.id;
     respond::json(200, &record(owner, token_id(id)?, origin).await?)
 }
 
-/// `DELETE /api/v1/tokens/{id}`
+/// `DELETE api/v1/tokens/{id}`
 pub(crate) async fn revoke(request: &Request, id: &str, origin: OriginContext<'_>) -> ApiResult {
     let owner = caller::account_for_change(request, origin)?.id;
     revoke_one(owner, token_id(id)?, Revoker::Owner, origin).await
 }
 
-/// `POST /api/v1/tokens/revoke`: several tokens, with one wait.
+/// `POST api/v1/tokens/revoke`: several tokens, with one wait.
 pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> ApiResult {
     let owner = caller::account_for_change(&request, origin)?.id;
     let request: RevokeTokens = caller::body(request).await?;
@@ -207,7 +209,7 @@ pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> 
     respond::json(effect.status(), &response)
 }
 
-/// `GET /api/v1/tokens/current`: the record of the token that the request carries.
+/// `GET api/v1/tokens/current`: the record of the token that the request carries.
 pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let token = bearer_token(request, origin)?;
     let record = record(token.owner, token.id, origin).await?;
@@ -218,7 +220,7 @@ pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -
     }
 }
 
-/// `DELETE /api/v1/tokens/current`: a token revokes itself, so that a program that finds a leaked
+/// `DELETE api/v1/tokens/current`: a token revokes itself, so that a program that finds a leaked
 /// token can stop it. Once an edge knows that the token is revoked, the request ends there.
 pub(crate) async fn revoke_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let token = bearer_token(request, origin)?;
@@ -235,7 +237,7 @@ fn bearer_token(request: &Request, origin: OriginContext<'_>) -> ApiResult<Token
         ..
     } = origin.settings;
     let verifier = Verifier::new(
-        installation.public_url.clone(),
+        installation.paths.clone(),
         installation.registries,
         signing_keys.public().clone(),
         origin.policy,

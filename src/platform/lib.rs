@@ -18,6 +18,7 @@ use patrol::{
     mode::RevocationMode,
     placement::{self, object_name},
     registry::Call,
+    routes::{PUBLIC_URL_RULE, Paths},
     session::is_loopback,
     time::{Instant, Timestamp},
 };
@@ -132,9 +133,8 @@ pub fn once<T>(cell: &'static OnceLock<T>, read: impl FnOnce() -> Result<T>) -> 
 /// The settings that both Workers share.
 #[derive(Debug, Clone)]
 pub struct Installation {
-    /// `PUBLIC_URL`: the public address, without a trailing slash. It is issuer and audience of every
-    /// token.
-    pub public_url: String,
+    /// `PUBLIC_URL`, `PATROL_PREFIX` and `ROOT_PATHS`.
+    pub paths: Paths,
     /// `REGISTRIES`: the number of registries, which never changes.
     pub registries: u16,
     /// `REVOCATION_MODE` and `KV_MAX_AGE_SECONDS`.
@@ -149,13 +149,14 @@ impl Installation {
     /// # Errors
     /// Names the setting and says what it must be.
     pub fn from_env(env: &Env) -> Result<Self> {
+        let invalid = |message: &str| Error::RustError(message.to_owned());
         let public_url = setting(env, "PUBLIC_URL")?;
-        if !is_origin(&public_url) {
-            return Err(Error::RustError(
-                "PUBLIC_URL must look like https://api.example.com: lower case, without a path or a \
-                 trailing slash, and with https unless it is a loopback address"
-                    .to_owned(),
-            ));
+        let prefix = optional_setting(env, "PATROL_PREFIX");
+        let root_paths = optional_setting(env, "ROOT_PATHS");
+        let paths =
+            Paths::new(&public_url, prefix.as_deref(), root_paths.as_deref()).map_err(invalid)?;
+        if !is_origin(paths.origin()) {
+            return Err(invalid(PUBLIC_URL_RULE));
         }
         let registries = setting(env, "REGISTRIES")?
             .parse()
@@ -174,7 +175,7 @@ impl Installation {
             .transpose()
             .map_err(Error::RustError)?;
         Ok(Self {
-            public_url,
+            paths,
             registries,
             mode,
             registry_location,

@@ -3,6 +3,7 @@
  */
 
 import { h } from "../shared/dom.js";
+import { addressOf } from "./mount.js";
 
 /**
  * @param {import("./main.js").Context} context
@@ -12,7 +13,7 @@ export function homeView({ language, me, api }) {
   const texts = language.texts.home;
   const sample = `curl -H "Authorization: Bearer <${texts.yourToken}>" \\
   -H "X-Organization-ID: ${me.organizations[0]?.id ?? `<${texts.yourOrganization}>`}" \\
-  ${api.address}/api/v1/engine/pipelines`;
+  ${api.origin}/api/v1/engine/pipelines`;
   const element = h(
     "div",
     { class: "view" },
@@ -37,7 +38,7 @@ export function homeView({ language, me, api }) {
         { class: "command", tabindex: "0", role: "region", "aria-label": texts.sample },
         h("code", {}, sample),
       ),
-      h("a", { class: "button primary", href: "/profile/security" }, texts.toTokens),
+      h("a", { class: "button primary", href: addressOf("profile/security") }, texts.toTokens),
     ),
   );
   return { title: texts.title, element };

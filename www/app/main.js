@@ -7,10 +7,12 @@
 
 import { Api, ServerError } from "../shared/api.js";
 import { h } from "../shared/dom.js";
+import { explain } from "../shared/explain.js";
 import { Language, preferredLanguage, rememberLanguage } from "../i18n/language.js";
 import { PatrolTokens } from "../tokens/element.js";
 import { homeView } from "./home.js";
 import { messageView } from "./message.js";
+import { addressOf } from "./mount.js";
 import { generalView, securityView } from "./profile.js";
 import { Router } from "./router.js";
 import { Shell } from "./shell.js";
@@ -32,14 +34,14 @@ import { showSignInDialog, signInView } from "./sign-in.js";
  * @typedef {{ title: string, element: HTMLElement, setUser?: (me: Me) => void }} View
  */
 
-/** @type {Record<string, (context: Context) => View>} */
+/** By their paths below the page's folder. @type {Record<string, (context: Context) => View>} */
 const VIEWS = {
-  "/": homeView,
-  "/profile": generalView,
-  "/profile/security": securityView,
+  "": homeView,
+  profile: generalView,
+  "profile/security": securityView,
 };
 
-const SIGN_IN = "/sign-in";
+const SIGN_IN = "sign-in";
 
 const api = new Api();
 const app = document.querySelector("#app") ?? document.body;
@@ -82,9 +84,9 @@ async function start() {
 
 /** Shows the view for the address. */
 function show() {
-  const { path } = router;
+  const path = router.view;
   if (path === SIGN_IN) {
-    if (me) router.replace(nextPath());
+    if (me) router.replace(nextView());
     else showAlone(signInView({ language, api, onsignin: signedIn, onlanguage: setLanguage }));
     return;
   }
@@ -115,29 +117,28 @@ function notFoundView({ language: { texts } }) {
   return messageView(
     texts.shell.notFound,
     texts.shell.notFoundDetail,
-    h("a", { class: "button", href: "/" }, texts.shell.toHome),
+    h("a", { class: "button", href: addressOf("") }, texts.shell.toHome),
   );
 }
 
 /** @param {unknown} error */
 function showFailure(error) {
-  const { problems, tokens } = language.texts;
-  const why = error instanceof ServerError ? problems.unknown : problems.unreachable;
+  const { shell: texts, tokens } = language.texts;
   const reload = () => location.reload();
   const retry = h("button", { type: "button", class: "button", onclick: reload }, tokens.retry);
-  showAlone(messageView(language.texts.shell.failed, why, retry, true));
+  showAlone(messageView(texts.failed, explain(error, language), retry, true));
 }
 
 /** Where to go after signing in. Only our own views, or `next` would be an open redirect. */
-function nextPath() {
-  const next = router.query("next") ?? "/";
-  return Object.hasOwn(VIEWS, next) ? next : "/";
+function nextView() {
+  const next = router.query("next") ?? "";
+  return Object.hasOwn(VIEWS, next) ? next : "";
 }
 
 /** @param {Me} account */
 function signedIn(account) {
   me = account;
-  router.replace(nextPath());
+  router.replace(nextView());
 }
 
 /** @returns {Promise<boolean>} */

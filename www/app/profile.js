@@ -5,6 +5,8 @@
 
 import { button } from "../shared/button.js";
 import { h, setText } from "../shared/dom.js";
+import { explain } from "../shared/explain.js";
+import { addressOf } from "./mount.js";
 
 /** @typedef {import("./main.js").Context} Context */
 /** @typedef {import("./main.js").View} View */
@@ -25,7 +27,7 @@ export function generalView(context) {
   ];
   return tab(
     context,
-    "/profile",
+    "profile",
     texts.general,
     card(
       "account",
@@ -81,16 +83,16 @@ export function securityView(context) {
       try {
         await api.signOut();
         onsignout();
-      } catch {
+      } catch (error) {
         signOut.setBusy(null);
-        failed.textContent = texts.signOutFailed;
+        failed.textContent = `${texts.signOutFailed} ${explain(error, language)}`;
       }
     },
   });
   const user = h("span", {}, texts.signedInAs(me.email));
   const view = tab(
     context,
-    "/profile/security",
+    "profile/security",
     texts.security,
     card("session", texts.session, user, signOut.element, failed),
     h("patrol-tokens", { lang: language.code }),
@@ -107,9 +109,10 @@ export function securityView(context) {
  */
 function tab({ language }, path, title, ...content) {
   const texts = language.texts.profile;
+  /** @type {[view: string, name: string][]} */
   const tabs = [
-    ["/profile", texts.general],
-    ["/profile/security", texts.security],
+    ["profile", texts.general],
+    ["profile/security", texts.security],
   ];
   const element = h(
     "div",
@@ -118,7 +121,9 @@ function tab({ language }, path, title, ...content) {
     h(
       "nav",
       { class: "tabs", "aria-label": texts.tabs },
-      tabs.map(([href, name]) => h("a", { href, "aria-current": href === path && "page" }, name)),
+      tabs.map(([view, name]) =>
+        h("a", { href: addressOf(view), "aria-current": view === path && "page" }, name),
+      ),
     ),
     content,
   );

@@ -5,6 +5,8 @@
  * can keep the user from leaving it.
  */
 
+import { addressOf, currentView, isView } from "./mount.js";
+
 /**
  * @typedef {object} Options
  * @property {() => void} show Shows the view for the address.
@@ -23,9 +25,9 @@ export class Router {
     addEventListener("popstate", () => this.#onPopState());
   }
 
-  /** The path without a trailing slash. */
-  get path() {
-    return location.pathname.replace(/(?<=.)\/+$/, "");
+  /** The view at the current address. */
+  get view() {
+    return currentView();
   }
 
   /** @param {string} name */
@@ -33,16 +35,21 @@ export class Router {
     return new URLSearchParams(location.search).get(name);
   }
 
-  /** Adds an entry to the history, as a link does. @param {string} path */
-  go(path) {
-    if (!this.#options.mayLeave()) return;
-    history.pushState(null, "", path);
+  /** Adds an entry to the history, as a link does. @param {string} view */
+  go(view) {
+    this.#push(addressOf(view));
+  }
+
+  /** Replaces the current entry of the history. @param {string} view */
+  replace(view) {
+    history.replaceState(null, "", addressOf(view));
     this.#navigated();
   }
 
-  /** Replaces the current entry of the history. @param {string} path */
-  replace(path) {
-    history.replaceState(null, "", path);
+  /** @param {string} address */
+  #push(address) {
+    if (!this.#options.mayLeave()) return;
+    history.pushState(null, "", address);
     this.#navigated();
   }
 
@@ -52,9 +59,9 @@ export class Router {
     if (event.defaultPrevented || event.button !== 0 || hasModifier) return;
     const link = event.composedPath().find((target) => target instanceof HTMLAnchorElement);
     if (!link || link.target || link.hasAttribute("download")) return;
-    if (link.origin !== location.origin || link.hash) return;
+    if (link.origin !== location.origin || !isView(link.pathname) || link.hash) return;
     event.preventDefault();
-    this.go(link.pathname + link.search);
+    this.#push(link.pathname + link.search);
   }
 
   #onPopState() {

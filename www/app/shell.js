@@ -6,6 +6,7 @@
 import { LANGUAGES } from "../i18n/language.js";
 import { h, setAttribute } from "../shared/dom.js";
 import { icon, logo } from "../shared/icons.js";
+import { addressOf } from "./mount.js";
 
 /** @typedef {import("../shared/api.js").Me} Me */
 
@@ -20,7 +21,7 @@ import { icon, logo } from "../shared/icons.js";
 export class Shell {
   #texts;
   #links;
-  #user = h("a", { id: "user", class: "user", href: "/profile" });
+  #user = h("a", { id: "user", class: "user", href: addressOf("profile") });
   #main = h("main", { id: "content", tabindex: "-1" });
 
   /** @param {Options} options */
@@ -28,7 +29,7 @@ export class Shell {
     const texts = language.texts.shell;
     this.#texts = texts;
     this.#links = [
-      h("a", { class: "nav-link", href: "/" }, icon("home"), h("span", {}, texts.home)),
+      h("a", { class: "nav-link", href: addressOf("") }, icon("home"), h("span", {}, texts.home)),
     ];
     this.setUser(me);
     this.element = h(
@@ -38,7 +39,7 @@ export class Shell {
       h(
         "header",
         { class: "sidebar" },
-        h("a", { class: "brand", href: "/" }, logo(), h("span", {}, "Patrol")),
+        h("a", { class: "brand", href: addressOf("") }, logo(), h("span", {}, "Patrol")),
         h("nav", { "aria-label": texts.navigation }, this.#links),
         h(
           "div",
@@ -77,9 +78,9 @@ export class Shell {
   show(view, path) {
     this.#main.replaceChildren(view.element);
     for (const link of this.#links) {
-      setAttribute(link, "aria-current", link.getAttribute("href") === path && "page");
+      setAttribute(link, "aria-current", link.getAttribute("href") === addressOf(path) && "page");
     }
-    setAttribute(this.#user, "aria-current", path.startsWith("/profile") && "true");
+    setAttribute(this.#user, "aria-current", path.startsWith("profile") && "true");
     scrollTo(0, 0);
   }
 

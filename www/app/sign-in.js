@@ -7,6 +7,7 @@
 
 import { ServerError } from "../shared/api.js";
 import { h } from "../shared/dom.js";
+import { explain } from "../shared/explain.js";
 import { logo } from "../shared/icons.js";
 import { Modal } from "../shared/modal.js";
 import { languageSwitch } from "./shell.js";
@@ -110,7 +111,8 @@ function users(language, api, onsignin) {
       onsignin(await api.signIn(id));
     } catch (error) {
       const isOff = error instanceof ServerError && error.problem.status === 404;
-      problem.textContent = isOff ? texts.switchedOff : texts.failed;
+      const why = isOff ? texts.switchedOff : explain(error, language);
+      problem.textContent = `${texts.failed} ${why}`;
     }
     isBusy = false;
   };

@@ -55,8 +55,7 @@ export default {
     signedInAs: (email) =>
       `Sie sind als ${email} angemeldet. Eine Sitzung läuft nach 12 Stunden ab.`,
     signOut: "Abmelden",
-    signOutFailed:
-      "Die Abmeldung ist fehlgeschlagen. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
+    signOutFailed: "Die Abmeldung ist fehlgeschlagen.",
   },
 
   signIn: {
@@ -72,8 +71,7 @@ export default {
     cancel: "Nicht jetzt",
     switchedOff:
       "Die Entwicklungsanmeldung ist hier deaktiviert. Melden Sie sich über Ihre Plattform an.",
-    failed:
-      "Die Anmeldung ist fehlgeschlagen. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
+    failed: "Die Anmeldung ist fehlgeschlagen.",
   },
 
   problems: {
@@ -273,7 +271,11 @@ export default {
     "body-invalid": () => "Der Server konnte die Anfrage nicht lesen. Laden Sie die Seite neu.",
     "rate-limited": () => "Zu viele Anfragen. Versuchen Sie es in einigen Minuten erneut.",
     "body-too-large": () => "Die Anfrage ist zu groß. Kürzen Sie den Namen.",
-    "origin-forbidden": () => "Der Server erlaubt Änderungen nur von seiner eigenen Adresse aus.",
+    "origin-forbidden": (_values, _language, detail) => {
+      const address = /https?:\/\/\S*[^\s.]/.exec(detail)?.[0];
+      const text = "Der Server erlaubt Änderungen nur von seiner eigenen Adresse aus.";
+      return address ? `${text} Öffnen Sie diese Seite unter ${address}.` : text;
+    },
     internal: () => "Auf dem Server ist ein Fehler aufgetreten. Versuchen Sie es erneut.",
     refused: () => "Das Token wurde nicht erstellt. Versuchen Sie es erneut.",
     "summary-organizations": ({ organizations }, language) =>

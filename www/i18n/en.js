@@ -64,7 +64,7 @@ export default {
     /** @param {string} email */
     signedInAs: (email) => `You are signed in as ${email}. Sessions expire after 12 hours.`,
     signOut: "Sign out",
-    signOutFailed: "Could not sign you out. Check your connection and try again.",
+    signOutFailed: "Could not sign you out.",
   },
 
   signIn: {
@@ -80,7 +80,7 @@ export default {
     },
     cancel: "Not now",
     switchedOff: "Development sign-in is turned off here. Sign in through your platform.",
-    failed: "Could not sign you in. Check your connection and try again.",
+    failed: "Could not sign you in.",
   },
 
   problems: {

@@ -15,10 +15,14 @@ import en from "./en.js";
 
 /**
  * Texts by message code: first the form module's codes, then codes that only the server uses, which
- * come without values.
+ * come without values. The third argument is the message in English.
  *
  * @typedef {{
- *   [Code in keyof MessageValues]?: (values: MessageValues[Code], language: Language) => string;
+ *   [Code in keyof MessageValues]?: (
+ *     values: MessageValues[Code],
+ *     language: Language,
+ *     text: string,
+ *   ) => string;
  * } & {
  *   [Code in
  *     | "body-invalid"
@@ -27,7 +31,7 @@ import en from "./en.js";
  *     | "name-invalid"
  *     | "origin-forbidden"
  *     | "rate-limited"
- *     | "scopes-invalid"]?: () => string;
+ *     | "scopes-invalid"]?: (values: object, language: Language, text: string) => string;
  * }} Messages
  */
 
@@ -179,10 +183,10 @@ export class Language {
   /** @param {UserMessage} message */
   message({ code, values, text }) {
     const messages =
-      /** @type {Record<string, ((values: object, language: Language) => string) | undefined>} */ (
+      /** @type {Record<string, ((...message: [object, Language, string]) => string) | undefined>} */ (
         this.texts.messages
       );
-    return messages[code]?.(values, this) ?? text;
+    return messages[code]?.(values, this, text) ?? text;
   }
 
   /**

@@ -41,30 +41,38 @@ export class ServerError extends Error {
 /** No readable response arrived; the server may have handled the request. */
 export class Unreachable extends Error {}
 
+/** Below this address are the API and the page. This module is four folders below. */
+const PREFIX = new URL("../../../../", import.meta.url).href;
+
 /** The API at one base address. */
 export class Api {
   #base;
   /** Reads in flight, so that two views share one request. @type {Map<string, Promise<unknown>>} */
   #reads = new Map();
 
-  /** @param {string} [base] A prefix for every path; empty for the page's own origin. */
-  constructor(base = "") {
-    this.#base = base.replace(/\/$/, "");
+  /** @param {string | null} [base] What is in front of `api/v1`; by default, where this module is from. */
+  constructor(base) {
+    this.#base = new URL(base ? base.replace(/\/?$/, "/") : PREFIX, location.href);
   }
 
-  /** The absolute base address, for programs. */
-  get address() {
-    return new URL(this.#base || "/", location.href).href.replace(/\/$/, "");
+  /** The absolute address of a path, for programs. @param {string} path */
+  addressOf(path) {
+    return new URL(path, this.#base).href;
+  }
+
+  /** The origin of the platform's API. */
+  get origin() {
+    return this.#base.origin;
   }
 
   /** @returns {Promise<Me>} */
   me() {
-    return this.#read("/api/v1/me");
+    return this.#read("api/v1/me");
   }
 
   /** @returns {Promise<TokenList>} */
   tokens() {
-    return this.#read("/api/v1/tokens");
+    return this.#read("api/v1/tokens");
   }
 
   /**
@@ -72,7 +80,7 @@ export class Api {
    * @returns {Promise<CreatedToken>}
    */
   create(request) {
-    return this.#write("POST", "/api/v1/tokens", request);
+    return this.#write("POST", "api/v1/tokens", request);
   }
 
   /**
@@ -80,7 +88,7 @@ export class Api {
    * @returns {Promise<RevokedToken>}
    */
   revoke(id) {
-    const path = `/api/v1/tokens/${encodeURIComponent(id)}`;
+    const path = `api/v1/tokens/${encodeURIComponent(id)}`;
     return this.#write("DELETE", path, undefined, REVOKE_TIMEOUT);
   }
 
@@ -89,12 +97,12 @@ export class Api {
    * @returns {Promise<Me>}
    */
   signIn(user) {
-    return this.#write("POST", "/auth/dev", { user });
+    return this.#write("POST", "auth/dev", { user });
   }
 
   /** @returns {Promise<void>} */
   signOut() {
-    return this.#write("POST", "/auth/sign-out");
+    return this.#write("POST", "auth/sign-out");
   }
 
   /**
@@ -135,7 +143,7 @@ export class Api {
    */
   async #send(method, path, body, timeout = TIMEOUT) {
     try {
-      const response = await fetch(this.#base + path, {
+      const response = await fetch(this.addressOf(path), {
         method,
         headers: {
           Accept: "application/json",

@@ -10,6 +10,7 @@ import { banner } from "../shared/banner.js";
 import { button } from "../shared/button.js";
 import { ServerError } from "../shared/api.js";
 import { h, setAttribute, setChildren, setText } from "../shared/dom.js";
+import { explain } from "../shared/explain.js";
 import { icon } from "../shared/icons.js";
 import { CreatedView } from "./created.js";
 import { Field } from "./field.js";
@@ -339,7 +340,7 @@ export class CreateDialog {
     try {
       input = await this.#options.renewSession();
     } catch (error) {
-      why = error instanceof ServerError ? problems.unknown : problems.unreachable;
+      why = explain(error, this.#options.language);
     }
     if (!this.#modal.isOpen) return;
     if (input === null) {
@@ -379,7 +380,7 @@ export class CreateDialog {
   #showCreated(record, token) {
     this.#created = new CreatedView({
       language: this.#options.language,
-      address: this.#options.api.address,
+      api: this.#options.api,
       record,
       token,
       announce: (text) => this.#modal.announce(text),

@@ -17,7 +17,7 @@ const FEEDBACK_TIME = 2500;
 /**
  * @typedef {object} Options
  * @property {import("../i18n/language.js").Language} language
- * @property {string} address The API's base address.
+ * @property {import("../shared/api.js").Api} api
  * @property {import("../shared/api.js").TokenRecord} record
  * @property {string} token
  * @property {(text: string) => void} announce
@@ -35,7 +35,7 @@ export class CreatedView {
   #copyTokenButton;
 
   /** @param {Options} options */
-  constructor({ language, address, record, token, announce, onclose }) {
+  constructor({ language, api, record, token, announce, onclose }) {
     const texts = language.texts.created;
     this.#texts = texts;
     this.#announce = announce;
@@ -55,7 +55,7 @@ export class CreatedView {
       },
     });
     this.#field.value = token;
-    this.#example = h("code", {}, exampleCommand(address, record, token));
+    this.#example = h("code", {}, exampleCommand(api, record, token));
     this.#copyTokenButton = this.#copyButton("copy-token", "primary", texts.copyToken, () =>
       this.#copyToken(),
     );

@@ -1,15 +1,15 @@
 /**
  * <patrol-tokens>: the whole section Personal Access Tokens.
  *
- *   <script type="module" src="/assets/patrol-tokens.js"></script>
+ *   <script type="module" src="/.patrol/ui/assets/patrol-tokens.js"></script>
  *   <patrol-tokens></patrol-tokens>
  *
  * It loads the list, and creates and revokes tokens with the browser's session. It lives in a
  * shadow root, so the page's styles do not apply inside, nor its own outside. Set custom properties
  * (style/base.css) on it to change its appearance.
  *
- * Attributes: `lang` is the language; by default, the page's. `base` is a prefix for the API's
- * addresses; by default, the page's own origin. A change of `base` closes an open dialog and loads
+ * Attributes: `lang` is the language; by default, the page's. `base` is what is in front of `api/v1`
+ * in the API's addresses; by default, the prefix that the element is served below. A change of `base` closes an open dialog and loads
  * the list from the new address.
  *
  * When the session has expired, it fires `patrol-session-required`. A page that can sign the user in
@@ -20,6 +20,7 @@
  */
 
 import { Api, ServerError, Unreachable } from "../shared/api.js";
+import { explain } from "../shared/explain.js";
 import { loadSheet } from "../shared/sheet.js";
 import { Language, preferredLanguage } from "../i18n/language.js";
 import { CreateDialog } from "./create.js";
@@ -305,14 +306,12 @@ export class PatrolTokens extends HTMLElement {
 
   /** @param {unknown} error */
   #explain(error) {
-    const { problems, tokens } = this.#language.texts;
-    if (error instanceof Unreachable) return problems.unreachable;
-    if (error instanceof ServerError) {
-      return error.needsSession ? problems.session : problems.unknown;
+    if (!(error instanceof Unreachable || error instanceof ServerError)) {
+      // A bug, or the form module could not be loaded: it belongs in the console.
+      reportError(error);
+      if (typeof WebAssembly !== "object") return this.#language.texts.tokens.unsupported;
     }
-    // A bug, or the form module could not be loaded: it belongs in the console.
-    reportError(error);
-    return typeof WebAssembly === "object" ? problems.unreachable : tokens.unsupported;
+    return explain(error, this.#language);
   }
 }
 

@@ -16,21 +16,21 @@ const READABLE = [
   ["organizations:read", "/api/v1/organizations"],
 ];
 
-const CURRENT_TOKEN = "/api/v1/tokens/current";
+const CURRENT_TOKEN = "api/v1/tokens/current";
 
 /**
- * @param {string} address The API's base address.
+ * @param {import("../shared/api.js").Api} api
  * @param {import("../shared/api.js").TokenRecord} record
  * @param {string} token
  * @returns {string} A command for a POSIX shell.
  */
-export function exampleCommand(address, record, token) {
+export function exampleCommand(api, record, token) {
   const { scopes } = record;
   const readable = READABLE.find(([scope]) => scopes === null || scopes.includes(scope));
-  const path = readable?.[1] ?? CURRENT_TOKEN;
+  const address = readable ? api.origin + readable[1] : api.addressOf(CURRENT_TOKEN);
   return [
     `curl -H "Authorization: Bearer ${token}"`,
     `-H "X-Organization-ID: ${record.organizations[0]}"`,
-    `${address}${path}`,
+    address,
   ].join(" \\\n  ");
 }

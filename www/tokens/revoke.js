@@ -11,6 +11,7 @@ import { banner } from "../shared/banner.js";
 import { button } from "../shared/button.js";
 import { ServerError } from "../shared/api.js";
 import { h, setText } from "../shared/dom.js";
+import { explain } from "../shared/explain.js";
 import { icon } from "../shared/icons.js";
 import { Modal } from "../shared/modal.js";
 
@@ -131,7 +132,8 @@ export class RevokeDialog {
     } catch (error) {
       this.#setWaiting(false);
       this.#fail(error);
-      if (!needsSession(error)) this.#options.onfailed();
+      const needsSession = error instanceof ServerError && error.needsSession;
+      if (!needsSession) this.#options.onfailed();
     }
   }
 
@@ -209,12 +211,10 @@ export class RevokeDialog {
   #fail(error) {
     if (!this.#modal.isOpen) return;
     const texts = this.#texts;
-    const { problems } = this.#options.language.texts;
     // The server may have revoked the token before it failed.
     const isUnknown = !(error instanceof ServerError) || error.problem.status >= 500;
-    let why = problems.unknown;
+    let why = explain(error, this.#options.language);
     if (isUnknown) why = texts.again;
-    else if (needsSession(error)) why = problems.session;
     else if (error.problem.status === 404) why = texts.gone;
     const box = banner(
       "danger",
@@ -224,9 +224,4 @@ export class RevokeDialog {
     );
     this.#banners.replaceChildren(box);
   }
-}
-
-/** @param {unknown} error */
-function needsSession(error) {
-  return error instanceof ServerError && error.needsSession;
 }

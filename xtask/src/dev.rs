@@ -14,14 +14,15 @@ use crate::build::{self, Part};
 use crate::console::{Timings, say};
 use crate::fingerprint;
 use crate::keygen;
-use crate::local_system::{LocalSystem, Options, Startup};
+use crate::local_system::{LocalSystem, Options, Startup, prefix, public_url};
 use crate::paths::root;
 use crate::policy;
 use crate::variant::{Profile, Variant, Worker};
 
 /// Start the edge, the origin and a sample upstream API on this machine.
 ///
-/// One address serves everything: the edge, which forwards the origin's paths. All state is stored
+/// One address serves everything: the edge, which forwards the origin's paths. Patrol's own paths are
+/// below one prefix, and for this example also at the root. All state is stored
 /// in one folder and survives a restart; delete the folder to start afresh. Saved changes are
 /// built and reloaded. Ctrl-C stops everything.
 #[derive(clap::Args)]
@@ -94,7 +95,7 @@ pub(crate) fn dev(args: &Args) -> Result<()> {
     })?;
     if startup == Startup::Ready {
         timings.print_summary();
-        print_instructions(args.port);
+        print_instructions(&public_url(args.port), prefix(&args.vars));
         let mut watcher = Watcher::new(&workers);
         system.run_until_stopped(|| {
             if !args.no_watch {
@@ -191,27 +192,26 @@ impl SourceState {
     }
 }
 
-fn print_instructions(port: u16) {
-    let url = format!("http://127.0.0.1:{port}");
+fn print_instructions(url: &str, prefix: &str) {
     say(format_args!(
         r#"
 Patrol runs at {url} (Ctrl-C stops it)
-  page          {url}/
+  page          {url}/, also at {url}{prefix}ui/
   sample API    {url}/api/v1/engine/pipelines and more, see policy.toml
-  key set       {url}/.well-known/jwks.json
+  key set       {url}{prefix}jwks.json
 
 Users         ada   admin in acme, viewer in globex
               vic   viewer in acme
               otto  operator in acme
 
 Sign in:
-  curl -c patrol.cookies -X POST {url}/auth/dev -H 'Content-Type: application/json' -d '{{"user":"ada"}}'
+  curl -c patrol.cookies -X POST {url}{prefix}auth/dev -H 'Content-Type: application/json' -d '{{"user":"ada"}}'
 Create a token:
-  curl -b patrol.cookies -X POST {url}/api/v1/tokens -H 'Content-Type: application/json' -d '{{"name":"First token","expires_in_days":30,"organizations":["acme"],"scopes":["pipelines:read"]}}'
+  curl -b patrol.cookies -X POST {url}{prefix}api/v1/tokens -H 'Content-Type: application/json' -d '{{"name":"First token","expires_in_days":30,"organizations":["acme"],"scopes":["pipelines:read"]}}'
 Use it:
   curl {url}/api/v1/engine/pipelines -H 'Authorization: Bearer TOKEN' -H 'X-Organization-ID: acme'
 Revoke it:
-  curl -b patrol.cookies -X DELETE {url}/api/v1/tokens/ID
+  curl -b patrol.cookies -X DELETE {url}{prefix}api/v1/tokens/ID
 
 ready {url}"#
     ));

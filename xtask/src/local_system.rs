@@ -52,6 +52,19 @@ pub(crate) struct LocalSystem {
     /// After a crash of the runtime: when the edge must be healthy again.
     recovery_deadline: Option<Instant>,
     port: u16,
+    /// The path of the health check.
+    health: String,
+}
+
+/// The address of the edge on a port.
+pub(crate) fn public_url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// The path below which Patrol's own paths are.
+pub(crate) fn prefix(vars: &[(String, String)]) -> &str {
+    let set = vars.iter().rfind(|(name, _)| name == "PATROL_PREFIX");
+    set.map_or("/.patrol/", |(_, prefix)| prefix)
 }
 
 /// How a start ended.
@@ -87,10 +100,9 @@ impl LocalSystem {
         let upstream = start("the sample API", upstream, logs.join("upstream.log"))?;
 
         let mut vars = vec![
-            (
-                "PUBLIC_URL".to_owned(),
-                format!("http://127.0.0.1:{}", options.port),
-            ),
+            ("PUBLIC_URL".to_owned(), public_url(options.port)),
+            // The addresses of the product page.
+            ("ROOT_PATHS".to_owned(), "page api jwks".to_owned()),
             ("DEV_SIGN_IN".to_owned(), "1".to_owned()),
         ];
         vars.extend_from_slice(options.vars);
@@ -138,20 +150,22 @@ impl LocalSystem {
             stop_requested,
             recovery_deadline: None,
             port: options.port,
+            health: format!("{}health", prefix(options.vars)),
         })
     }
 
     /// Waits until the edge's health check succeeds.
     pub(crate) fn wait_until_ready(&mut self) -> Result<Startup> {
         let deadline = Instant::now() + START_TIMEOUT;
-        while !is_healthy(self.port) {
+        while !is_healthy(self.port, &self.health) {
             if self.stop_requested.load(Ordering::Relaxed) {
                 return Ok(Startup::Stopped);
             }
             self.check_services()?;
             if Instant::now() > deadline {
                 bail!(
-                    "the edge did not answer /.patrol/health with 200 within {} s; {}",
+                    "the edge did not answer {} with 200 within {} s; {}",
+                    self.health,
                     START_TIMEOUT.as_secs(),
                     self.wrangler_log()
                 );
@@ -169,7 +183,7 @@ impl LocalSystem {
             // wrangler restarts a crashed runtime, but not the part that listens on the port:
             // after its loss, wrangler accepts connections and never responds.
             if let Some(deadline) = self.recovery_deadline {
-                if is_healthy(self.port) {
+                if is_healthy(self.port, &self.health) {
                     self.recovery_deadline = None;
                 } else if Instant::now() > deadline {
                     bail!(
@@ -266,13 +280,13 @@ fn is_free(port: u16) -> bool {
 
 /// Whether the edge's health check succeeds. Written by hand, because an HTTP client would be the
 /// largest dependency of xtask.
-fn is_healthy(port: u16) -> bool {
+fn is_healthy(port: u16, path: &str) -> bool {
     let request = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(HEALTH_TIMEOUT))?;
         write!(
             stream,
-            "GET /.patrol/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
         )?;
         let mut status = [0; 12];
         stream.read_exact(&mut status)?;

@@ -1,9 +1,10 @@
 //! Lays out the page: from `www/` and the form module to the files the origin serves.
 //!
 //! The page needs no bundler. Its modules import each other by relative paths, so a copy of the
-//! folder works at any path. That path is `/assets/<hash>/`, with a hash of all files, so browsers
+//! folder works at any path. That path is `assets/<hash>/`, with a hash of all files, so browsers
 //! may cache them forever. The HTML and the two modules that other sites import (the element and
-//! the form module) keep fixed addresses and refer to the hashed ones.
+//! the form module) keep fixed addresses and refer to the hashed ones. The HTML is served at several
+//! depths, so it names files by the public path of the page, which the origin writes into it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ type Files = Vec<(String, Vec<u8>)>;
 /// A comment in the HTML that is replaced by preload links: the browser then fetches all modules
 /// at once instead of discovering them import by import.
 const PRELOADS: &str = "<!-- modules -->";
+
+/// The folder of the files in the HTML. The origin replaces `%PAGE%`.
+const ASSETS: &str = "\"%PAGE%assets/";
 
 /// Writes the page. The form module must have been built.
 pub(crate) fn build(variant: &Variant) -> Result<()> {
@@ -55,20 +59,17 @@ fn lay_out(mut sources: Files, html: &str) -> Files {
         .chars()
         .take(16)
         .collect();
-    let base = format!("/assets/{hash}");
-
     let preloads: Vec<String> = sources
         .iter()
         .filter(|(path, _)| Path::new(path).extension().is_some_and(|kind| kind == "js"))
-        .map(|(path, _)| format!(r#"<link rel="modulepreload" href="/assets/{path}">"#))
+        .map(|(path, _)| format!(r#"<link rel="modulepreload" href={ASSETS}{path}">"#))
         .collect();
     let html = html
         .replace(PRELOADS, &preloads.join("\n    "))
-        .replace("\"/assets/", &format!("\"{base}/"));
-    let element = format!("import \"{base}/tokens/element.js\";\n");
-    let form = format!(
-        "export * from \"{base}/pkg/form.js\";\nexport {{ default }} from \"{base}/pkg/form.js\";\n"
-    );
+        .replace(ASSETS, &format!("{ASSETS}{hash}/"));
+    let element = format!("import \"./{hash}/tokens/element.js\";\n");
+    let form = format!("\"../assets/{hash}/pkg/form.js\";\n");
+    let form = format!("export * from {form}export {{ default }} from {form}");
 
     let mut files = Files::new();
     for (path, content) in sources {
@@ -156,7 +157,7 @@ mod tests {
             ("favicon.svg".to_owned(), b"<svg/>".to_vec()),
             ("pkg/form_bg.wasm".to_owned(), b"wasm".to_vec()),
         ];
-        let html = r#"<!-- modules --><script src="/assets/app/main.js"></script>"#;
+        let html = r#"<!-- modules --><script src="%PAGE%assets/app/main.js"></script>"#;
         lay_out(sources, html)
     }
 
@@ -182,14 +183,19 @@ mod tests {
         let files = page("1");
         let html = text(&files, "index.html");
         assert_eq!(html.matches("/app/main.js\"").count(), 2, "{html}");
-        for address in html.split('"').filter(|part| part.starts_with('/')) {
-            let path = address.trim_start_matches('/');
-            assert!(files.iter().any(|(found, _)| found == path), "{address}");
+        let addresses = html
+            .split('"')
+            .filter_map(|part| part.strip_prefix("%PAGE%"));
+        for path in addresses {
+            assert!(files.iter().any(|(found, _)| found == path), "{path}");
         }
         let hashed = html.split("/app/").next().expect("a folder");
-        let hashed = hashed.rsplit('"').next().expect("an address");
-        for name in ["assets/patrol-tokens.js", "pkg/form.js"] {
-            assert!(text(&files, name).contains(hashed), "{name}");
+        let hash = hashed.rsplit('/').next().expect("a hash");
+        for (name, address) in [
+            ("assets/patrol-tokens.js", format!("\"./{hash}/")),
+            ("pkg/form.js", format!("\"../assets/{hash}/")),
+        ] {
+            assert!(text(&files, name).contains(&address), "{name}");
         }
     }
 }

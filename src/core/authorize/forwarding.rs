@@ -103,7 +103,8 @@ pub const CALLED_ADDRESS: [&str; 2] = ["X-Forwarded-Host", "X-Forwarded-Proto"];
 
 /// The values of [`CALLED_ADDRESS`] for an installation at `public_url`.
 pub fn called_address(public_url: &str) -> [&str; 2] {
-    let (scheme, host) = public_url.split_once("://").unwrap_or(("", public_url));
+    let (scheme, rest) = public_url.split_once("://").unwrap_or(("", public_url));
+    let host = rest.split('/').next().unwrap_or_default();
     [host, scheme]
 }
 
@@ -425,6 +426,7 @@ mod tests {
     fn to_is_host_and_scheme_of_the_public_url() {
         for (public_url, expected) in [
             ("https://api.example.com", ["api.example.com", "https"]),
+            ("https://example.com/api", ["example.com", "https"]),
             ("http://127.0.0.1:8787", ["127.0.0.1:8787", "http"]),
             ("http://[::1]:8787", ["[::1]:8787", "http"]),
         ] {

@@ -23,6 +23,7 @@ use crate::{
         known_list::{KnownLists, StatusCheck},
         single_flight::{MAX_ATTEMPTS, RETRY_BACKOFF, SingleFlight, Step},
     },
+    routes::Paths,
     time::{Instant, Timestamp},
     token::{
         TokenError, Verifier,
@@ -42,7 +43,7 @@ struct KnownKeys {
 /// signatures.
 #[derive(Debug)]
 pub struct Validator<T, S> {
-    issuer: String,
+    paths: Paths,
     registries: u16,
     freshness: FreshnessPolicy,
     policy: &'static Policy,
@@ -118,10 +119,9 @@ pub struct Allowed {
 }
 
 impl<T: Default, S: VerifySignature> Validator<T, S> {
-    /// Creates a validator that knows nothing yet. `issuer` is the public address, `registries` the
-    /// setting `REGISTRIES`.
+    /// Creates a validator that knows nothing yet. `registries` is the setting `REGISTRIES`.
     pub fn new(
-        issuer: String,
+        paths: Paths,
         registries: u16,
         freshness: FreshnessPolicy,
         policy: &'static Policy,
@@ -129,7 +129,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         signatures: S,
     ) -> Self {
         Self {
-            issuer,
+            paths,
             registries,
             freshness,
             policy,
@@ -165,7 +165,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
                 // No cached token outlives the key that vouched for it.
                 self.tokens.clear();
                 let verifier =
-                    Verifier::new(self.issuer.clone(), self.registries, keys, self.policy);
+                    Verifier::new(self.paths.clone(), self.registries, keys, self.policy);
                 *known = Some(KnownKeys {
                     verifier,
                     fetched_at,
@@ -411,7 +411,7 @@ mod tests {
             "iss": ISSUER, "aud": ISSUER, "sub": "ada", "org": ["globex", "acme"], "jti": "id",
             "iat": NOW.seconds() - 60, "exp": exp.seconds(),
             "scope": "pipelines:read",
-            "status": { "status_list": { "idx": 7, "uri": LIST.uri(ISSUER) } },
+            "status": { "status_list": { "idx": 7, "uri": LIST.uri(&paths()) } },
         }))
         .unwrap();
         let token = claims::issue(&claims, keys(seed).first()).unwrap();
@@ -422,10 +422,14 @@ mod tests {
         header(1, NOW.plus(60))
     }
 
+    fn paths() -> Paths {
+        Paths::new(ISSUER, None, None).unwrap()
+    }
+
     fn validator(mode: RevocationMode) -> Validator<(), Dalek> {
         let freshness = FreshnessPolicy::new(mode, 0);
         let key = CacheKey::new([9; 16]);
-        Validator::new(ISSUER.to_owned(), 16, freshness, policy(), key, Dalek)
+        Validator::new(paths(), 16, freshness, policy(), key, Dalek)
     }
 
     fn lease(validator: &mut Validator<(), Dalek>, revoked: &[u32]) {

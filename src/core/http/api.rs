@@ -16,7 +16,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The response of `GET /api/v1/me`.
+/// The response of `GET api/v1/me`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Me {
     /// The value of a token's `sub` claim.
@@ -110,7 +110,7 @@ impl Me {
     }
 }
 
-/// The response of `GET /api/v1/scopes`: what the user may grant.
+/// The response of `GET api/v1/scopes`: what the user may grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalogue {
     /// Whether scopes restrict tokens. If not, `groups` is empty.
@@ -142,7 +142,7 @@ impl Catalogue {
     }
 }
 
-/// The request of `POST /api/v1/tokens`.
+/// The request of `POST api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
@@ -209,7 +209,7 @@ impl TokenStatus {
     }
 }
 
-/// The response of `GET /api/v1/tokens`.
+/// The response of `GET api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenList {
     /// Newest first.
@@ -220,7 +220,7 @@ pub struct TokenList {
     pub limit: usize,
 }
 
-/// The response of `POST /api/v1/tokens`, and the only one that contains the token.
+/// The response of `POST api/v1/tokens`, and the only one that contains the token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreatedToken {
     /// The new token's record.
@@ -230,7 +230,7 @@ pub struct CreatedToken {
     pub token: String,
 }
 
-/// The response of `DELETE /api/v1/tokens/{id}`.
+/// The response of `DELETE api/v1/tokens/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokedToken {
     /// The token's record after the revocation.
@@ -241,7 +241,7 @@ pub struct RevokedToken {
     pub effect: RevocationEffect,
 }
 
-/// The response of `POST /api/v1/tokens/revoke`.
+/// The response of `POST api/v1/tokens/revoke`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokedTokens {
     /// The records after the revocation.
@@ -296,7 +296,7 @@ impl RevocationEffect {
     }
 }
 
-/// The request of `POST /api/v1/tokens/revoke`: `{"ids": […]}` or `{"all": true}`.
+/// The request of `POST api/v1/tokens/revoke`: `{"ids": […]}` or `{"all": true}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeTokens {
@@ -332,7 +332,7 @@ impl RevokeTokens {
     }
 }
 
-/// The request of `POST /auth/dev`.
+/// The request of `POST auth/dev`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {

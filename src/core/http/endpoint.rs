@@ -1,23 +1,20 @@
 //! The origin's endpoints: which one serves a path, and which methods it has.
 //!
-//! [`crate::routes`] decides which Worker a path belongs to; this is the origin's own table. The
-//! edge's own two endpoints are defined there.
+//! [`crate::routes`] decides which Worker a path belongs to; this is the origin's own table, of paths
+//! below the prefix. The edge's own two endpoints are defined there.
 
 use crate::{
     http::page::{self, File},
     jose::status_list,
     policy::Method,
-    routes,
+    routes::{self, Destination, Paths},
 };
 
 /// The path of the token that the request carries; the edge authenticates it first.
-pub const CURRENT_TOKEN: &str = "/api/v1/tokens/current";
+pub const CURRENT_TOKEN: &str = "api/v1/tokens/current";
 
 /// The folder of single tokens.
-const TOKENS_FOLDER: &str = "/api/v1/tokens/";
-
-/// The folder of signed status lists.
-const STATUS_FOLDER: &str = "/status/";
+pub const TOKENS_FOLDER: &str = "api/v1/tokens/";
 
 /// The endpoint that serves a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,36 +61,41 @@ impl<'a> Endpoint<'a> {
         Self::StatusLists,
     ];
 
-    /// Finds the endpoint for a path, without its query.
-    pub fn from_path(path: &'a str) -> Option<Self> {
+    /// Finds the endpoint for a path as sent, without its query.
+    pub fn from_path(path: &'a str, paths: &Paths) -> Option<Self> {
+        match paths.destination(path) {
+            Destination::Origin(path) => Self::below_prefix(path),
+            Destination::Page(path) => page::file(path).map(Self::Page),
+            Destination::Health | Destination::Authorize | Destination::Api => None,
+        }
+    }
+
+    fn below_prefix(path: &'a str) -> Option<Self> {
         let fixed = |endpoint: &Self| endpoint.pattern() == path;
         if let Some(endpoint) = Self::API.into_iter().find(fixed) {
             return Some(endpoint);
         }
-        if path.starts_with(STATUS_FOLDER) {
+        if path.starts_with(status_list::FOLDER) {
             return Some(Self::StatusList(path));
         }
-        match path.strip_prefix(TOKENS_FOLDER) {
-            Some(id) => Some(Self::Token(id)),
-            None => page::file(path).map(Self::Page),
-        }
+        path.strip_prefix(TOKENS_FOLDER).map(Self::Token)
     }
 
-    /// The path, with its parameters in braces.
+    /// The path below the prefix, with its parameters in braces.
     pub const fn pattern(&self) -> &'static str {
         match self {
-            Self::Me => "/api/v1/me",
-            Self::Scopes => "/api/v1/scopes",
-            Self::Tokens => "/api/v1/tokens",
-            Self::RevokeTokens => "/api/v1/tokens/revoke",
+            Self::Me => "api/v1/me",
+            Self::Scopes => "api/v1/scopes",
+            Self::Tokens => "api/v1/tokens",
+            Self::RevokeTokens => "api/v1/tokens/revoke",
             Self::CurrentToken => CURRENT_TOKEN,
-            Self::Token(_) => "/api/v1/tokens/{id}",
+            Self::Token(_) => "api/v1/tokens/{id}",
             Self::KeySet => routes::JWKS,
             Self::StatusLists => status_list::AGGREGATION,
-            Self::StatusList(_) => "/status/{registry}/{list}",
-            Self::DevSignIn => "/auth/dev",
-            Self::SignOut => "/auth/sign-out",
-            Self::Page(_) => "/{file}",
+            Self::StatusList(_) => "status/{registry}/{list}",
+            Self::DevSignIn => "auth/dev",
+            Self::SignOut => "auth/sign-out",
+            Self::Page(_) => "ui/{file}",
         }
     }
 
@@ -128,28 +130,44 @@ impl<'a> Endpoint<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routes::Destination;
 
     #[test]
     fn endpoint_is_found_by_its_path_and_belongs_to_the_origin() {
+        let paths = Paths::new("https://patrol.example", None, Some("page api")).unwrap();
+        let find = |path| Endpoint::from_path(path, &paths);
         for (path, expected) in [
+            ("/.patrol/api/v1/tokens", Endpoint::Tokens),
             ("/api/v1/tokens", Endpoint::Tokens),
+            ("/.patrol/api/v1/tokens/revoke", Endpoint::RevokeTokens),
             ("/api/v1/tokens/revoke", Endpoint::RevokeTokens),
-            ("/api/v1/tokens/current", Endpoint::CurrentToken),
+            ("/.patrol/api/v1/tokens/current", Endpoint::CurrentToken),
+            ("/.patrol/api/v1/tokens/abc", Endpoint::Token("abc")),
             ("/api/v1/tokens/abc", Endpoint::Token("abc")),
-            ("/status/aggregation", Endpoint::StatusLists),
-            ("/status/1/2", Endpoint::StatusList("/status/1/2")),
-            ("/status/", Endpoint::StatusList("/status/")),
+            ("/.patrol/jwks.json", Endpoint::KeySet),
+            ("/.patrol/status/aggregation", Endpoint::StatusLists),
+            ("/.patrol/status/1/2", Endpoint::StatusList("status/1/2")),
+            ("/.patrol/status/", Endpoint::StatusList("status/")),
         ] {
-            assert_eq!(Endpoint::from_path(path), Some(expected), "{path}");
+            assert_eq!(find(path), Some(expected), "{path}");
         }
-        assert!(matches!(Endpoint::from_path("/"), Some(Endpoint::Page(_))));
-        for unknown in ["/auth/nowhere", "/api/v1/me/", "/api/v2/tokens"] {
-            assert_eq!(Endpoint::from_path(unknown), None, "{unknown}");
+        for path in ["/", "/.patrol/ui/", "/profile/security"] {
+            assert!(matches!(find(path), Some(Endpoint::Page(_))), "{path}");
+        }
+        for unknown in [
+            "/.patrol/",
+            "/.patrol/auth/nowhere",
+            "/.patrol/api/v1/me/",
+            "/.patrol/api/v2/tokens",
+            "/.patrol/health",
+            "/.patrol/ui/index.html",
+            "/auth/dev",
+        ] {
+            assert_eq!(find(unknown), None, "{unknown}");
         }
         for endpoint in Endpoint::API {
-            let destination = routes::destination(endpoint.pattern());
-            assert_eq!(destination, Destination::Origin, "{endpoint:?}");
+            let path = paths.public_path_of(endpoint.pattern());
+            let expected = Destination::Origin(endpoint.pattern());
+            assert_eq!(paths.destination(&path), expected, "{endpoint:?}");
         }
         assert_eq!(Endpoint::Token("abc").allow(), "GET, HEAD, DELETE");
     }

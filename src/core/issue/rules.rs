@@ -55,7 +55,7 @@ impl Field {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
-    /// The member's name in `POST /api/v1/tokens`.
+    /// The member's name in `POST api/v1/tokens`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Name => "name",

@@ -5,16 +5,18 @@
 //! rule bounds the length from the lengths of the other claims, and assumes the longest possible
 //! numbers. The bound is at most [`SLACK`] bytes above the real length.
 //!
-//! It holds because no claim needs escapes in JSON: ids, scopes and origins have neither quotes
+//! It holds because no claim needs escapes in JSON: ids, scopes and addresses have neither quotes
 //! nor backslashes nor control characters.
 
-use crate::{ids::OrganizationId, jose::jws::compact_length, token::MAX_LENGTH};
+use crate::{ids::OrganizationId, jose::jws::compact_length, routes::Paths, token::MAX_LENGTH};
 
 /// The lengths of the claims that differ between tokens, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimLengths {
-    /// `iss`, which is also `aud` and the start of the status list's `uri`.
+    /// `iss`, which is also `aud`.
     pub issuer: usize,
+    /// The start of the status list's `uri`.
+    pub list_base: usize,
     /// `sub`
     pub owner: usize,
     /// `jti`
@@ -43,12 +45,12 @@ const TIME_DIGITS: usize = 12;
 const INDEX_DIGITS: usize = 6;
 
 /// The longest path of a status list: its registry is a `u16`, its number a `u32`.
-const LIST_PATH: &str = "/status/65535/4294967295";
+const LIST_PATH: &str = "status/65535/4294967295";
 
 impl ClaimLengths {
     /// Measures the claims of a token. `scopes` are joined with spaces, as in the `scope` claim.
     pub fn new(
-        issuer: &str,
+        paths: &Paths,
         owner: &str,
         id: &str,
         organizations: &[OrganizationId],
@@ -59,7 +61,8 @@ impl ClaimLengths {
             names.iter().map(String::len).sum::<usize>() + spaces
         };
         Self {
-            issuer: issuer.len(),
+            issuer: paths.public_url().len(),
+            list_base: paths.base_url().len(),
             owner: owner.len(),
             id: id.len(),
             organizations: organizations.iter().map(|id| id.as_str().len()).sum(),
@@ -79,7 +82,8 @@ impl ClaimLengths {
             None => 0,
         };
         let payload = FRAME.len()
-            + 3 * self.issuer
+            + 2 * self.issuer
+            + self.list_base
             + self.owner
             + self.id
             + org
@@ -114,7 +118,7 @@ mod tests {
 
     #[derive(Debug)]
     struct Case {
-        issuer: String,
+        paths: Paths,
         owner: String,
         id: String,
         organizations: Vec<OrganizationId>,
@@ -127,7 +131,7 @@ mod tests {
     impl Case {
         fn lengths(&self) -> ClaimLengths {
             ClaimLengths::new(
-                &self.issuer,
+                &self.paths,
                 &self.owner,
                 &self.id,
                 &self.organizations,
@@ -138,8 +142,8 @@ mod tests {
         fn claims(&self) -> Claims {
             let issued_at = Timestamp::from_seconds(self.issued_at);
             Claims {
-                iss: self.issuer.clone(),
-                aud: self.issuer.clone(),
+                iss: self.paths.public_url().to_owned(),
+                aud: self.paths.public_url().to_owned(),
                 sub: self.owner.parse().unwrap(),
                 org: self.organizations.clone(),
                 jti: self.id.parse().unwrap(),
@@ -150,7 +154,7 @@ mod tests {
                 status: StatusClaim {
                     status_list: StatusListClaim {
                         idx: self.idx,
-                        uri: self.list.uri(&self.issuer),
+                        uri: self.list.uri(&self.paths),
                     },
                 },
             }
@@ -161,7 +165,10 @@ mod tests {
         let name = || "[a-zA-Z0-9._~@|:+-]{1,64}";
         let scopes = prop::collection::vec("[!#-Z^-~]{1,80}", 1..60);
         (
-            "https://[a-z0-9.-]{1,120}",
+            (
+                "https://[a-z0-9.-]{1,120}(/[a-z]{1,9}){0,2}",
+                "/([a-z]{1,9}/){1,3}",
+            ),
             name(),
             name(),
             prop::collection::vec(name(), 1..17),
@@ -172,17 +179,15 @@ mod tests {
             0..LIST_SIZE,
         )
             .prop_map(
-                |(issuer, owner, id, organizations, scopes, issued_at, (registry, list), idx)| {
-                    Case {
-                        issuer,
-                        owner,
-                        id,
-                        organizations: organizations.iter().map(|id| id.parse().unwrap()).collect(),
-                        scopes,
-                        issued_at,
-                        list: StatusListId { registry, list },
-                        idx,
-                    }
+                |(urls, owner, id, organizations, scopes, issued_at, (registry, list), idx)| Case {
+                    paths: Paths::new(&urls.0, Some(&urls.1), None).unwrap(),
+                    owner,
+                    id,
+                    organizations: organizations.iter().map(|id| id.parse().unwrap()).collect(),
+                    scopes,
+                    issued_at,
+                    list: StatusListId { registry, list },
+                    idx,
                 },
             )
     }
@@ -210,7 +215,7 @@ mod tests {
     #[test]
     fn token_with_the_longest_numbers_reaches_the_bound() {
         let case = Case {
-            issuer: "https://patrol.example".to_owned(),
+            paths: Paths::new("https://patrol.example", None, None).unwrap(),
             owner: "ada".to_owned(),
             id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
             organizations: vec!["acme".parse().unwrap()],

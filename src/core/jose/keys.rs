@@ -222,7 +222,7 @@ fn is_small_order(point: &[u8; 32]) -> bool {
 pub struct KeySet(Vec<PublicKey>);
 
 impl KeySet {
-    /// Reads a JWK Set of public keys, as served at `/.well-known/jwks.json`.
+    /// Reads a JWK Set of public keys, as served at `jwks.json`.
     ///
     /// # Errors
     /// [`KeyError`], including for a set that contains a private key.

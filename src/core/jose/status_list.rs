@@ -13,6 +13,7 @@ use crate::{
         signing::SigningKey,
     },
     json,
+    routes::Paths,
     time::{Timestamp, numeric},
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -232,19 +233,19 @@ pub struct StatusListId {
 }
 
 impl StatusListId {
-    /// The path at which the origin serves the list, and its key in KV.
+    /// The list's path below the prefix, and its key in KV.
     pub fn path(self) -> String {
-        format!("/status/{}/{}", self.registry, self.list)
+        format!("{FOLDER}{}/{}", self.registry, self.list)
     }
 
     /// The list's `uri`.
-    pub fn uri(self, issuer: &str) -> String {
-        format!("{issuer}{}", self.path())
+    pub fn uri(self, paths: &Paths) -> String {
+        paths.url_of(&self.path())
     }
 
     /// Parses a path, in exactly the spelling of [`Self::path`].
     pub fn from_path(path: &str) -> Option<Self> {
-        let (registry, list) = path.strip_prefix("/status/")?.split_once('/')?;
+        let (registry, list) = path.strip_prefix(FOLDER)?.split_once('/')?;
         let id = Self {
             registry: registry.parse().ok()?,
             list: list.parse().ok()?,
@@ -253,8 +254,8 @@ impl StatusListId {
     }
 
     /// Parses a `uri` of this installation.
-    pub fn from_uri(issuer: &str, uri: &str) -> Option<Self> {
-        Self::from_path(uri.strip_prefix(issuer)?)
+    pub fn from_uri(paths: &Paths, uri: &str) -> Option<Self> {
+        Self::from_path(uri.strip_prefix(paths.base_url())?)
     }
 }
 
@@ -300,8 +301,11 @@ pub struct PackedList {
     pub aggregation_uri: Option<String>,
 }
 
-/// The path of the aggregation: the addresses of all lists (section 9).
-pub const AGGREGATION: &str = "/status/aggregation";
+/// The folder of the lists, below the prefix.
+pub const FOLDER: &str = "status/";
+
+/// The path of the aggregation below the prefix: the addresses of all lists (section 9).
+pub const AGGREGATION: &str = "status/aggregation";
 
 /// The aggregation (section 9.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -335,13 +339,13 @@ pub struct Snapshot {
 pub fn sign(
     Snapshot { list, version }: &Snapshot,
     id: StatusListId,
-    issuer: &str,
+    paths: &Paths,
     now: Timestamp,
     validity: Validity,
     key: &SigningKey,
 ) -> Result<String, jwt_compact::CreationError> {
     let claims = ListClaims {
-        sub: id.uri(issuer),
+        sub: id.uri(paths),
         iat: now,
         exp: now.plus(validity.lifetime),
         ttl: validity.ttl,
@@ -349,7 +353,7 @@ pub fn sign(
         status_list: PackedList {
             bits: list.bits,
             lst: list.encode(),
-            aggregation_uri: Some(format!("{issuer}{AGGREGATION}")),
+            aggregation_uri: Some(paths.url_of(AGGREGATION)),
         },
     };
     jws::sign(key, TYPE, &claims)
@@ -382,7 +386,7 @@ pub struct VerifiedList {
 pub fn verify(
     text: &str,
     id: StatusListId,
-    issuer: &str,
+    paths: &Paths,
     keys: &KeySet,
     signatures: &impl VerifySignature,
 ) -> Result<VerifiedList, ListError> {
@@ -391,7 +395,7 @@ pub fn verify(
     let claims: ListClaims = unverified
         .verify(keys, signatures)
         .map_err(|_| ListError::Signature)?;
-    if claims.sub != id.uri(issuer) {
+    if claims.sub != id.uri(paths) {
         return Err(ListError::Subject);
     }
     let packed = claims.status_list;
@@ -489,23 +493,33 @@ mod tests {
         assert_eq!(list.get(LIST_SIZE), None);
     }
 
+    fn paths(public_url: &str) -> Paths {
+        Paths::new(public_url, None, None).unwrap()
+    }
+
     #[test]
     fn status_list_id_accepts_one_spelling_of_a_uri() {
         let id = StatusListId {
             registry: 3,
             list: 12,
         };
-        assert_eq!(
-            StatusListId::from_uri("https://p", &id.uri("https://p")),
-            Some(id)
-        );
+        let paths = paths("https://p/a");
+        assert_eq!(id.uri(&paths), "https://p/a/.patrol/status/3/12");
+        assert_eq!(StatusListId::from_uri(&paths, &id.uri(&paths)), Some(id));
+        for other in ["https://p/status/3/12", "https://p/.patrol/status/3/12"] {
+            assert_eq!(StatusListId::from_uri(&paths, other), None, "{other}");
+        }
+        let elsewhere = Paths::new("https://p/a", Some("/x/"), None).unwrap();
+        assert_eq!(id.uri(&elsewhere), "https://p/a/x/status/3/12");
+        assert_eq!(StatusListId::from_uri(&elsewhere, &id.uri(&paths)), None);
         for bad in [
-            "/status/3",
-            "/status/03/12",
-            "/status/+3/12",
-            "/status/3/12/",
-            "/status/70000/1",
-            "/x/3/12",
+            "status/3",
+            "status/03/12",
+            "status/+3/12",
+            "status/3/12/",
+            "status/70000/1",
+            "/status/3/12",
+            "x/3/12",
         ] {
             assert_eq!(StatusListId::from_path(bad), None, "{bad}");
         }
@@ -531,29 +545,30 @@ mod tests {
             registry: 1,
             list: 3,
         };
-        let text = sign(&snapshot, id, "u", signed_at, validity, keys.first()).unwrap();
+        let ours = paths("https://u");
+        let text = sign(&snapshot, id, &ours, signed_at, validity, keys.first()).unwrap();
         let signed = VerifiedList {
             snapshot,
             signed_at,
         };
-        assert_eq!(verify(&text, id, "u", keys.public(), &Dalek), Ok(signed));
-        for (id, issuer) in [(next, "u"), (id, "v")] {
+        assert_eq!(verify(&text, id, &ours, keys.public(), &Dalek), Ok(signed));
+        for (id, paths) in [(next, &ours), (id, &paths("https://v"))] {
             assert_eq!(
-                verify(&text, id, issuer, keys.public(), &Dalek),
+                verify(&text, id, paths, keys.public(), &Dalek),
                 Err(ListError::Subject)
             );
         }
         assert_eq!(
-            verify(&text, id, "u", other.public(), &Dalek),
+            verify(&text, id, &ours, other.public(), &Dalek),
             Err(ListError::Signature)
         );
         let small = Snapshot {
             list: StatusList::new(Bits::Two, 8),
             version: 5,
         };
-        let text = sign(&small, id, "u", signed_at, validity, keys.first()).unwrap();
+        let text = sign(&small, id, &ours, signed_at, validity, keys.first()).unwrap();
         assert_eq!(
-            verify(&text, id, "u", keys.public(), &Dalek),
+            verify(&text, id, &ours, keys.public(), &Dalek),
             Err(ListError::Shape)
         );
     }

@@ -424,7 +424,7 @@ impl Policy {
 
     fn check_route(&self, route: RouteDocument) -> Result<Route, String> {
         let path = route.path;
-        if path.starts_with(routes::EDGE_FOLDER) {
+        if path.starts_with(routes::DEFAULT_PREFIX) {
             return Err(format!(
                 "{path:?} belongs to Patrol and never reaches the API; use another path"
             ));

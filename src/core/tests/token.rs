@@ -8,6 +8,7 @@ use patrol::{
         signing::{Dalek, SigningKeys},
     },
     placement::of_user,
+    routes::Paths,
     time::{DAY, Timestamp},
     token::{Claims, Token, TokenError, Verifier, claims},
 };
@@ -22,7 +23,8 @@ fn keys(seed: u8) -> SigningKeys {
 }
 
 fn verifier() -> Verifier {
-    Verifier::new(ISSUER.to_owned(), 16, keys(1).public().clone(), example())
+    let paths = Paths::new(ISSUER, None, None).unwrap();
+    Verifier::new(paths, 16, keys(1).public().clone(), example())
 }
 
 fn verify(text: &str) -> Result<Token, TokenError> {
@@ -33,7 +35,7 @@ fn good_claims() -> Value {
     json!({
         "iss": ISSUER, "aud": ISSUER, "sub": "ada", "org": ["acme"], "jti": "AAAAAAAAAAAAAAAAAAAAAA",
         "iat": NOW, "exp": NOW + 30 * DAY, "scope": "uns:read uns:publish",
-        "status": { "status_list": { "idx": 7, "uri": format!("{ISSUER}/status/14/0") } },
+        "status": { "status_list": { "idx": 7, "uri": format!("{ISSUER}/.patrol/status/14/0") } },
     })
 }
 
@@ -231,7 +233,7 @@ fn verifier_refuses_claims_that_no_access_token_has() {
     let header = header().to_string();
     let good = good_claims().to_string();
     let status = |idx: Value, uri: &str| json!({ "status_list": { "idx": idx, "uri": uri } });
-    let uri = format!("{ISSUER}/status/14/0");
+    let uri = format!("{ISSUER}/.patrol/status/14/0");
     for (payload, expected) in [
         (
             with(good_claims(), "iss", json!("https://other.example")),
@@ -278,7 +280,7 @@ fn verifier_refuses_claims_that_no_access_token_has() {
             with(
                 good_claims(),
                 "status",
-                status(json!(7), "https://evil.example/status/14/0"),
+                status(json!(7), &format!("{ISSUER}/status/14/0")),
             ),
             TokenError::Claims,
         ),
@@ -286,7 +288,15 @@ fn verifier_refuses_claims_that_no_access_token_has() {
             with(
                 good_claims(),
                 "status",
-                status(json!(7), &format!("{ISSUER}/status/14/00")),
+                status(json!(7), "https://evil.example/.patrol/status/14/0"),
+            ),
+            TokenError::Claims,
+        ),
+        (
+            with(
+                good_claims(),
+                "status",
+                status(json!(7), &format!("{ISSUER}/.patrol/status/14/00")),
             ),
             TokenError::Claims,
         ),
@@ -316,7 +326,7 @@ fn verifier_refuses_claims_that_no_access_token_has() {
 #[test]
 fn verifier_refuses_claims_that_others_could_read_differently() {
     let header = header().to_string();
-    let uri = format!("{ISSUER}/status/14/0");
+    let uri = format!("{ISSUER}/.patrol/status/14/0");
     let list = |uri: &str| json!({ "status_list": { "idx": 7, "uri": uri } });
     for (payload, expected) in [
         (with(good_claims(), "nbf", json!(null)), TokenError::Claims),
@@ -339,7 +349,7 @@ fn verifier_refuses_claims_that_others_could_read_differently() {
             with(
                 good_claims(),
                 "status",
-                list(&format!("{ISSUER}/status/13/0")),
+                list(&format!("{ISSUER}/.patrol/status/13/0")),
             ),
             TokenError::List,
         ),
@@ -347,7 +357,7 @@ fn verifier_refuses_claims_that_others_could_read_differently() {
             with(
                 good_claims(),
                 "status",
-                list(&format!("{ISSUER}/status/99/0")),
+                list(&format!("{ISSUER}/.patrol/status/99/0")),
             ),
             TokenError::List,
         ),
@@ -412,7 +422,7 @@ fn largest_token_is_well_below_the_cap() {
     let owner = "x".repeat(64);
     let registry = of_user(&owner.parse().unwrap(), 16);
     claims["sub"] = json!(owner);
-    claims["status"]["status_list"]["uri"] = json!(format!("{ISSUER}/status/{registry}/0"));
+    claims["status"]["status_list"]["uri"] = json!(format!("{ISSUER}/.patrol/status/{registry}/0"));
     claims["scope"] = json!(
         example()
             .scopes()

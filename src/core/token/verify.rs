@@ -14,6 +14,7 @@ use crate::{
     },
     placement,
     policy::{Policy, scope::is_scope},
+    routes::Paths,
     time::DAY,
 };
 
@@ -41,18 +42,17 @@ pub enum TokenError {
 /// Everything needed to verify tokens. Created once per key set.
 #[derive(Debug, Clone)]
 pub struct Verifier {
-    issuer: String,
+    paths: Paths,
     registries: u16,
     keys: KeySet,
     policy: &'static Policy,
 }
 
 impl Verifier {
-    /// `issuer` is the public address of the installation, without a trailing slash. `registries`
-    /// is the setting `REGISTRIES`.
-    pub fn new(issuer: String, registries: u16, keys: KeySet, policy: &'static Policy) -> Self {
+    /// `registries` is the setting `REGISTRIES`.
+    pub fn new(paths: Paths, registries: u16, keys: KeySet, policy: &'static Policy) -> Self {
         Self {
-            issuer,
+            paths,
             registries,
             keys,
             policy,
@@ -83,18 +83,17 @@ impl Verifier {
                     VerifyError::Signature => TokenError::Signature,
                     VerifyError::Claims => TokenError::Claims,
                 })?;
-        if claims.iss != self.issuer {
+        if claims.iss != self.paths.public_url() {
             return Err(TokenError::Issuer);
         }
-        if claims.aud != self.issuer {
+        if claims.aud != self.paths.public_url() {
             return Err(TokenError::Audience);
         }
         if claims.exp <= claims.iat || claims.exp.since(claims.iat) > MAX_LIFETIME_DAYS * DAY {
             return Err(TokenError::Lifetime);
         }
         let reference = claims.status.status_list;
-        let list =
-            StatusListId::from_uri(&self.issuer, &reference.uri).ok_or(TokenError::Claims)?;
+        let list = StatusListId::from_uri(&self.paths, &reference.uri).ok_or(TokenError::Claims)?;
         if claims.org.is_empty()
             || reference.idx >= LIST_SIZE
             || !claims.scope.as_deref().is_none_or(is_scope)

@@ -30,9 +30,9 @@ pub(super) fn sign(
         list: whole(store, id.list)?,
         version,
     };
-    let issuer = &settings.installation.public_url;
+    let paths = &settings.installation.paths;
     let key = settings.signing_keys.first();
-    let jwt = status_list::sign(&snapshot, id, issuer, now, LIST_VALIDITY, key)
+    let jwt = status_list::sign(&snapshot, id, paths, now, LIST_VALIDITY, key)
         .map_err(|error| Error::RustError(error.to_string()))?;
     Ok(Some(SignedSnapshot {
         version,

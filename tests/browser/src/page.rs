@@ -57,6 +57,8 @@ pub struct Page<'a> {
     client: Client,
     /// Parts of expected console errors: the browser logs every error response.
     expected: RefCell<Vec<String>>,
+    /// Another origin that a test opens.
+    elsewhere: RefCell<Option<String>>,
 }
 
 /// Runs a test in a browser, then checks the console and the requests.
@@ -87,6 +89,7 @@ async fn run(
         system,
         client: browser.client.clone(),
         expected: RefCell::default(),
+        elsewhere: RefCell::default(),
     };
     let whole = async {
         // The page's first request has no session.
@@ -165,6 +168,16 @@ impl Page<'_> {
         self.client.goto(&url).await.expect("the page loads");
     }
 
+    /// Opens a path at another origin.
+    ///
+    /// # Panics
+    /// Panics if the server does not respond.
+    pub async fn goto_elsewhere(&self, origin: &str, path: &str) {
+        *self.elsewhere.borrow_mut() = Some(format!("{origin}/"));
+        let url = format!("{origin}{path}");
+        self.client.goto(&url).await.expect("the page loads");
+    }
+
     /// Opens a path and signs in when the page asks for it.
     pub async fn sign_in(&self, user: &str, path: &str) {
         self.goto(path).await;
@@ -181,6 +194,15 @@ impl Page<'_> {
     /// Waits until the list has loaded.
     pub async fn wait_for_list(&self) {
         self.wait_for("#create-token:not([disabled])").await;
+    }
+
+    /// The current address.
+    ///
+    /// # Panics
+    /// Panics if the browser does not respond.
+    pub async fn address(&self) -> String {
+        let url = self.client.current_url().await.expect("an address");
+        url.to_string()
     }
 
     /// The path of the current address.
@@ -605,7 +627,9 @@ impl Page<'_> {
     async fn foreign_requests(&self) -> Vec<String> {
         let own = format!("{}/", self.base);
         // Before the first page, the browser loads `chrome:` pages.
-        let local = [own.as_str(), "data:", "chrome:"];
+        let elsewhere = self.elsewhere.borrow().clone();
+        let elsewhere = elsewhere.as_deref().unwrap_or(&own);
+        let local = [own.as_str(), elsewhere, "data:", "chrome:"];
         let requests: Vec<String> = self
             .log("performance")
             .await

@@ -3,7 +3,10 @@
 use crate::check::{Conditions, Micros, Outcome, Request};
 use crate::tokens::{Clock, Tokens};
 use futures_util::future::join_all;
-use patrol::{routes, time::Timestamp};
+use patrol::{
+    routes::{AUTHORIZE, DEFAULT_PREFIX, HEALTH},
+    time::Timestamp,
+};
 use patrol_support::User;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -124,7 +127,7 @@ impl Load {
     async fn send(&self, client: &Client, edge: usize, token: usize, text: &str) -> Request {
         let base = self.edges.get(edge).map(String::as_str).unwrap_or_default();
         let request = client
-            .get(format!("{base}{}", routes::AUTHORIZE))
+            .get(format!("{base}{DEFAULT_PREFIX}{AUTHORIZE}"))
             .bearer_auth(text)
             .header("X-Forwarded-Method", "GET")
             .header("X-Forwarded-Uri", PATH)
@@ -301,7 +304,7 @@ impl Load {
         let urls = self
             .edges
             .iter()
-            .map(|edge| format!("{edge}{}", routes::HEALTH));
+            .map(|edge| format!("{edge}{DEFAULT_PREFIX}{HEALTH}"));
         let urls: Vec<_> = urls.chain([gate]).collect();
         while self.is_requesting.load(Ordering::SeqCst) {
             let sent = self.clock.now();

@@ -105,14 +105,26 @@ pub fn read_claims(jwt: &str) -> Value {
 }
 
 impl User {
-    /// Signs in a development user at the system with this URL.
+    /// Signs in a development user at the system with this URL, and uses the product page's addresses
+    /// from then on.
     ///
     /// # Panics
     /// If that is refused.
     pub async fn sign_in(url: &str, user: &str) -> Self {
+        let signed_in = Self::sign_in_below(&format!("{url}/.patrol"), user).await;
+        let url = url.to_owned();
+        Self { url, ..signed_in }
+    }
+
+    /// Signs in a development user at the system with this prefix, given with its URL and without a
+    /// slash at the end. Uses only addresses below it.
+    ///
+    /// # Panics
+    /// If that is refused.
+    pub async fn sign_in_below(prefix: &str, user: &str) -> Self {
         let client = client();
         let request = client
-            .post(format!("{url}/auth/dev"))
+            .post(format!("{prefix}/auth/dev"))
             .json(&json!({ "user": user }));
         let response = Response::to(request).await;
         assert_eq!(response.status, 200, "{user} cannot sign in");
@@ -124,7 +136,7 @@ impl User {
             .and_then(|cookie| cookie.split(';').next())
             .expect("no session cookie");
         Self {
-            url: url.to_owned(),
+            url: prefix.to_owned(),
             cookie: cookie.to_owned(),
             client,
         }

@@ -235,6 +235,7 @@ impl Cluster {
             ("REGISTRY", Binding::Objects("origin")),
             ("PUBLIC_URL", Binding::Text(&management)),
             ("REGISTRIES", Binding::Text(REGISTRIES)),
+            ("ROOT_PATHS", Binding::Text(ROOT_PATHS)),
             ("DEV_SIGN_IN", Binding::Text("1")),
         ];
         bindings.extend(text_bindings(&secrets));
@@ -285,6 +286,7 @@ impl Cluster {
                 ("REGISTRY", Binding::RemoteObjects("registry", &name)),
                 ("PUBLIC_URL", Binding::Text(&management)),
                 ("REGISTRIES", Binding::Text(REGISTRIES)),
+                ("ROOT_PATHS", Binding::Text(ROOT_PATHS)),
             ];
             bindings.extend(
                 cluster
@@ -325,6 +327,9 @@ const CONFIG: &str = "config.capnp";
 
 /// As in both wrangler files.
 const REGISTRIES: &str = "16";
+
+/// The addresses of the product page, which the tests use.
+const ROOT_PATHS: &str = "api jwks";
 
 /// A stand-in for the page, which no test of a cluster opens.
 const ASSETS: &str = "export default { fetch: () => new Response(null, { status: 404 }) };\n";

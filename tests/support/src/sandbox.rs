@@ -69,9 +69,13 @@ impl Sandbox {
 
 /// The settings without which no edge starts.
 pub fn edge_settings() -> Vec<(String, String)> {
-    [("PUBLIC_URL", "http://127.0.0.1:8787"), ("REGISTRIES", "1")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
+    [
+        ("PUBLIC_URL", "http://127.0.0.1:8787"),
+        ("REGISTRIES", "1"),
+        ("ROOT_PATHS", "page api jwks"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
 }
 
 /// The settings and secrets without which no origin starts, and the sign-in for development.

@@ -35,7 +35,8 @@ pub fn shared_system() -> &'static System {
 }
 
 impl System {
-    /// Starts a system with an empty state, with arguments for `cargo xtask dev`.
+    /// Starts a system with an empty state, with arguments for `cargo xtask dev`. In them, `{url}`
+    /// stands for the system's URL.
     ///
     /// # Panics
     /// If it does not start.
@@ -53,11 +54,13 @@ impl System {
 
     fn start_with(name: &str, arguments: &[&str]) -> Self {
         let state = create_folder(name);
-        let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
         let port = free_ports();
+        let url = format!("http://127.0.0.1:{port}");
+        let with_url = |argument: &&str| argument.replace("{url}", &url);
+        let arguments: Vec<String> = arguments.iter().map(with_url).collect();
         let supervisor = launch(port, &state, &arguments);
         Self {
-            url: format!("http://127.0.0.1:{port}"),
+            url,
             state,
             port,
             arguments,

@@ -110,6 +110,7 @@ fn add_variant(
         // The issuer of the tokens. It need not be the address of the edge.
         ("PUBLIC_URL", "http://127.0.0.1:8787"),
         ("REGISTRIES", "16"),
+        ("ROOT_PATHS", "page api jwks"),
         ("DEV_SIGN_IN", "1"),
         ("UPSTREAM_URL", upstream),
     ];

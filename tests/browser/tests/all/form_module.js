@@ -49,7 +49,7 @@ function thrown(work, what) {
 const at = (value, path) => path.split(".").reduce((value, name) => value[name], value);
 
 async function run() {
-  const { default: init, TokenForm, TokenTable } = await import("/pkg/form.js");
+  const { default: init, TokenForm, TokenTable } = await import("/.patrol/ui/pkg/form.js");
   await init();
   const form = () => new TokenForm(JSON.parse(INPUT));
 

@@ -8,6 +8,7 @@ mod keyboard;
 mod limits;
 mod list;
 mod navigation;
+mod paths;
 mod revoke;
 mod scopes;
 mod security;

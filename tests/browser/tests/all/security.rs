@@ -60,6 +60,6 @@ async fn page_is_served_with_its_security_headers() {
     );
     assert_eq!(html.header("X-Content-Type-Options"), "nosniff");
     assert_eq!(html.header("Cache-Control"), "no-store");
-    let element = get("/assets/patrol-tokens.js").await;
+    let element = get("/.patrol/ui/assets/patrol-tokens.js").await;
     assert_eq!(element.header("Cache-Control"), "no-cache");
 }

@@ -1,4 +1,4 @@
-//! `POST /auth/dev`: sign-in for development.
+//! `POST auth/dev`: sign-in for development.
 
 use patrol_support::{
     Response, client,
@@ -20,7 +20,7 @@ async fn dev_sign_in_requires_a_loopback_host() {
         ("127.0.0.1.evil.example".to_owned(), (404, "not-found")),
     ] {
         let request = client()
-            .post(format!("{}/auth/dev", system.url))
+            .post(format!("{}/.patrol/auth/dev", system.url))
             .header("Host", &host)
             .json(&json!({ "user": "otto" }));
         assert_eq!(Response::to(request).await.outcome(), outcome, "{host}");
@@ -43,7 +43,7 @@ async fn dev_sign_in_is_rate_limited_by_address() {
     sandbox.config.add_socket("origin");
     sandbox.config.add_module("test:limit", "limit.js");
     let runtime = sandbox.start().await;
-    let url = format!("{}/auth/dev", runtime.url("origin"));
+    let url = format!("{}/.patrol/auth/dev", runtime.url("origin"));
     let sign_in = |address: &'static str, user: &'static str| {
         let request = client().post(&url).json(&json!({ "user": user }));
         Response::to(request.header("CF-Connecting-IP", address))

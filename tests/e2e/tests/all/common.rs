@@ -1,7 +1,8 @@
 //! Helpers that several files share.
 
+use patrol::routes::Paths;
 use patrol_support::{
-    CreatedToken, Response, api_request, client,
+    CreatedToken, Response, System, api_request, client,
     cluster::{Cluster, ClusterConfig},
     root, shared_system,
 };
@@ -15,6 +16,11 @@ use std::{
 
 /// A route that needs the scope `pipelines:read`.
 pub(crate) const PIPELINES: &str = "/api/v1/engine/pipelines";
+
+/// The paths of a system at its default prefix.
+pub(crate) fn paths(system: &System) -> Paths {
+    Paths::new(&system.url, None, None).unwrap()
+}
 
 /// Starts a cluster with one edge that has no leases and caches yet.
 pub(crate) async fn start_cluster(name: &str, settings: &[(&str, &str)]) -> Cluster {

@@ -87,7 +87,7 @@ async fn origin_or_registry_crash_fails_one_request() {
     let base = runtime.url("origin");
     let url = |path: &str| format!("{base}{path}");
     let sign_in = client()
-        .post(url("/auth/dev"))
+        .post(url("/.patrol/auth/dev"))
         .json(&json!({ "user": "ada" }));
     let signed_in = sign_in.send().await.unwrap();
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap();
@@ -117,7 +117,7 @@ async fn origin_or_registry_crash_fails_one_request() {
     }
     // The runtime retries a crashed alarm, so its write to KV arrives.
     let revoked = create().await;
-    let lists = || kv.count_writes("/status/");
+    let lists = || kv.count_writes("status/");
     wait_until("KV has the list", async || (lists() > 0).then_some(())).await;
     let written = lists();
     assert_eq!(tokens("registry_alarm").await.status, 200);

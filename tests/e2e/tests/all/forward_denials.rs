@@ -161,7 +161,11 @@ async fn edge_refuses_a_token_for_a_list_its_registry_lacks() {
     let created = ada.create_token(&["pipelines:read"]).await;
     // Signed by our key, but for a list of another user's registry, for one of a registry that does
     // not exist, and for one that Ada's registry lacks.
-    for list in ["/status/5/0", "/status/99/0", "/status/14/77"] {
+    for list in [
+        "/.patrol/status/5/0",
+        "/.patrol/status/99/0",
+        "/.patrol/status/14/77",
+    ] {
         let mut claims = created.claims();
         claims["status"]["status_list"]["uri"] = json!(format!("{}{list}", system.url));
         let token = sign(system, &claims);

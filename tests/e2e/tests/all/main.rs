@@ -13,6 +13,7 @@ mod forward_path;
 mod forward_upstream;
 mod jose;
 mod logs;
+mod paths;
 mod preflight;
 mod query_plan;
 mod rbac_off;

@@ -8,7 +8,7 @@ use patrol_support::{
 };
 
 /// The setting, its value (empty: not set), and what the log says.
-const EDGE: [(&str, &str, &str); 16] = [
+const EDGE: [(&str, &str, &str); 21] = [
     ("PUBLIC_URL", "", "the setting PUBLIC_URL is missing"),
     (
         "PUBLIC_URL",
@@ -29,6 +29,31 @@ const EDGE: [(&str, &str, &str); 16] = [
         "PUBLIC_URL",
         "api.example.com",
         "PUBLIC_URL must look like https://",
+    ),
+    (
+        "PUBLIC_URL",
+        "https://example.com/api?x",
+        "PUBLIC_URL must look like https://",
+    ),
+    (
+        "PUBLIC_URL",
+        "https://user@example.com/api",
+        "PUBLIC_URL must look like https://",
+    ),
+    (
+        "PATROL_PREFIX",
+        "/",
+        "PATROL_PREFIX must be a path like /.patrol/",
+    ),
+    (
+        "PATROL_PREFIX",
+        "/a/../b/",
+        "PATROL_PREFIX must be a path like /.patrol/",
+    ),
+    (
+        "ROOT_PATHS",
+        "pages",
+        "ROOT_PATHS must be some of the words `page`, `api` and",
     ),
     ("REGISTRIES", "0", "REGISTRIES must be a number from 1 to"),
     (
@@ -83,9 +108,19 @@ const EDGE: [(&str, &str, &str); 16] = [
     ),
 ];
 
-const ORIGIN: [(&str, &str, &str); 8] = [
+const ORIGIN: [(&str, &str, &str); 10] = [
     ("SIGNING_KEYS", "", "the secret SIGNING_KEYS is missing"),
     ("SIGNING_KEYS", "a secret", "SIGNING_KEYS: "),
+    (
+        "PATROL_PREFIX",
+        "patrol",
+        "PATROL_PREFIX must be a path like /.patrol/",
+    ),
+    (
+        "ROOT_PATHS",
+        "page,api",
+        "ROOT_PATHS must be some of the words `page`, `api` and",
+    ),
     ("SESSION_KEYS", "", "the secret SESSION_KEYS is missing"),
     (
         "LEASE_MILLISECONDS",

@@ -1,4 +1,4 @@
-//! `GET /status/aggregation`, and what anonymous requests cost.
+//! `GET status/aggregation`, and what anonymous requests cost.
 
 use crate::common::start_cluster;
 use futures_util::future::join_all;
@@ -9,7 +9,7 @@ async fn aggregation_and_lists_name_each_other() {
     let system = shared_system();
     let ada = User::sign_in(&system.url, "ada").await;
     ada.create_token(&["uns:read"]).await;
-    let aggregation = format!("{}/status/aggregation", system.url);
+    let aggregation = format!("{}/.patrol/status/aggregation", system.url);
     let response = Response::to(client().get(&aggregation)).await;
     assert_eq!(response.header("Content-Type"), "application/json");
     assert_eq!(response.header("Access-Control-Allow-Origin"), "*");
@@ -31,8 +31,12 @@ async fn anonymous_requests_create_no_registries() {
     let cluster = start_cluster("no-registries", &[]).await;
     let base = cluster.management_url();
     let get = |path: &'static str| Response::to(client().get(format!("{base}{path}")));
-    assert_eq!(get("/status/aggregation").await.status, 200);
-    for path in ["/status/0/0", "/status/15/0", "/status/14/7"] {
+    assert_eq!(get("/.patrol/status/aggregation").await.status, 200);
+    for path in [
+        "/.patrol/status/0/0",
+        "/.patrol/status/15/0",
+        "/.patrol/status/14/7",
+    ] {
         assert_eq!(get(path).await.status, 404, "{path}");
     }
     let forged = get("/api/v1/tokens/current").await;
@@ -42,7 +46,7 @@ async fn anonymous_requests_create_no_registries() {
     assert_eq!(cluster.count_registries(), 0, "sign-in creates no registry");
     ada.create_token(&["pipelines:read"]).await;
     assert_eq!(cluster.count_registries(), 1);
-    let list = get("/status/14/0").await;
+    let list = get("/.patrol/status/14/0").await;
     assert_eq!(list.status, 200, "the list is served at once");
 }
 
@@ -58,7 +62,10 @@ async fn restarted_origin_finds_existing_registries() {
     .await;
     cluster.kill_origin();
     cluster.start_origin().await;
-    let lists = client().get(format!("{}/status/aggregation", cluster.management_url()));
+    let lists = client().get(format!(
+        "{}/.patrol/status/aggregation",
+        cluster.management_url()
+    ));
     let lists = Response::to(lists).await;
     assert_eq!(lists.body["status_lists"].as_array().map(Vec::len), Some(1));
 }
@@ -66,7 +73,7 @@ async fn restarted_origin_finds_existing_registries() {
 #[tokio::test]
 async fn aggregation_shares_one_fetch_and_caches_failures() {
     let cluster = start_cluster("anonymous-requests", &[]).await;
-    let url = format!("{}/status/aggregation", cluster.management_url());
+    let url = format!("{}/.patrol/status/aggregation", cluster.management_url());
     let get = || async { Response::to(client().get(&url)).await };
     cluster.kv.set_fault(KvFault::Failing);
     let before = cluster.kv.counts().0;

@@ -1,6 +1,7 @@
-//! `GET /status/{registry}/{list}`: the public lists, as the Token Status List draft describes them
+//! `GET status/{registry}/{list}`: the public lists, as the Token Status List draft describes them
 //! (sections 8 and 9).
 
+use crate::common::paths;
 use patrol::jose::{
     keys::KeySet,
     signing::Dalek,
@@ -50,15 +51,20 @@ async fn anyone_can_check_a_token_with_the_key_set_and_the_status_list() {
             "application/statuslist+jwt"
         );
         let text = response.text().await.unwrap();
-        let id = StatusListId::from_uri(&system.url, uri).unwrap();
-        let signed = status_list::verify(&text, id, &system.url, &keys, &Dalek).unwrap();
+        let id = StatusListId::from_uri(&paths(system), uri).unwrap();
+        let signed = status_list::verify(&text, id, &paths(system), &keys, &Dalek).unwrap();
         assert!(now() - signed.signed_at.seconds() < 60);
         signed.snapshot.list.get(idx).unwrap()
     };
     assert_eq!(status().await, Status::Valid);
     ada.revoke(&created.id).await;
     assert_eq!(status().await, Status::Invalid);
-    for unknown in ["/status/5/77", "/status/99/0", "/status/x", "/status/05/0"] {
+    for unknown in [
+        "/.patrol/status/5/77",
+        "/.patrol/status/99/0",
+        "/.patrol/status/x",
+        "/.patrol/status/05/0",
+    ] {
         let response = Response::to(public(unknown)).await;
         assert_eq!(response.outcome(), (404, "not-found"), "{unknown}");
     }

@@ -1,6 +1,6 @@
 //! The status lists that the registry writes to KV.
 
-use crate::common::files_below;
+use crate::common::{files_below, paths};
 use patrol::{
     jose::status_list::{self, Status, StatusListId, VerifiedList},
     jose::{
@@ -30,7 +30,7 @@ async fn wait_for_list_in_kv(
         files_below(&kv)
             .iter()
             .filter_map(|file| fs::read_to_string(file).ok())
-            .filter_map(|text| status_list::verify(&text, id, &system.url, keys, &Dalek).ok())
+            .filter_map(|text| status_list::verify(&text, id, &paths(system), keys, &Dalek).ok())
             .find(&condition)
     })
     .await
@@ -46,7 +46,7 @@ async fn kv_gets_the_status_list_that_is_served() {
     let uri = reference["uri"].as_str().unwrap();
     let idx = u32::try_from(reference["idx"].as_u64().unwrap()).unwrap();
     assert_eq!(ada.revoke(&created.id).await.status, 200);
-    let id = StatusListId::from_uri(&system.url, uri).unwrap();
+    let id = StatusListId::from_uri(&paths(system), uri).unwrap();
     wait_for_list_in_kv(system, id, &fetch_keys(system).await, |signed| {
         signed.snapshot.list.get(idx) == Some(Status::Invalid)
     })
@@ -59,7 +59,7 @@ async fn kv_gets_newly_signed_lists_when_a_key_is_retired() {
     let ada = User::sign_in(&system.url, "ada").await;
     let created = ada.create_token(&["models:read"]).await;
     let uri = created.claims()["status"]["status_list"]["uri"].clone();
-    let id = StatusListId::from_uri(&system.url, uri.as_str().unwrap()).unwrap();
+    let id = StatusListId::from_uri(&paths(&system), uri.as_str().unwrap()).unwrap();
     let before = wait_for_list_in_kv(&system, id, &fetch_keys(&system).await, |_| true).await;
 
     let old = system.secret("SIGNING_KEYS");

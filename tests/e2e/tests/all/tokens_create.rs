@@ -20,7 +20,7 @@ async fn creation_returns_the_token_once() {
     assert_eq!(response.header("Cache-Control"), "no-store");
     assert_eq!(
         response.header("Location"),
-        format!("/api/v1/tokens/{}", created.id)
+        format!("/.patrol/api/v1/tokens/{}", created.id)
     );
     assert_eq!(response.body["scopes"], json!(["models:read", "uns:read"]));
     assert_eq!(response.body["organizations"], json!(["acme", "globex"]));
@@ -148,7 +148,8 @@ async fn management_refuses_an_unreadable_body() {
             (400, "body-invalid"),
         ),
         (
-            ada.request(Method::POST, "/auth/dev").json(&json!(["ada"])),
+            ada.request(Method::POST, "/.patrol/auth/dev")
+                .json(&json!(["ada"])),
             (400, "body-invalid"),
         ),
         (
@@ -174,7 +175,10 @@ async fn management_refuses_an_unreadable_body() {
     }
     let other = Response::to(ada.request(Method::PUT, "/api/v1/tokens")).await;
     assert_eq!(other.outcome(), (405, "method-not-allowed"));
-    assert_eq!(ada.get("/auth/nowhere").await.outcome(), (404, "not-found"));
+    assert_eq!(
+        ada.get("/.patrol/auth/nowhere").await.outcome(),
+        (404, "not-found")
+    );
 }
 
 #[tokio::test]

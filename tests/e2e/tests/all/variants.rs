@@ -7,7 +7,7 @@ use patrol_support::{
 use tokio::sync::OnceCell;
 
 /// All of them. A test has a variant to itself, so it may count tokens and calls.
-const VARIANTS: [Variant; 10] = [
+const VARIANTS: [Variant; 13] = [
     Variant::new("default"),
     Variant::new("active-limit"),
     Variant::new("revoke-all"),
@@ -15,6 +15,9 @@ const VARIANTS: [Variant; 10] = [
     Variant::new("client-address").with(&[("CLIENT_ADDRESS_HEADER", "Fly-Client-IP")]),
     Variant::new("upstream-down").with(&[("UPSTREAM_URL", "http://127.0.0.1:1")]),
     Variant::new("upstream-slow").with(&[("UPSTREAM_TIMEOUT_SECONDS", "1")]),
+    Variant::new("no-root-paths").with(&[("ROOT_PATHS", "")]),
+    Variant::new("other-prefix").with(&[("PATROL_PREFIX", "/x/tokens/"), ("ROOT_PATHS", "")]),
+    Variant::new("public-path").with(&[("PUBLIC_URL", "http://127.0.0.1:8787/platform")]),
     Variant::new("kv-mode").with(&[("REVOCATION_MODE", "kv"), ("KV_MAX_AGE_SECONDS", "10")]),
     Variant::new("rbac-off").with_policy(policy_without_rbac),
     Variant::new("long-scope").with_policy(|| policy().replace("uns:read", &long_scope())),
