@@ -32,7 +32,7 @@ pub fn policy() -> Result<&'static Policy> {
 }
 
 /// Reads the policy while the isolate starts, when no request waits.
-#[wasm_bindgen(start)]
+#[wasm_bindgen(start, private)]
 fn start() {
     let _ = policy();
 }

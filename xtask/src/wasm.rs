@@ -92,16 +92,27 @@ impl Script {
 /// The start of a line in the glue's table of imported modules: `"<module>": import<number>,`.
 const SNIPPET: &str = "\"./snippets/";
 
+/// How a closure of the glue finds out that its instance has been replaced.
+const STALE: &str = "if (state.instance !== __wbg_instance_id) {";
+
 /// Adapts wasm-bindgen's glue to the runtime and its bundler.
 ///
 /// The runtime does not know the proposed `import source`. And wasm-bindgen lists an imported
 /// JavaScript module once for each function that needs no conversion of its arguments, so the
 /// table of modules repeats a key, and each bundler warns of it. Only the first entry stays; all
 /// of them name the same module.
+///
+/// A closure compares its instance with the current one, and only then lets the glue replace an
+/// instance that has crashed. So the first closure after a crash would run in the new instance
+/// with pointers into the old one's memory. Here the order is turned around.
 fn adapt_glue(glue: &str) -> Result<String> {
     let text = glue.replacen("import source wasmModule", "import wasmModule", 1);
     if text == glue {
         bail!("wasm-bindgen's glue imports the module in an unknown way; see xtask/src/wasm.rs");
+    }
+    let text = text.replace(STALE, &format!("__wbg_call_guard();\n{STALE}"));
+    if text.contains("Closure(arg0, arg1, f)") && !text.contains(STALE) {
+        bail!("wasm-bindgen's glue checks closures in an unknown way; see xtask/src/wasm.rs");
     }
     let mut modules = HashSet::new();
     let mut adapted = String::new();
@@ -306,7 +317,19 @@ mod tests {
     }
 
     #[test]
-    fn glue_with_an_unknown_import_is_rejected() {
+    fn glue_replaces_a_crashed_instance_before_a_closure_compares_it() {
+        let glue = "import source wasmModule from \"m\"
+            function makeMutClosure(arg0, arg1, f) {
+                if (state.instance !== __wbg_instance_id) {";
+        let adapted = adapt_glue(glue).expect("known glue");
+        let guard = adapted.find("__wbg_call_guard();").expect("a guard");
+        assert!(guard < adapted.find("state.instance").expect("a comparison"));
+    }
+
+    #[test]
+    fn glue_in_an_unknown_form_is_rejected() {
         assert!(adapt_glue("const wasmModule = fetch()").is_err());
+        let unchecked = "import source wasmModule; function makeClosure(arg0, arg1, f) {";
+        assert!(adapt_glue(unchecked).is_err());
     }
 }
