@@ -16,6 +16,12 @@ pub const AUTHORIZE: &str = "authorize";
 /// The path of the health check, below the prefix.
 pub const HEALTH: &str = "health";
 
+/// The path of the readiness check, below the prefix.
+pub const READY: &str = "ready";
+
+/// The folder whose paths the edge sends back, below the prefix.
+pub const ECHO_PATH: &str = "echo-path/";
+
 /// The path of the public keys, below the prefix.
 pub const JWKS: &str = "jwks.json";
 
@@ -29,6 +35,8 @@ pub enum Destination<'a> {
     Health,
     /// The edge: forward-auth for another proxy.
     Authorize,
+    /// The edge: the path as it arrived, if the installation shows it.
+    EchoPath,
     /// The origin Worker: a path below the prefix, perhaps one that it does not have.
     Origin(&'a str),
     /// The origin Worker: a path below [`PAGE`].
@@ -220,6 +228,7 @@ impl Paths {
             HEALTH => Destination::Health,
             AUTHORIZE => Destination::Authorize,
             "ui" => Destination::Page(""),
+            _ if below.starts_with(ECHO_PATH) => Destination::EchoPath,
             _ => match below.strip_prefix(PAGE) {
                 Some(page) => Destination::Page(page),
                 None => Destination::Origin(below),
@@ -310,6 +319,9 @@ mod tests {
             ("/.patrol/", Destination::Origin("")),
             ("/.patrol/health", Destination::Health),
             ("/.patrol/authorize", Destination::Authorize),
+            ("/.patrol/ready", Destination::Origin("ready")),
+            ("/.patrol/echo-path/a//b", Destination::EchoPath),
+            ("/.patrol/echo-path", Destination::Origin("echo-path")),
             ("/.patrol/healthy", Destination::Origin("healthy")),
             ("/.patrol/../api", Destination::Origin("../api")),
             ("/.patrol/api/v1/me", Destination::Origin("api/v1/me")),

@@ -21,6 +21,7 @@ mod identity;
 mod isolate;
 mod keys;
 mod lists;
+mod ready;
 mod refresh;
 mod refuse;
 mod runtime;
@@ -33,9 +34,9 @@ use patrol::{
         decision::{self, AccessRequest, Denial, Forwarder},
         forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
     },
-    http::endpoint::CURRENT_TOKEN,
+    http::{api::EchoedPath, endpoint::CURRENT_TOKEN},
     policy::RouteError,
-    routes::{self, Destination},
+    routes::{self, Destination, READY},
 };
 use patrol_platform::{now, policy::policy};
 use runtime::EdgeContext;
@@ -73,11 +74,22 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
     isolate::initialize(settings, policy)?;
     match destination {
         Destination::Health => runtime::empty_response(200),
+        Destination::Origin(READY) => ready::ready(context).await,
+        Destination::EchoPath if settings.echo_path => echo_path(path),
         Destination::Origin(CURRENT_TOKEN) => current_token(&request, path, context).await,
-        Destination::Origin(_) | Destination::Page(_) => forward::to_origin(&request, &env),
+        // The origin has no such path.
+        Destination::EchoPath | Destination::Origin(_) | Destination::Page(_) => {
+            forward::to_origin(&request, &env)
+        }
         Destination::Authorize => authorize(&request, context).await,
         Destination::Api => api(&request, path, query, context).await,
     }
+}
+
+/// Shows a path as it arrived, with what proxies in front have made of it.
+fn echo_path(path: &str) -> Result<Response> {
+    let body = EchoedPath { path };
+    runtime::json_response(&serde_json::to_string(&body)?)
 }
 
 /// A request to the platform's API.

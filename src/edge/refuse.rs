@@ -168,7 +168,12 @@ pub(crate) fn upstream_timeout() -> Result<Response> {
     ))
 }
 
-/// A setting is wrong. The log names it.
+/// The installation cannot serve requests.
+pub(crate) fn not_ready(detail: String) -> Result<Response> {
+    problem(&Problem::new(ProblemCode::NotReady, "Not ready", detail))
+}
+
+/// A setting or the policy is wrong. The log says what.
 pub(crate) fn misconfigured() -> Result<Response> {
     problem(&Problem::new(
         ProblemCode::Internal,

@@ -1,7 +1,9 @@
 //! The edge's settings, read once per isolate.
 
 use patrol::{authorize::forwarding::AddressHeader, revocation::freshness::FreshnessPolicy};
-use patrol_platform::{Installation, address_setting, number_setting, once, optional_setting};
+use patrol_platform::{
+    Installation, address_setting, flag_setting, number_setting, once, optional_setting,
+};
 use std::{sync::OnceLock, time::Duration};
 use worker::{Env, Error, Result};
 
@@ -19,6 +21,8 @@ pub(crate) struct EdgeSettings {
     pub(crate) upstream_timeout: Option<Duration>,
     /// `CLIENT_ADDRESS_HEADER`: the header that holds the client's address.
     pub(crate) client_address_header: AddressHeader,
+    /// `ECHO_PATH`: whether the edge sends paths below `echo-path/` back as they arrived.
+    pub(crate) echo_path: bool,
 }
 
 /// A day. The setting is for outages, not for operation without a registry.
@@ -48,6 +52,7 @@ impl EdgeSettings {
             installation,
             upstream_url: address_setting(env, "UPSTREAM_URL")?,
             upstream_timeout: timeout.map(Duration::from_secs),
+            echo_path: flag_setting(env, "ECHO_PATH")?,
             client_address_header: address_header
                 .map_err(|error| Error::RustError(error.to_owned()))?,
         })

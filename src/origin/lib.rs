@@ -78,6 +78,7 @@ async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {
         (Delete, Endpoint::CurrentToken) => tokens::revoke_current(&request, origin).await,
         (Get, Endpoint::Token(id)) => tokens::read(&request, id, origin).await,
         (Delete, Endpoint::Token(id)) => tokens::revoke(&request, id, origin).await,
+        (Get, Endpoint::Ready) => public::ready(origin).await,
         (Get, Endpoint::KeySet) => public::key_set(origin.settings),
         (Get, Endpoint::StatusLists) => public::status_lists(origin).await,
         (Get, Endpoint::StatusList(path)) => public::status_list(&request, path, origin).await,

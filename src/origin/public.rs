@@ -19,13 +19,16 @@ use crate::{
 use futures_util::future::try_join_all;
 use js_sys::Reflect;
 use patrol::{
-    http::problem::{Problem, ProblemCode},
+    http::{
+        api::{POLICY_HASH, Readiness, VERSION},
+        problem::{Problem, ProblemCode},
+    },
     jose::status_list::{Aggregation, StatusListId},
     placement::object_name,
     registry::{ReadListNumbers, ReadSignedList, SignedList},
     time::Timestamp,
 };
-use patrol_platform::{STATUS, call_registry, now};
+use patrol_platform::{STATUS, call_registry, now, policy::policy_hash};
 use std::{cell::RefCell, collections::BTreeSet};
 use wasm_bindgen::JsValue;
 use worker::{Env, Error, Request, Response, Result};
@@ -39,6 +42,8 @@ thread_local! {
     /// The numbers of a registry's lists. Requests for other lists go no further.
     static LIST_NUMBERS: AnswerCache<u16, Vec<u32>> = AnswerCache::default();
     static SIGNED_LISTS: AnswerCache<StatusListId, Option<SignedList>> = AnswerCache::default();
+    /// The number of registries with lists.
+    static REGISTRIES: AnswerCache<(), usize> = AnswerCache::default();
     /// The response of `GET status/aggregation`.
     static AGGREGATION: AnswerCache<(), String> = AnswerCache::default();
 }
@@ -46,7 +51,49 @@ thread_local! {
 /// `GET jwks.json`
 pub(crate) fn key_set(settings: &OriginSettings) -> ApiResult {
     let jwks = settings.signing_keys.public().to_jwks();
-    respond::public("application/jwk-set+json", PUBLIC_MAX_AGE, jwks)
+    let response = respond::public("application/jwk-set+json", PUBLIC_MAX_AGE, jwks)?;
+    response.headers().set(POLICY_HASH, policy_hash())?;
+    Ok(response)
+}
+
+/// `GET ready`: whether everything that a request may need is there.
+pub(crate) async fn ready(origin: OriginContext<'_>) -> ApiResult {
+    let OriginContext {
+        env,
+        event,
+        settings,
+        ..
+    } = origin;
+    let request = || count_registries(env.clone(), settings);
+    let counted = REGISTRIES
+        .with(AnswerCache::clone)
+        .get((), ANSWER_MAX_AGE, event, request)
+        .await;
+    let (_, registries) = counted.map_err(|_| {
+        Problem::new(
+            ProblemCode::NotReady,
+            "Not ready",
+            "A registry or the namespace STATUS does not answer. The origin's log says which.",
+        )
+    })?;
+    respond::json(
+        200,
+        &Readiness {
+            version: VERSION.to_owned(),
+            policy: policy_hash().to_owned(),
+            keys: settings.signing_keys.public().ids().count(),
+            registries,
+            warnings: Vec::new(),
+        },
+    )
+}
+
+/// Calls every registry that exists, and counts those with lists.
+async fn count_registries(env: Env, settings: &'static OriginSettings) -> Result<usize> {
+    let registries = 0..settings.installation.registries;
+    let requests = registries.map(|registry| list_numbers(env.clone(), settings, registry));
+    let lists = try_join_all(requests).await?;
+    Ok(lists.iter().filter(|lists| !lists.is_empty()).count())
 }
 
 /// `GET status/{registry}/{list}` (Token Status List, section 8).

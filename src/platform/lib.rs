@@ -118,6 +118,20 @@ pub fn number_setting(env: &Env, name: &str, range: RangeInclusive<u64>) -> Resu
     number.ok_or_else(wrong).map(Some)
 }
 
+/// Reads an optional setting that is on or off.
+///
+/// # Errors
+/// Names the setting and says what it must be.
+pub fn flag_setting(env: &Env, name: &str) -> Result<bool> {
+    match optional_setting(env, name).as_deref() {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
+        Some(_) => Err(Error::RustError(format!(
+            "{name} must be `true` or `false`"
+        ))),
+    }
+}
+
 /// Reads something once per isolate, on its first request. After an error the next request tries
 /// again.
 ///
@@ -240,14 +254,29 @@ impl Fetcher {
     /// # Errors
     /// Fails if there is no response, or it has another status.
     pub async fn read(&self, request: &Request, what: &str) -> Result<String> {
-        let response = self.send(request).await?;
-        if response.status() != 200 {
-            let status = response.status();
-            return Err(Error::RustError(format!("{what} answered {status}")));
-        }
-        let text = JsFuture::from(response.text()?).await?;
-        Ok(text.as_string().unwrap_or_default())
+        read(self.send(request).await?, what).await
     }
+}
+
+/// Reads a whole response, which must be 200. `what` names the other side in errors.
+///
+/// # Errors
+/// Fails if the response has another status, or ends early.
+pub async fn read(response: Response, what: &str) -> Result<String> {
+    if response.status() != 200 {
+        let status = response.status();
+        return Err(Error::RustError(format!("{what} answered {status}")));
+    }
+    body_of(response).await
+}
+
+/// Reads the whole body of a response.
+///
+/// # Errors
+/// Fails if it ends early.
+pub async fn body_of(response: Response) -> Result<String> {
+    let text = JsFuture::from(response.text()?).await?;
+    Ok(text.as_string().unwrap_or_default())
 }
 
 /// Calls a registry. The first call creates it, permanently.

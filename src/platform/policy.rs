@@ -3,7 +3,7 @@
 //! It is a text module beside the Wasm module, so that it can be exchanged without a build. A module
 //! that is revived after a crash has an empty memory, and reads it again.
 
-use patrol::policy::Policy;
+use patrol::policy::{self, Policy};
 use std::sync::OnceLock;
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::{Error, Result, console_error};
@@ -29,6 +29,12 @@ pub fn policy() -> Result<&'static Policy> {
     };
     let policy = POLICY.get_or_init(read).as_ref();
     policy.ok_or_else(|| Error::RustError("policy.json is wrong".to_owned()))
+}
+
+/// The hash of the policy: [`patrol::policy::hash`].
+pub fn policy_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| policy::hash(&TEXT.with(String::clone)))
 }
 
 /// Reads the policy while the isolate starts, when no request waits.

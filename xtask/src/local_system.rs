@@ -104,6 +104,7 @@ impl LocalSystem {
             // The addresses of the product page.
             ("ROOT_PATHS".to_owned(), "page api jwks".to_owned()),
             ("DEV_SIGN_IN".to_owned(), "1".to_owned()),
+            ("ECHO_PATH".to_owned(), "1".to_owned()),
         ];
         vars.extend_from_slice(options.vars);
         let configs = options.state.join("config");

@@ -332,6 +332,61 @@ impl RevokeTokens {
     }
 }
 
+/// The response of `GET ready`: the origin's, which the edge completes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Patrol's version.
+    pub version: String,
+    /// The hash of the policy: [`crate::policy::hash`].
+    pub policy: String,
+    /// The number of public keys.
+    pub keys: usize,
+    /// The number of registries that have status lists. All that exist answer.
+    pub registries: usize,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+impl Readiness {
+    /// The response of an edge with this policy to which the origin sent `self`. The two Workers are
+    /// deployed one after the other, so they may differ for a while.
+    #[must_use]
+    pub fn at_edge(mut self, policy: &str) -> Self {
+        if self.version != VERSION {
+            let origin = &self.version;
+            let difference = format!("The edge has version {VERSION}, the origin {origin}.");
+            self.warnings.push(difference + " Deploy both.");
+        }
+        self.warnings
+            .extend(policy_difference(policy, &self.policy));
+        VERSION.clone_into(&mut self.version);
+        policy.clone_into(&mut self.policy);
+        self
+    }
+}
+
+/// What to tell the operator if edge and origin have different policies.
+pub fn policy_difference(edge: &str, origin: &str) -> Option<String> {
+    (edge != origin).then(|| {
+        format!(
+            "The edge has policy {edge}, the origin {origin}. Deploy both from one policy.toml."
+        )
+    })
+}
+
+/// Patrol's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The header in which the origin tells the edge the hash of its policy, with the key set.
+pub const POLICY_HASH: &str = "X-Patrol-Policy";
+
+/// The response of `GET echo-path/…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct EchoedPath<'a> {
+    /// The path as it arrived, without the query.
+    pub path: &'a str,
+}
+
 /// The request of `POST auth/dev`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -371,6 +426,27 @@ mod tests {
         for wrong in [r#"{"ids":"a"}"#, r#"{"ids":[""]}"#, r#"{"id":["a"]}"#] {
             assert!(target(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn edge_warns_that_the_origin_is_another() {
+        let origin = |version: &str, policy: &str| Readiness {
+            version: version.to_owned(),
+            policy: policy.to_owned(),
+            keys: 1,
+            registries: 2,
+            warnings: Vec::new(),
+        };
+        let same = origin(VERSION, "a").at_edge("a");
+        assert_eq!(same, origin(VERSION, "a"));
+        let other = origin("0", "b").at_edge("a");
+        assert_eq!((&*other.version, &*other.policy), (VERSION, "a"));
+        let [version, policy] = other.warnings.try_into().unwrap();
+        assert!(version.contains("the origin 0. Deploy both"), "{version}");
+        assert!(
+            policy.contains("The edge has policy a, the origin b."),
+            "{policy}"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The origin's endpoints: which one serves a path, and which methods it has.
 //!
 //! [`crate::routes`] decides which Worker a path belongs to; this is the origin's own table, of paths
-//! below the prefix. The edge's own two endpoints are defined there.
+//! below the prefix. The edge's own endpoints are defined there.
 
 use crate::{
     http::page::{self, File},
@@ -31,6 +31,8 @@ pub enum Endpoint<'a> {
     CurrentToken,
     /// One token, by its id.
     Token(&'a str),
+    /// Whether the installation can serve requests.
+    Ready,
     /// The public keys.
     KeySet,
     /// The addresses of all status lists.
@@ -47,7 +49,7 @@ pub enum Endpoint<'a> {
 
 impl<'a> Endpoint<'a> {
     /// The endpoints of the API, each once. Files of the page are left out.
-    pub const API: [Self; 11] = [
+    pub const API: [Self; 12] = [
         Self::Me,
         Self::Scopes,
         Self::Tokens,
@@ -56,6 +58,7 @@ impl<'a> Endpoint<'a> {
         Self::CurrentToken,
         Self::DevSignIn,
         Self::SignOut,
+        Self::Ready,
         Self::KeySet,
         Self::StatusList(""),
         Self::StatusLists,
@@ -66,7 +69,10 @@ impl<'a> Endpoint<'a> {
         match paths.destination(path) {
             Destination::Origin(path) => Self::below_prefix(path),
             Destination::Page(path) => page::file(path).map(Self::Page),
-            Destination::Health | Destination::Authorize | Destination::Api => None,
+            Destination::Health
+            | Destination::Authorize
+            | Destination::EchoPath
+            | Destination::Api => None,
         }
     }
 
@@ -90,6 +96,7 @@ impl<'a> Endpoint<'a> {
             Self::RevokeTokens => "api/v1/tokens/revoke",
             Self::CurrentToken => CURRENT_TOKEN,
             Self::Token(_) => "api/v1/tokens/{id}",
+            Self::Ready => routes::READY,
             Self::KeySet => routes::JWKS,
             Self::StatusLists => status_list::AGGREGATION,
             Self::StatusList(_) => "status/{registry}/{list}",
@@ -107,6 +114,7 @@ impl<'a> Endpoint<'a> {
             Self::RevokeTokens | Self::DevSignIn | Self::SignOut => &[Method::Post],
             Self::Me
             | Self::Scopes
+            | Self::Ready
             | Self::KeySet
             | Self::StatusLists
             | Self::StatusList(_)

@@ -55,6 +55,7 @@ problem_codes! {
     UpstreamUnreachable = "upstream-unreachable", 502;
     UpstreamTimeout = "upstream-timeout", 504;
     OriginUnreachable = "origin-unreachable", 502;
+    NotReady = "not-ready", 503;
     ForwardedMissing = "forwarded-missing", 400;
     ForwardedInvalid = "forwarded-invalid", 400;
     HeaderRefused = "header-refused", 400;

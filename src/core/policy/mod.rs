@@ -17,11 +17,13 @@ pub mod scope;
 pub(crate) mod tests;
 
 use crate::routes;
+use base64ct::{Base64UrlUnpadded, Encoding};
 use document::{PolicyDocument, RoleDocument, RouteDocument};
 use path::PathError;
 use route_tree::RouteTree;
 use scope::{Requirement, ScopeSet};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{borrow::Cow, fmt};
 
 /// The most scopes that a policy may have. Each is one bit of a [`ScopeSet`].
@@ -246,6 +248,12 @@ impl fmt::Display for PolicyError {
 }
 
 impl std::error::Error for PolicyError {}
+
+/// A short hash of a `policy.json`, to compare two.
+pub fn hash(json: &str) -> String {
+    let digest = Sha256::digest(json);
+    Base64UrlUnpadded::encode_string(digest.get(..9).unwrap_or_default())
+}
 
 impl Policy {
     /// Reads `policy.json`.

@@ -3,8 +3,9 @@
 use patrol::{
     http::{
         api::{
-            Catalogue, CreateToken, CreatedToken, Me, RevocationEffect, RevokeTokens, RevokedToken,
-            RevokedTokens, SignIn, TokenList, TokenRecord, TokenStatus,
+            Catalogue, CreateToken, CreatedToken, EchoedPath, Me, Readiness, RevocationEffect,
+            RevokeTokens, RevokedToken, RevokedTokens, SignIn, TokenList, TokenRecord, TokenStatus,
+            VERSION,
         },
         endpoint::Endpoint,
         problem::ProblemCode,
@@ -67,6 +68,7 @@ fn every_endpoint_is_documented_with_its_methods() {
     let prefix = routes::DEFAULT_PREFIX;
     let mut expected = BTreeSet::from([
         format!("GET {prefix}{}", routes::HEALTH),
+        format!("GET {prefix}{}{{path}}", routes::ECHO_PATH),
         format!("any {prefix}{}", routes::AUTHORIZE),
     ]);
     for endpoint in Endpoint::API {
@@ -216,7 +218,7 @@ fn token_responses() -> [Object; 5] {
     ]
 }
 
-fn other_responses() -> [Object; 8] {
+fn other_responses() -> [Object; 10] {
     let account = Account {
         id: "ada".parse().unwrap(),
         name: "Ada".to_owned(),
@@ -235,7 +237,16 @@ fn other_responses() -> [Object; 8] {
         status_lists: Vec::new(),
     };
     let problem = rules::problem(&[Rejection::Expiry]);
+    let readiness = Readiness {
+        version: VERSION.to_owned(),
+        policy: String::new(),
+        keys: 1,
+        registries: 0,
+        warnings: Vec::new(),
+    };
     [
+        ("Readiness", members(&readiness)),
+        ("Echoed path", members(&EchoedPath { path: "/" })),
         ("Account", members(&me)),
         ("Organization", members(&me.organizations[0])),
         ("Catalogue", members(&catalogue)),

@@ -147,6 +147,15 @@ impl Cluster {
         self.origin_link.set_fault(fault);
     }
 
+    /// The log of a process with edges, so far.
+    ///
+    /// # Panics
+    /// If there is no such process.
+    pub fn edge_log(&self, number: usize) -> String {
+        let log = self.edges[number].folder.join("log");
+        fs::read_to_string(log).unwrap_or_default()
+    }
+
     /// Kills the origin's process, and the Registry objects with it. Their storage remains.
     pub fn kill_origin(&mut self) {
         for link in [

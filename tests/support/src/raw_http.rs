@@ -4,6 +4,7 @@
 //! sends. Tests of the edge need requests that do none of that.
 
 use crate::wait::with_timeout;
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -75,6 +76,13 @@ impl RawResponse {
         status
             .and_then(|text| text.parse().ok())
             .unwrap_or_default()
+    }
+
+    /// The body, if it is a JSON object in one chunk.
+    pub fn json(&self) -> Option<Value> {
+        let (_, body) = self.0.split_once("\r\n\r\n")?;
+        let object = body.get(body.find('{')?..=body.rfind('}')?)?;
+        serde_json::from_str(object).ok()
     }
 
     /// Whether head or body contains the text.

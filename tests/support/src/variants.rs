@@ -22,6 +22,7 @@ pub struct Variant {
     name: &'static str,
     settings: &'static [(&'static str, &'static str)],
     policy: Option<fn() -> String>,
+    is_upstream_bound: bool,
 }
 
 impl Variant {
@@ -31,6 +32,16 @@ impl Variant {
             name,
             settings: &[],
             policy: None,
+            is_upstream_bound: false,
+        }
+    }
+
+    /// Reaches the sample API by a service binding instead of its address.
+    #[must_use]
+    pub const fn with_bound_upstream(self) -> Self {
+        Self {
+            is_upstream_bound: true,
+            ..self
         }
     }
 
@@ -72,6 +83,8 @@ impl Variants {
             }
             let mut config = Config::default();
             config.allow_network();
+            let address = upstream.trim_start_matches("http://").parse();
+            config.add_external(UPSTREAM, address.expect("an address"));
             for variant in variants {
                 let kv = Kv::start().await;
                 config.add_external(&format!("{}-kv", variant.name), kv.address());
@@ -90,6 +103,9 @@ impl Variants {
         self.0.url(&format!("{name}-edge"))
     }
 }
+
+/// The service that is the sample API.
+const UPSTREAM: &str = "upstream";
 
 fn add_variant(
     config: &mut Config,
@@ -130,6 +146,9 @@ fn add_variant(
     };
     let mut edge_bindings = bindings();
     edge_bindings.push(("ORIGIN", Binding::Service(&origin)));
+    if variant.is_upstream_bound {
+        edge_bindings.push(("UPSTREAM", Binding::Service(UPSTREAM)));
+    }
     let mut origin_bindings = bindings();
     origin_bindings.extend(text_bindings(secrets));
     let policy = variant.policy.map(|text| {

@@ -4,10 +4,11 @@ use patrol_support::{
     variants::{Variant, Variants},
     workspace::{policy, policy_without_rbac},
 };
+use std::fmt::Write;
 use tokio::sync::OnceCell;
 
 /// All of them. A test has a variant to itself, so it may count tokens and calls.
-const VARIANTS: [Variant; 13] = [
+const VARIANTS: [Variant; 15] = [
     Variant::new("default"),
     Variant::new("active-limit"),
     Variant::new("revoke-all"),
@@ -19,9 +20,30 @@ const VARIANTS: [Variant; 13] = [
     Variant::new("other-prefix").with(&[("PATROL_PREFIX", "/x/tokens/"), ("ROOT_PATHS", "")]),
     Variant::new("public-path").with(&[("PUBLIC_URL", "http://127.0.0.1:8787/platform")]),
     Variant::new("kv-mode").with(&[("REVOCATION_MODE", "kv"), ("KV_MAX_AGE_SECONDS", "10")]),
+    Variant::new("platform-paths")
+        .with(&[("ROOT_PATHS", "")])
+        .with_policy(policy_with_platform_paths),
+    Variant::new("bound-upstream").with_bound_upstream(),
     Variant::new("rbac-off").with_policy(policy_without_rbac),
     Variant::new("long-scope").with_policy(|| policy().replace("uns:read", &long_scope())),
 ];
+
+/// The policy of a platform that has its own page, open to everybody, and one guarded path at the
+/// root.
+fn policy_with_platform_paths() -> String {
+    let mut text = policy();
+    for open in [
+        "GET /",
+        "GET /assets/{*file}",
+        "POST /auth/login",
+        "GET /profile",
+        "GET /status/{number}",
+        "GET /.well-known/security.txt",
+    ] {
+        writeln!(text, "\"{open}\" = {{ public = true }}").unwrap();
+    }
+    text + "\"GET /reports/{report}\" = [\"models:read\"]\n"
+}
 
 /// A scope that makes a token too long.
 pub(crate) fn long_scope() -> String {
