@@ -120,7 +120,7 @@ impl Workers<'_> {
     /// Builds and copies what has changed.
     fn build(&self, timings: &Timings) -> Result<()> {
         // A mistake in the policy should not wait for the compiler.
-        let policy = policy::to_json(self.policy)?;
+        policy::to_json(self.policy)?;
         build::build_parts(&Part::ALL, self.variant, timings)?;
         for worker in [Worker::Edge, Worker::Origin] {
             let folder = self.folder.join(worker.name());
@@ -130,7 +130,16 @@ impl Workers<'_> {
                     fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
                 policy::write(&folder.join(name), content)?;
             }
-            policy::write(&folder.join(policy::MODULE), &policy)?;
+        }
+        self.write_policy()
+    }
+
+    /// Gives the Workers the policy as it is now.
+    fn write_policy(&self) -> Result<()> {
+        let json = policy::to_json(self.policy)?;
+        for worker in [Worker::Edge, Worker::Origin] {
+            let file = self.folder.join(worker.name()).join(policy::MODULE);
+            policy::write(&file, &json)?;
         }
         Ok(())
     }
@@ -140,7 +149,8 @@ impl Workers<'_> {
 struct Watcher<'a> {
     workers: &'a Workers<'a>,
     /// `None` if the sources could not be read, for example during a change of branch.
-    built: Option<SourceState>,
+    sources: Option<SourceState>,
+    policy: Option<SystemTime>,
     checked: Instant,
 }
 
@@ -150,19 +160,30 @@ impl<'a> Watcher<'a> {
     fn new(workers: &'a Workers<'a>) -> Self {
         Self {
             workers,
-            built: SourceState::read(workers.policy).ok(),
+            sources: SourceState::read().ok(),
+            policy: modified(workers.policy),
             checked: Instant::now(),
         }
     }
 
-    /// Builds what has changed. After a failed build the system keeps running as it was.
+    /// Builds what has changed. After a failure the system keeps running as it was.
     fn build_changes(&mut self) {
         if self.checked.elapsed() < Self::INTERVAL {
             return;
         }
-        let now = SourceState::read(self.workers.policy).ok();
-        if now.is_some() && now != self.built {
-            self.built = now;
+        let policy = modified(self.workers.policy);
+        if policy.is_some() && policy != self.policy {
+            self.policy = policy;
+            match self.workers.write_policy() {
+                Ok(()) => say("the policy has changed: loading it"),
+                Err(error) => say(format_args!(
+                    "{error:#}; the previous policy is still in force"
+                )),
+            }
+        }
+        let sources = SourceState::read().ok();
+        if sources.is_some() && sources != self.sources {
+            self.sources = sources;
             say("a source file has changed: building");
             let timings = Timings::new();
             match self.workers.build(&timings) {
@@ -181,15 +202,19 @@ impl<'a> Watcher<'a> {
 struct SourceState(usize, Option<SystemTime>);
 
 impl SourceState {
-    fn read(policy: &Path) -> Result<Self> {
+    fn read() -> Result<Self> {
         let root = root()?;
-        let mut files = vec![root.join("Cargo.toml"), policy.to_owned()];
+        let mut files = vec![root.join("Cargo.toml")];
         for folder in ["src", "www", "tests/upstream"] {
             fingerprint::collect(&root.join(folder), &[root.join("www/pkg")], &mut files)?;
         }
-        let modified = |path: &PathBuf| fs::metadata(path).and_then(|data| data.modified()).ok();
-        Ok(Self(files.len(), files.iter().filter_map(modified).max()))
+        let last = files.iter().filter_map(|path| modified(path)).max();
+        Ok(Self(files.len(), last))
     }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|data| data.modified()).ok()
 }
 
 fn print_instructions(url: &str, prefix: &str) {

@@ -72,3 +72,20 @@ pub(crate) fn write(file: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     fs::write(&new, content).with_context(failure)?;
     fs::rename(&new, file).with_context(failure)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistake_names_the_file_the_line_and_the_fix() {
+        let file = std::env::temp_dir().join("patrol-wrong-policy.toml");
+        let text = fs::read_to_string(default_file().expect("a root")).expect("a policy");
+        let lines = text.lines().count();
+        fs::write(&file, text + "\"GET /x\" = [\"models:fly\"]\n").expect("cannot write");
+        let error = to_json(&file).expect_err("a mistake").to_string();
+        let expected = format!("line {}: no group has a scope \"models:fly\"", lines + 1);
+        assert!(error.contains("patrol-wrong-policy.toml, "), "{error}");
+        assert!(error.ends_with(&expected), "{error}");
+    }
+}

@@ -39,6 +39,8 @@ pub struct Config {
 pub enum Binding<'a> {
     /// A setting or a secret.
     Text(&'a str),
+    /// A setting or a secret of the runtime's environment; `null` if it is not set there.
+    Environment(&'a str),
     /// Another service.
     Service(&'a str),
     /// A KV namespace behind a service.
@@ -196,6 +198,7 @@ const REMOTE_OBJECTS: &str = "cluster:namespace";
 fn format_binding(binding: &Binding) -> String {
     match binding {
         Binding::Text(value) => format!("text = {}", quote(value)),
+        Binding::Environment(name) => format!("fromEnvironment = {}", quote(name)),
         Binding::Service(service) => format!("service = {}", quote(service)),
         Binding::Kv(service) => format!("kvNamespace = {}", quote(service)),
         Binding::Objects(service) => format!(

@@ -7,8 +7,11 @@ use patrol_support::{
     wait_until,
 };
 
+/// The value of a setting that is `null`, as where the runtime's environment does not set it.
+const NULL: &str = "null";
+
 /// The setting, its value (empty: not set), and what the log says.
-const EDGE: [(&str, &str, &str); 21] = [
+const EDGE: [(&str, &str, &str); 23] = [
     ("PUBLIC_URL", "", "the setting PUBLIC_URL is missing"),
     (
         "PUBLIC_URL",
@@ -55,6 +58,8 @@ const EDGE: [(&str, &str, &str); 21] = [
         "pages",
         "ROOT_PATHS must be some of the words `page`, `api` and",
     ),
+    ("PUBLIC_URL", NULL, "the setting PUBLIC_URL is missing"),
+    ("ECHO_PATH", "yes", "ECHO_PATH must be `true` or `false`"),
     ("REGISTRIES", "0", "REGISTRIES must be a number from 1 to"),
     (
         "REGISTRY_LOCATION",
@@ -108,8 +113,9 @@ const EDGE: [(&str, &str, &str); 21] = [
     ),
 ];
 
-const ORIGIN: [(&str, &str, &str); 10] = [
+const ORIGIN: [(&str, &str, &str); 12] = [
     ("SIGNING_KEYS", "", "the secret SIGNING_KEYS is missing"),
+    ("SIGNING_KEYS", NULL, "the secret SIGNING_KEYS is missing"),
     ("SIGNING_KEYS", "a secret", "SIGNING_KEYS: "),
     (
         "PATROL_PREFIX",
@@ -122,6 +128,7 @@ const ORIGIN: [(&str, &str, &str); 10] = [
         "ROOT_PATHS must be some of the words `page`, `api` and",
     ),
     ("SESSION_KEYS", "", "the secret SESSION_KEYS is missing"),
+    ("SESSION_KEYS", NULL, "the secret SESSION_KEYS is missing"),
     (
         "LEASE_MILLISECONDS",
         "499",
@@ -170,8 +177,10 @@ async fn assert_all_refused(
     for (case, (setting, value, _)) in cases.iter().enumerate() {
         let mut bindings = text_bindings(valid);
         bindings.retain(|(name, _)| name != setting);
-        if !value.is_empty() {
-            bindings.push((setting, Binding::Text(value)));
+        match *value {
+            "" => {}
+            NULL => bindings.push((setting, Binding::Environment("PATROL_IS_NOT_SET"))),
+            _ => bindings.push((setting, Binding::Text(value))),
         }
         sandbox.config.add_worker(&Worker {
             name: &name(case),
