@@ -71,7 +71,7 @@ async fn example_page_uses_only_the_form_module() {
     let server = tokio::spawn(async move { axum::serve(listener, site).await });
     visit_at(&base, Appearance::default(), async |page| {
         page.goto("/form.html").await;
-        page.wait_for_text("[name=counter]", "0 of 11 selected")
+        page.wait_for_text("[name=counter]", "0 of 4 selected")
             .await;
         page.click("[type=submit], form > button").await;
         page.wait_for_text("#name-error", "Enter a name").await;

@@ -9,13 +9,18 @@ const done = arguments[arguments.length - 1];
 const GROUPS = `[
   { "name": "UNS", "color": "green", "scopes": [
     { "name": "uns:browse", "label": "Browse topics", "description": "List the topics." },
-    { "name": "uns:read", "label": "Read values", "description": "Read the values of topics." }] }]`;
+    { "name": "uns:read", "label": "Read values", "description": "Read the values of topics." }] },
+  { "name": "Models", "color": "violet", "scopes": [
+    { "name": "models:read", "label": "Read models", "description": "List and read models." },
+    { "name": "models:write", "label": "Change models", "description": "Change models." },
+    { "name": "models:delete", "label": "Delete models", "description": "Delete models." }] }]`;
 
 const INPUT = `{
   "me": { "id": "ada", "name": "Ada", "email": "ada@example.com", "rbac": true,
     "groups": ${GROUPS}, "role_labels": { "admin": "Admin" },
     "organizations": [
-      { "id": "acme", "name": "Acme", "roles": ["admin"], "scopes": ["uns:browse", "uns:read"] },
+      { "id": "acme", "name": "Acme", "roles": ["admin"], "scopes": [
+        "uns:browse", "uns:read", "models:read", "models:write", "models:delete"] },
       { "id": "globex", "name": "Globex", "roles": ["viewer"], "scopes": ["uns:read"] }] },
   "active": 0, "limit": 50, "now": 2000000000000 }`;
 
