@@ -1,7 +1,7 @@
 //! One built Worker on the runtime alone, for a test that writes its own configuration.
 
 use crate::{
-    config::{Config, copy_worker},
+    config::{Config, MODULES, Worker, copy_worker, text_bindings},
     process::generate_secrets,
     runtime::Runtime,
     system::shared_system,
@@ -56,6 +56,17 @@ impl Sandbox {
         let path = self.folder.join(name);
         fs::create_dir_all(&path).expect("cannot create a folder");
         self.config.add_disk(name, &path.to_string_lossy());
+    }
+
+    /// Adds the Worker with these settings and no other bindings, and opens a port for it.
+    pub fn add_worker(&mut self, name: &str, settings: &[(String, String)]) {
+        self.config.add_worker(&Worker {
+            name,
+            modules: &MODULES,
+            bindings: &text_bindings(settings),
+            storage: None,
+        });
+        self.config.add_socket(name);
     }
 
     /// Starts the runtime.

@@ -2,7 +2,7 @@
 
 use patrol_support::{
     Response, System, User, api_request, client,
-    config::{MODULES, POLICY, Worker, text_bindings},
+    config::POLICY,
     sandbox::{Sandbox, edge_settings, origin_settings},
     wait_until,
     workspace::{policy, write_policy},
@@ -74,13 +74,7 @@ async fn worker_with_a_wrong_policy_serves_the_health_check_only() {
         let wrong = text.replacen("\"models:read\"\n        ]", "\"models:fly\"\n        ]", 1);
         assert_ne!(text, wrong);
         fs::write(&json, wrong).unwrap();
-        sandbox.config.add_worker(&Worker {
-            name: worker,
-            modules: &MODULES,
-            bindings: &text_bindings(&settings),
-            storage: None,
-        });
-        sandbox.config.add_socket(worker);
+        sandbox.add_worker(worker, &settings);
         let runtime = sandbox.start().await;
         let get = |path: &str| Response::to(client().get(format!("{}{path}", runtime.url(worker))));
         for path in paths.iter().chain(&["/.patrol/ready", "/.patrol/ui/", "/"]) {

@@ -4,8 +4,10 @@ use crate::variants::variant;
 use patrol_support::{
     Response, User, client,
     cluster::{Cluster, ClusterConfig},
-    config::POLICY,
-    create_folder, root, shared_system, wait_until,
+    config::{POLICY, copy_worker},
+    create_folder, root,
+    sandbox::{Sandbox, edge_settings, origin_settings},
+    shared_system, wait_until,
 };
 use std::fs;
 
@@ -33,16 +35,38 @@ async fn ready_names_version_policy_keys_and_registries() {
     assert_eq!(ready.body["policy"], keys.header("X-Patrol-Policy"));
 }
 
+/// The registries and KV are bindings too.
+#[tokio::test]
+async fn ready_names_what_a_worker_without_bindings_lacks() {
+    for (worker, settings, lacking) in [
+        (
+            "edge",
+            edge_settings(),
+            "lacks these bindings: ORIGIN, STATUS, REGISTRY.",
+        ),
+        (
+            "origin",
+            origin_settings(),
+            "A registry or the namespace STATUS does not answer.",
+        ),
+    ] {
+        let mut sandbox = Sandbox::new(&format!("ready-{worker}"), worker);
+        sandbox.add_worker(worker, &settings);
+        let runtime = sandbox.start().await;
+        let found = ready(&runtime.url(worker)).await;
+        assert_eq!(found.outcome(), (503, "not-ready"), "{worker}");
+        let detail = found.body["detail"].as_str().unwrap();
+        assert!(detail.contains(lacking), "{detail}");
+    }
+}
+
 #[tokio::test]
 async fn ready_says_what_is_missing_and_that_policies_differ() {
     // Its start builds the Workers.
     let _ = shared_system();
     let build = create_folder("other-policy");
     for worker in ["edge", "origin"] {
-        patrol_support::config::copy_worker(
-            &root().join("build").join(worker),
-            &build.join(worker),
-        );
+        copy_worker(&root().join("build").join(worker), &build.join(worker));
     }
     let json = build.join("edge").join(POLICY);
     let text = fs::read_to_string(&json).unwrap();
