@@ -5,7 +5,8 @@
 //! becomes a line.
 
 use patrol::policy::{
-    Group, Location, Policy, Scope,
+    Group, Policy, Scope,
+    check::Location,
     document::{PolicyDocument, RoleDocument, RouteDocument},
 };
 use serde::Deserialize;

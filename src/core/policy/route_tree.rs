@@ -4,7 +4,7 @@
 //! nowhere, the parameter beside it is tried. Every node has one parent, so none is visited twice.
 
 use super::{
-    Method, Route,
+    Method, Route, is_word,
     path::{decode_unreserved, is_unreserved},
 };
 use std::{borrow::Cow, collections::BTreeMap};
@@ -195,7 +195,7 @@ impl<'a> Segment<'a> {
             Some(name) => (Self::Tail(name), name),
             None => (Self::Parameter(name), name),
         };
-        super::is_word(name)
+        is_word(name)
             .then_some(segment)
             .ok_or_else(|| format!("parameter {name:?} is not one lower-case word"))
     }
