@@ -62,14 +62,22 @@ pub(crate) async fn deny_dead_token(
     context: EdgeContext<'_>,
 ) -> Result<Option<Denied>> {
     let header = request.headers().get("Authorization")?;
-    let check = |validator: &mut EdgeValidator, attempted: &mut Attempted| {
-        validator.authenticate(now(), header.as_deref(), clock(), attempted)
-    };
-    let decision = decide(check, context).await;
+    let decision = authenticate_token(header.as_deref(), context).await;
     Ok(decision.and_then(|Decision { token, result, .. }| {
         let denial = result.err()?;
         (denial != Denial::RevocationUnavailable).then_some(Denied { denial, token })
     }))
+}
+
+/// Decides on a token alone. `None`: the validator is not initialized.
+pub(crate) async fn authenticate_token(
+    header: Option<&str>,
+    context: EdgeContext<'_>,
+) -> Option<Decision<CachedIdentities>> {
+    let check = |validator: &mut EdgeValidator, attempted: &mut Attempted| {
+        validator.authenticate(now(), header, clock(), attempted)
+    };
+    decide(check, context).await
 }
 
 /// Checks, and fetches what the check needs, until there is a decision. `None`: the validator is

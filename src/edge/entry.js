@@ -64,14 +64,14 @@ function authorizeAtOnce(headers) {
  * @param {string} url
  * @param {Headers} headers
  * @param {{ UPSTREAM?: unknown }} env
+ * @param {unknown} context
  */
-function forwardAtOnce(request, url, headers, env) {
+function forwardAtOnce(request, url, headers, env, context) {
   const connection = line(headers.get("Connection"));
   const upgrade = line(headers.get("Upgrade"));
   const cookie = line(headers.get("Cookie"));
   const written = write(request.method, url, headers, connection + upgrade + cookie);
-  const response = written && module.forwardAtOnce(written, request, headers, env.UPSTREAM);
-  return response instanceof Promise ? response.catch(module.upstreamFailed) : response;
+  return written && module.forwardAtOnce(written, request, headers, env.UPSTREAM, env, context);
 }
 
 /**
@@ -79,8 +79,9 @@ function forwardAtOnce(request, url, headers, env) {
  *
  * @param {Request} request
  * @param {{ UPSTREAM?: unknown }} env
+ * @param {unknown} context
  */
-function answerAtOnce(request, env) {
+function answerAtOnce(request, env, context) {
   if (authorize === undefined) {
     [authorize, publicAuthorize] = module.authorizePaths() ?? [];
     if (authorize === undefined) return undefined;
@@ -88,7 +89,7 @@ function answerAtOnce(request, env) {
   const { url, headers } = request;
   return isAuthorize(url, authorize)
     ? authorizeAtOnce(headers)
-    : forwardAtOnce(request, url, headers, env);
+    : forwardAtOnce(request, url, headers, env, context);
 }
 
 /**
@@ -115,7 +116,7 @@ export default {
   fetch(request, env, context) {
     if (restartIfCrashed()) buffer = new Uint8Array();
     try {
-      return answerAtOnce(request, env) ?? module.fetch(request, env, context);
+      return answerAtOnce(request, env, context) ?? module.fetch(request, env, context);
     } catch (error) {
       noteCrash(error);
       throw error;

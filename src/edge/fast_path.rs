@@ -151,11 +151,13 @@ pub fn forward_at_once(
     request: &Request,
     headers: &Headers,
     upstream: Option<Fetcher>,
-) -> Option<JsValue> {
+    env: &JsValue,
+    context: &JsValue,
+) -> Option<Response> {
     LINES.with_borrow(|lines| {
         let split = |address| Some(routes::split(address));
         let mut lines = Lines::parse(lines.get(..written)?, split)?;
-        let settings = EdgeSettings::known().filter(|known| known.upstream_timeout.is_none())?;
+        let settings = EdgeSettings::known()?;
         let destination = settings.installation.paths.destination(lines.path);
         // A preflight carries no token.
         if destination != Destination::Api || lines.method == "OPTIONS" {
@@ -167,23 +169,15 @@ pub fn forward_at_once(
         let access = lines.access(clock, Forwarder::Edge);
         match decide(&access, lines.authorization, clock, headers)? {
             Ok(admission) => {
-                let (path, query) = (lines.path, lines.query);
-                let forwarded = upstream.request(request, &admission, conditional, path, query);
-                let response = upstream.fetcher.fetch(&forwarded.ok()?);
-                response.ok().map(Into::into)
+                let target = (lines.path, lines.query);
+                let event = (env, context);
+                upstream
+                    .exchange(request, &admission, conditional, target, event)
+                    .ok()
             }
-            Err(denied) => refuse::denial(&denied, &access).ok().map(Into::into),
+            Err(denied) => refuse::denial(&denied, &access).ok(),
         }
     })
-}
-
-/// The response if the promise returned by [`forward_at_once`] is rejected.
-///
-/// # Errors
-/// Only if the runtime cannot even create a response.
-#[wasm_bindgen(js_name = upstreamFailed)]
-pub fn upstream_failed(error: JsValue) -> Result<Response, JsValue> {
-    Ok(forward::upstream_failed(&error.into())?)
 }
 
 /// Decides on a request and records the token's use. `None` if something must be fetched or

@@ -1,4 +1,9 @@
 // Called from Rust. Reading and changing headers one by one would cross the boundary for each.
+//
+// The response of another Worker or of the network stays a promise of JavaScript, which ends with
+// its client. A Rust future that awaited it would never be freed if the client disconnected.
+
+import { Ended, TooManyStreams, Watch, isShort, pipe, pump, watched } from "./streams.js";
 
 /** Neither a letter nor a digit. Some servers treat all of these as the same character. */
 const PUNCTUATION = /[^a-z0-9]/g;
@@ -26,7 +31,9 @@ const shapeOf = (name) => name.charCodeAt(0) * LENGTHS + name.length;
  *   calledAddress: [string, string][],
  *   clientAddressNames: string[],
  *   clientAddressHeader: string,
+ *   timeout: number | undefined,
  * }} ForwardRules
+ * @typedef {import("./streams.js").StreamRules} StreamRules
  */
 
 /**
@@ -73,18 +80,227 @@ export function findName(headers, names) {
 
 /**
  * The rules that all forwarded requests share: the headers to withhold, those that pass on the
- * requested host, those that pass on the client's address, and the header that the address is read
- * from.
+ * requested host, those that pass on the client's address, the header that the address is read
+ * from, and how long the upstream may take to begin its response, in milliseconds.
  *
  * @param {NameFilter} withheld
  * @param {[string, string][]} calledAddress
  * @param {string[]} clientAddressNames
  * @param {string} clientAddressHeader
+ * @param {number | undefined} timeout
  * @returns {ForwardRules}
  */
-export function forwardRules(withheld, calledAddress, clientAddressNames, clientAddressHeader) {
-  return { withheld, calledAddress, clientAddressNames, clientAddressHeader };
+export const forwardRules = (
+  withheld,
+  calledAddress,
+  clientAddressNames,
+  clientAddressHeader,
+  timeout,
+) => ({ withheld, calledAddress, clientAddressNames, clientAddressHeader, timeout });
+
+/**
+ * What Rust makes a response of. The code is that of the problem for which a connection was ended.
+ *
+ * @typedef {"broken" | "ended" | "too-many-streams" | "timeout" | "unreachable"} Failure
+ * @typedef {(failure: Failure, text: string, request: Request) => Response} Failed
+ */
+
+/** The client aborted the request body. */
+class Broken extends Error {}
+
+/** The upstream did not begin its response in time. */
+class TimedOut extends Error {}
+
+/** Why a fetch is aborted. Without one, the runtime's own error counts. */
+class Fetch {
+  #controller = new AbortController();
+  /** @type {unknown} */
+  reason;
+
+  get signal() {
+    return this.#controller.signal;
+  }
+
+  /** @param {unknown} reason */
+  abort(reason) {
+    this.reason ??= reason;
+    this.#controller.abort(reason);
+  }
 }
+
+/**
+ * @param {unknown} error
+ * @returns {[Failure, string]}
+ */
+function failureOf(error) {
+  if (error instanceof Ended) return ["ended", error.code];
+  if (error instanceof Broken) return ["broken", ""];
+  if (error instanceof TimedOut) return ["timeout", ""];
+  if (error instanceof TooManyStreams) return ["too-many-streams", ""];
+  return ["unreachable", String(error)];
+}
+
+/** A response that takes longer to begin is an exchange that lasts. In milliseconds. */
+const SLOW = 1_000;
+
+/**
+ * Forwards a request to the upstream, and watches what lasts of the exchange. `streams` is absent if
+ * no token allowed it.
+ *
+ * @param {Request} request
+ * @param {string | undefined} address
+ * @param {ForwardRules} rules
+ * @param {[string, string | undefined][]} changes
+ * @param {Fetcher} upstream
+ * @param {StreamRules | undefined} streams
+ * @param {unknown} env
+ * @param {unknown} context
+ * @param {Failed} failed
+ */
+export function exchange(
+  request,
+  address,
+  rules,
+  changes,
+  upstream,
+  streams,
+  env,
+  context,
+  failed,
+) {
+  const next = forwarded(request, address, rules, changes);
+  if (streams === undefined) return send(next, upstream, rules.timeout, request, failed);
+  const began = Date.now();
+  const open = () => new Watch(streams, request.headers.get("Authorization") ?? "", env, context);
+  /** @param {Response} response */
+  const received = (response) =>
+    Date.now() - began < SLOW ? watched(response, streams, open) : late(response, streams, open);
+  const isLong = next.body !== null && !isShort(next.headers, streams);
+  return send(next, upstream, rules.timeout, request, failed, received, isLong ? open : undefined);
+}
+
+/**
+ * The response to a request that took long: only if its token is still good.
+ *
+ * @param {Response} response
+ * @param {StreamRules} streams
+ * @param {() => Watch} open
+ */
+async function late(response, streams, open) {
+  const watch = open();
+  await watch.opened().finally(() => watch.stop());
+  return watched(response, streams, open);
+}
+
+/**
+ * Forwards a request to the origin unchanged.
+ *
+ * @param {Request} request
+ * @param {Fetcher} origin
+ * @param {Failed} failed
+ */
+export const toOrigin = (request, origin, failed) =>
+  send(request, origin, undefined, request, failed);
+
+/**
+ * Forwards a preflight to the upstream: a new request with nothing of the client's but its path and
+ * these headers.
+ *
+ * @param {Request} request
+ * @param {string | undefined} address
+ * @param {string[]} names
+ * @param {Fetcher} upstream
+ * @param {ForwardRules} rules
+ * @param {Failed} failed
+ */
+export function preflight(request, address, names, upstream, { timeout }, failed) {
+  const { headers: sent } = request;
+  /** @type {[string, string][]} */
+  const headers = [];
+  for (const name of names) {
+    const value = sent.get(name);
+    if (value !== null) headers.push([name, value]);
+  }
+  /** @type {RequestInit} */
+  const init = { method: "OPTIONS", headers, redirect: "manual" };
+  const next =
+    address === undefined
+      ? new Request(request.url, init)
+      : new Request(address, { ...init, cache: "no-store" });
+  return send(next, upstream, timeout, request, failed);
+}
+
+/**
+ * Sends a request. `received` makes the client's response of the other side's, and `open` watches
+ * the body of the request.
+ *
+ * @param {Request} next
+ * @param {Fetcher} fetcher
+ * @param {number | undefined} timeout
+ * @param {Request} request
+ * @param {Failed} failed
+ * @param {(response: Response) => Response | Promise<Response>} [received]
+ * @param {() => Watch} [open]
+ */
+function send(next, fetcher, timeout, request, failed, received = (response) => response, open) {
+  // GET and HEAD may have a body, but a copy of such a request cannot be created.
+  const hasBody = next.body !== null && next.method !== "GET" && next.method !== "HEAD";
+  const fetch = hasBody || timeout !== undefined ? new Fetch() : undefined;
+  const timer = timeout && setTimeout(() => fetch?.abort(new TimedOut()), timeout);
+  /** @param {unknown} error */
+  const fail = (error) => {
+    clearTimeout(timer);
+    return failed(...failureOf(fetch?.reason ?? error), request);
+  };
+  try {
+    const sent = fetch
+      ? fetcher.fetch(hasBody ? withBody(next, fetch, open) : next, { signal: fetch.signal })
+      : fetcher.fetch(next);
+    return sent
+      .then((response) => {
+        clearTimeout(timer);
+        return received(response);
+      })
+      .catch(fail);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+/**
+ * The request, with a body that aborts the fetch if it breaks.
+ *
+ * The runtime reports a client that aborts and an upstream that does not respond in the same words.
+ * And an aborted body must not end, or the upstream would take it for complete. So the stream stays
+ * open, and the fetch is aborted.
+ *
+ * @param {Request} request
+ * @param {Fetch} fetch
+ * @param {(() => Watch) | undefined} open
+ */
+function withBody(request, fetch, open) {
+  const body = /** @type {ReadableStream} */ (request.body);
+  const { readable, writable } = pipe(request.headers.get("Content-Length"));
+  const next = new Request(request, { body: readable });
+  if (open) {
+    const watch = open();
+    watch.onEnd((ended) => fetch.abort(ended));
+    pump(body, writable, watch, { keepsOpen: true })
+      .catch((error) => fetch.abort(error instanceof Ended ? error : new Broken()))
+      .finally(() => watch.stop());
+  } else {
+    body.pipeTo(writable, { preventAbort: true, preventCancel: true }).catch(() => {
+      // Only a body that is itself broken fails here.
+      const { closed } = body.getReader();
+      closed.catch(() => fetch.abort(new Broken()));
+    });
+  }
+  return next;
+}
+
+/** A compressed body passes as it is, also through a pump. */
+const UNDECODED = { encodeResponseBody: "manual" };
+const UNDECODED_AND_UNCACHED = { ...UNDECODED, cache: "no-store" };
 
 /**
  * Builds the forwarded request: to another address if there is one, without the withheld headers,
@@ -99,12 +315,12 @@ export function forwardRules(withheld, calledAddress, clientAddressNames, client
  * @param {ForwardRules} rules
  * @param {[string, string | undefined][]} changes
  */
-export function forwarded(request, address, rules, changes) {
+function forwarded(request, address, rules, changes) {
   const { withheld, calledAddress, clientAddressNames, clientAddressHeader } = rules;
   const next =
     address === undefined
-      ? new Request(request)
-      : new Request(new Request(address, request), { cache: "no-store" });
+      ? new Request(request, UNDECODED)
+      : new Request(new Request(address, request), UNDECODED_AND_UNCACHED);
   const { headers } = next;
   const { headers: sent } = request;
   for (const name of sent.keys()) {
@@ -119,67 +335,5 @@ export function forwarded(request, address, rules, changes) {
   if (clientAddress !== null && ADDRESS.test(clientAddress)) {
     for (const name of clientAddressNames) headers.set(name, clientAddress);
   }
-  return watched(next);
-}
-
-const BROKEN = "the client aborted the request body";
-
-/** The message of the error for a request whose client aborted its body. */
-export const broken = () => BROKEN;
-
-/**
- * Returns the request, or a copy whose body is watched.
- *
- * The runtime reports a client that aborts and an upstream that does not respond in the same words.
- * An aborted body must not end, or the upstream would take it for complete. So the stream stays
- * open and the fetch is aborted.
- *
- * @param {Request} request
- */
-export function watched(request) {
-  const { body, method } = request;
-  // GET and HEAD may have a body, but a copy of such a request cannot be created.
-  if (body === null || method === "GET" || method === "HEAD") return request;
-  const length = request.headers.get("Content-Length");
-  const { readable, writable } =
-    length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
-  const abort = new AbortController();
-  const next = new Request(request, { body: readable, signal: abort.signal });
-  body.pipeTo(writable, { preventAbort: true, preventCancel: true }).catch(() => {
-    // Only a body that is itself broken fails here.
-    const { closed } = body.getReader();
-    closed.catch(() => abort.abort(new Error(BROKEN)));
-  });
   return next;
 }
-
-/**
- * Builds the forwarded preflight: a new request with nothing of the client's but its path and
- * these headers.
- *
- * @param {Request} request
- * @param {string | undefined} address
- * @param {string[]} names
- */
-export function preflight(request, address, names) {
-  const { headers: sent } = request;
-  /** @type {[string, string][]} */
-  const headers = [];
-  for (const name of names) {
-    const value = sent.get(name);
-    if (value !== null) headers.push([name, value]);
-  }
-  /** @type {RequestInit} */
-  const init = { method: "OPTIONS", headers, redirect: "manual" };
-  return address === undefined
-    ? new Request(request.url, init)
-    : new Request(address, { ...init, cache: "no-store" });
-}
-
-/**
- * Returns the response, or the one that `failed` creates from the error.
- *
- * @param {Promise<Response>} response
- * @param {(error: unknown) => Response} failed
- */
-export const orElse = (response, failed) => response.catch(failed);

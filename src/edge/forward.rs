@@ -2,24 +2,26 @@
 
 use crate::{
     identity::{Admission, Denied},
+    isolate::with_validator,
     refuse,
     runtime::EdgeContext,
     settings::EdgeSettings,
+    streams::StreamRules,
 };
-use futures_util::future::{Either, select};
-use js_sys::{Array, JsString, Promise};
+use js_sys::{Array, JsString};
 use patrol::{
     authorize::{
-        decision::{AccessRequest, Denial},
+        decision::{AccessRequest, Denial, Forwarder},
         forwarding::{self, ConditionalHeaders, HeaderChange},
+        validator::Attempted,
     },
     routes,
 };
-use patrol_platform::Fetcher;
-use std::{borrow::Cow, cell::OnceCell, pin::pin, thread::LocalKey};
+use patrol_platform::{Fetcher, clock, now};
+use std::{borrow::Cow, cell::OnceCell};
 use wasm_bindgen::{JsValue, closure::Closure, prelude::wasm_bindgen};
 use web_sys::{Headers, Request, Response};
-use worker::{Delay, Env, Error, Result, console_error};
+use worker::{Env, Result, console_error, worker_sys::Context as JsContext};
 
 /// The binding to the platform's API if that is a Worker.
 const UPSTREAM: &str = "UPSTREAM";
@@ -27,38 +29,61 @@ const UPSTREAM: &str = "UPSTREAM";
 /// Forwards a request to the origin unchanged.
 pub(crate) fn to_origin(request: &Request, env: &Env) -> Result<Response> {
     let origin = Fetcher::binding(env, "ORIGIN")?;
-    delegate(
-        origin.fetch(&watched(request)?),
-        origin_failed,
-        &ORIGIN_FAILED,
-    )
+    Ok(ORIGIN_FAILED.with(|failed| to_origin_js(request, &origin, failed)))
 }
 
-type Failed = Closure<dyn Fn(JsValue) -> JsValue>;
+/// Creates the response if a fetch brings none: from the kind of the failure, its text, and the
+/// client's request.
+type Failed = Closure<dyn Fn(String, String, Request) -> JsValue>;
 
 thread_local! {
-    static ORIGIN_FAILED: Failed = when_failed(origin_failed);
-    static UPSTREAM_FAILED: Failed = when_failed(upstream_failed);
+    static ORIGIN_FAILED: Failed = when_failed(refuse::origin_unreachable, "origin");
+    static UPSTREAM_FAILED: Failed = when_failed(refuse::upstream_unreachable, "upstream");
 }
 
-fn when_failed(answer: fn(&Error) -> Result<Response>) -> Failed {
-    Closure::new(move |error: JsValue| match answer(&error.into()) {
-        Ok(response) => response.into(),
-        Err(error) => error.into(),
+fn when_failed(unreachable: fn() -> Result<Response>, what: &'static str) -> Failed {
+    Closure::new(move |failure: String, text: String, request: Request| {
+        let response = match &*failure {
+            "broken" => refuse::body_broken(),
+            "timeout" => refuse::upstream_timeout(),
+            "too-many-streams" => refuse::too_many_streams(),
+            "ended" => refuse_ended(&request),
+            _ => {
+                refuse::log_failure(what, &text);
+                unreachable()
+            }
+        };
+        response.map_or_else(JsValue::from, JsValue::from)
     })
 }
 
-/// Leaves the response to JavaScript as a promise. A Rust future that awaited it would never be
-/// freed if the client disconnected.
-fn delegate(
-    sent: std::result::Result<Promise, JsValue>,
-    failed: fn(&Error) -> Result<Response>,
-    when_failed: &'static LocalKey<Failed>,
-) -> Result<Response> {
-    match sent {
-        Ok(answer) => Ok(when_failed.with(|when_failed| or_else(&answer, when_failed))),
-        Err(error) => failed(&error.into()),
-    }
+/// The response to a request whose token died before the response began.
+fn refuse_ended(request: &Request) -> Result<Response> {
+    let header = request.headers().get("Authorization")?;
+    let clock = clock();
+    let decided = with_validator(|validator| {
+        let attempted = &mut Attempted::default();
+        validator.authenticate(now(), header.as_deref(), clock, attempted)
+    });
+    let denied = match decided {
+        Some(Ok(decision)) => Denied {
+            denial: decision
+                .result
+                .err()
+                .unwrap_or(Denial::RevocationUnavailable),
+            token: decision.token,
+        },
+        _ => Denied::without_token(Denial::RevocationUnavailable),
+    };
+    let (method, url) = (request.method(), request.url());
+    let access = AccessRequest {
+        method: &method,
+        path: routes::split(&url).0,
+        organization: None,
+        now: now(),
+        forwarder: Forwarder::Edge,
+    };
+    refuse::denial(&denied, &access)
 }
 
 /// The method that a CORS preflight announces (Fetch standard, section 3.2.2). `None`: the request
@@ -72,22 +97,35 @@ pub(crate) fn preflight_method(request: &Request) -> Result<Option<String>> {
 }
 
 /// Forwards a preflight to the upstream, without an identity.
-pub(crate) async fn preflight_to_upstream(
+pub(crate) fn preflight_to_upstream(
     request: &Request,
     path: Cow<'_, str>,
     query: &str,
     context: EdgeContext<'_>,
 ) -> Result<Response> {
-    send(context, |upstream| {
-        let address = upstream.address(request, path, query);
-        Ok(PREFLIGHT.with(|names| preflight(request, address.as_deref(), names))?)
-    })
-    .await
+    let Some(upstream) = upstream(context) else {
+        return refuse::upstream_unreachable();
+    };
+    let address = upstream.address(request, path, query);
+    Ok(PREFLIGHT.with(|names| {
+        UPSTREAM_FAILED.with(|failed| {
+            with_rules(context.settings, |rules| {
+                preflight(
+                    request,
+                    address.as_deref(),
+                    names,
+                    &upstream.fetcher,
+                    rules,
+                    failed,
+                )
+            })
+        })
+    }))
 }
 
 /// Forwards a request to the upstream with the identity of the token's owner, if its route needs
 /// one. Bodies stream in both directions. Redirects and upgrades pass unchanged.
-pub(crate) async fn to_upstream(
+pub(crate) fn to_upstream(
     request: &Request,
     admission: &Admission,
     path: &str,
@@ -102,55 +140,26 @@ pub(crate) async fn to_upstream(
         upgrade: upgrade.as_deref(),
         cookie: cookie.as_deref(),
     };
-    send(context, |upstream| {
-        upstream.request(request, admission, conditional, path, query)
-    })
-    .await
-}
-
-async fn send(
-    context: EdgeContext<'_>,
-    request: impl FnOnce(&Upstream<'_>) -> Result<Request>,
-) -> Result<Response> {
-    let binding = Fetcher::binding(context.env, UPSTREAM).ok();
-    let Some(upstream) = Upstream::new(binding, context.settings) else {
-        console_error!("edge: neither UPSTREAM_URL nor a binding UPSTREAM is configured");
+    let Some(upstream) = upstream(context) else {
         return refuse::upstream_unreachable();
     };
-    let request = request(&upstream)?;
-    let Some(timeout) = context.settings.upstream_timeout else {
-        let sent = upstream.fetcher.fetch(&request);
-        return delegate(sent, upstream_failed, &UPSTREAM_FAILED);
-    };
-    let response = pin!(upstream.fetcher.send(&request));
-    match select(response, Delay::from(timeout)).await {
-        Either::Left((Ok(response), _)) => Ok(response),
-        Either::Left((Err(error), _)) => upstream_failed(&error),
-        Either::Right(_) => refuse::upstream_timeout(),
-    }
+    let event: &JsContext = context.context.as_ref();
+    upstream.exchange(
+        request,
+        admission,
+        conditional,
+        (path, query),
+        (context.env, event),
+    )
 }
 
-/// The response if the origin sent none.
-fn origin_failed(error: &Error) -> Result<Response> {
-    if is_broken(error) {
-        return refuse::body_broken();
+fn upstream(context: EdgeContext<'_>) -> Option<Upstream<'_>> {
+    let binding = Fetcher::binding(context.env, UPSTREAM).ok();
+    let upstream = Upstream::new(binding, context.settings);
+    if upstream.is_none() {
+        console_error!("edge: neither UPSTREAM_URL nor a binding UPSTREAM is configured");
     }
-    refuse::log_failure("origin", error);
-    refuse::origin_unreachable()
-}
-
-/// The response if the upstream sent none.
-pub(crate) fn upstream_failed(error: &Error) -> Result<Response> {
-    if is_broken(error) {
-        return refuse::body_broken();
-    }
-    refuse::log_failure("upstream", error);
-    refuse::upstream_unreachable()
-}
-
-/// Whether the client aborted its own request body.
-fn is_broken(error: &Error) -> bool {
-    error.to_string().contains(&broken())
+    upstream
 }
 
 #[wasm_bindgen(module = "/forward.js")]
@@ -172,31 +181,35 @@ extern "C" {
         called_address: &Array,
         client_address: &Array,
         source: &str,
+        timeout: Option<f64>,
     ) -> ForwardRules;
 
+    // What these return is a response, or a promise of one.
+
     #[wasm_bindgen(catch)]
-    fn forwarded(
+    fn exchange(
         request: &Request,
         address: Option<&str>,
         rules: &ForwardRules,
         changes: &Array,
-    ) -> std::result::Result<Request, JsValue>;
+        upstream: &Fetcher,
+        streams: Option<&StreamRules>,
+        env: &JsValue,
+        context: &JsValue,
+        failed: &Failed,
+    ) -> std::result::Result<Response, JsValue>;
 
-    #[wasm_bindgen(catch)]
+    #[wasm_bindgen(js_name = toOrigin)]
+    fn to_origin_js(request: &Request, origin: &Fetcher, failed: &Failed) -> Response;
+
     fn preflight(
         request: &Request,
         address: Option<&str>,
         names: &Array,
-    ) -> std::result::Result<Request, JsValue>;
-
-    #[wasm_bindgen(catch)]
-    fn watched(request: &Request) -> std::result::Result<Request, JsValue>;
-
-    /// The message of the error for a request whose client aborted its body.
-    fn broken() -> String;
-
-    #[wasm_bindgen(js_name = orElse)]
-    fn or_else(response: &Promise, failed: &Failed) -> Response;
+        upstream: &Fetcher,
+        rules: &ForwardRules,
+        failed: &Failed,
+    ) -> Response;
 }
 
 thread_local! {
@@ -229,7 +242,14 @@ fn rules_of(settings: &EdgeSettings) -> ForwardRules {
         &to.collect(),
         &texts(forwarding::CLIENT_ADDRESS),
         client.as_str(),
+        settings
+            .upstream_timeout
+            .map(|timeout| timeout.as_secs_f64() * 1_000.0),
     )
+}
+
+fn with_rules<R>(settings: &EdgeSettings, act: impl FnOnce(&ForwardRules) -> R) -> R {
+    RULES.with(|rules| act(rules.get_or_init(|| rules_of(settings))))
 }
 
 /// Returns a denial if a request that another proxy holds has a header that cannot be allowed
@@ -295,15 +315,15 @@ impl<'a> Upstream<'a> {
         }
     }
 
-    /// Builds the request for the upstream.
-    pub(crate) fn request(
+    /// Forwards a request. Returns a response, or a promise of one.
+    pub(crate) fn exchange(
         &self,
         request: &Request,
         admission: &Admission,
         conditional: ConditionalHeaders<'_>,
-        path: &str,
-        query: &str,
-    ) -> Result<Request> {
+        (path, query): (&str, &str),
+        (env, context): (&JsValue, &JsValue),
+    ) -> Result<Response> {
         let normal = admission.normal_path.clone();
         let path = normal.map_or(Cow::Borrowed(path), Cow::Owned);
         let address = self.address(request, path, query);
@@ -318,10 +338,25 @@ impl<'a> Upstream<'a> {
                 .collect::<Array>()
                 .concat(&identity)
         };
-        Ok(RULES.with(|rules| {
-            let rules = rules.get_or_init(|| rules_of(self.settings));
-            forwarded(request, address.as_deref(), rules, &changes)
-        })?)
+        // Without a token, nothing can end.
+        let has_token = admission.identity.is_some();
+        let streams = has_token.then(|| StreamRules::get(self.settings));
+        let sent = UPSTREAM_FAILED.with(|failed| {
+            with_rules(self.settings, |rules| {
+                exchange(
+                    request,
+                    address.as_deref(),
+                    rules,
+                    &changes,
+                    &self.fetcher,
+                    streams.as_ref(),
+                    env,
+                    context,
+                    failed,
+                )
+            })
+        });
+        Ok(sent?)
     }
 }
 

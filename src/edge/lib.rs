@@ -27,6 +27,7 @@ mod refuse;
 mod runtime;
 mod settings;
 mod signature;
+mod streams;
 
 use identity::Denied;
 use patrol::{
@@ -110,12 +111,12 @@ async fn api(
     };
     if let Some(announced) = forward::preflight_method(request)? {
         return match decision::preflight(&announced, path, policy()?) {
-            Ok(path) => forward::preflight_to_upstream(request, path, query, context).await,
+            Ok(path) => forward::preflight_to_upstream(request, path, query, context),
             Err(denial) => refuse::denial(&Denied::without_token(denial), &access),
         };
     }
     match authenticate::authenticate(request, &access, context).await? {
-        Ok(admission) => forward::to_upstream(request, &admission, path, query, context).await,
+        Ok(admission) => forward::to_upstream(request, &admission, path, query, context),
         Err(denied) => refuse::denial(&denied, &access),
     }
 }

@@ -13,7 +13,7 @@ use patrol_platform::{now, policy::policy};
 use serde::Serialize;
 use std::cell::RefCell;
 use web_sys::{Headers, Response, ResponseInit};
-use worker::{Error, Result, console_error, console_log};
+use worker::{Result, console_error, console_log};
 
 /// Logs a denial and builds its response.
 pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Response> {
@@ -100,7 +100,7 @@ impl Parts {
 }
 
 /// Logs a failure that any client can cause, at the rate of refusals.
-pub(crate) fn log_failure(what: &str, error: &Error) {
+pub(crate) fn log_failure(what: &str, error: &str) {
     if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
         console_error!("edge: {what}: {error} (left out before: {left_out})");
     }
@@ -171,6 +171,15 @@ pub(crate) fn upstream_timeout() -> Result<Response> {
 /// The installation cannot serve requests.
 pub(crate) fn not_ready(detail: String) -> Result<Response> {
     problem(&Problem::new(ProblemCode::NotReady, "Not ready", detail))
+}
+
+pub(crate) fn too_many_streams() -> Result<Response> {
+    problem(&Problem::new(
+        ProblemCode::TooManyStreams,
+        "Too many open connections",
+        "The request was allowed and may have been carried out, but no more open connections can be \
+         watched here. Close some, or try again later.",
+    ))
 }
 
 /// A setting or the policy is wrong. The log says what.

@@ -1,6 +1,9 @@
 //! The edge's settings, read once per isolate.
 
-use patrol::{authorize::forwarding::AddressHeader, revocation::freshness::FreshnessPolicy};
+use patrol::{
+    authorize::{forwarding::AddressHeader, stream},
+    revocation::freshness::FreshnessPolicy,
+};
 use patrol_platform::{
     Installation, address_setting, flag_setting, number_setting, once, optional_setting,
 };
@@ -19,6 +22,8 @@ pub(crate) struct EdgeSettings {
     /// `UPSTREAM_TIMEOUT_SECONDS`: how long the upstream may take to begin its response. Without it
     /// the platform's limit applies; a timer would cost a request more than its validation.
     pub(crate) upstream_timeout: Option<Duration>,
+    /// `STREAM_MAX_SECONDS`: the greatest age of an open connection.
+    pub(crate) stream_max_seconds: u64,
     /// `CLIENT_ADDRESS_HEADER`: the header that holds the client's address.
     pub(crate) client_address_header: AddressHeader,
     /// `ECHO_PATH`: whether the edge sends paths below `echo-path/` back as they arrived.
@@ -44,6 +49,7 @@ impl EdgeSettings {
     fn from_env(env: &Env) -> Result<Self> {
         let timeout = number_setting(env, "UPSTREAM_TIMEOUT_SECONDS", 1..=3600)?;
         let grace = number_setting(env, "STALE_GRACE_SECONDS", 0..=MAX_STALE_GRACE_SECONDS)?;
+        let stream_max = number_setting(env, "STREAM_MAX_SECONDS", stream::MAX_SECONDS)?;
         let address_header = optional_setting(env, "CLIENT_ADDRESS_HEADER");
         let address_header = AddressHeader::from_setting(address_header.as_deref());
         let installation = Installation::from_env(env)?;
@@ -51,6 +57,7 @@ impl EdgeSettings {
             freshness: FreshnessPolicy::new(installation.mode, 1_000 * grace.unwrap_or(0)),
             installation,
             upstream_url: address_setting(env, "UPSTREAM_URL")?,
+            stream_max_seconds: stream_max.unwrap_or(*stream::MAX_SECONDS.end()),
             upstream_timeout: timeout.map(Duration::from_secs),
             echo_path: flag_setting(env, "ECHO_PATH")?,
             client_address_header: address_header

@@ -59,9 +59,16 @@ export function sendEvents(response) {
 
 const sockets = new WebSocketServer({ noServer: true });
 
+/** A message that makes this side close the socket, with this code and reason. */
+const CLOSE = /^close (\d+) (.*)$/;
+
 /** Accepts a WebSocket that echoes every message. */
 export function acceptSocket(request, socket, head) {
   sockets.handleUpgrade(request, socket, head, (accepted) => {
-    accepted.on("message", (message, binary) => accepted.send(message, { binary }));
+    accepted.on("message", (message, binary) => {
+      const close = binary ? null : CLOSE.exec(message.toString());
+      if (close) accepted.close(Number(close[1]), close[2]);
+      else accepted.send(message, { binary });
+    });
   });
 }

@@ -1,11 +1,12 @@
 //! May this request proceed?
 //!
 //! [`bearer`] extracts the token, [`validator`] gathers what is known about it, [`decision`]
-//! decides. [`forwarding`] defines which headers the upstream gets, [`refusal_log`] which refusals
-//! are logged.
+//! decides. [`forwarding`] defines which headers the upstream gets, [`stream`] how long an open
+//! connection lives, [`refusal_log`] which refusals are logged.
 
 pub mod bearer;
 pub mod decision;
 pub mod forwarding;
 pub mod refusal_log;
+pub mod stream;
 pub mod validator;

@@ -19,14 +19,14 @@ use crate::{
     },
     policy::{Access, Policy},
     revocation::{
-        freshness::{Freshness, FreshnessPolicy},
+        freshness::{Freshness, FreshnessPolicy, Validity},
         known_list::{KnownLists, StatusCheck},
         single_flight::{MAX_ATTEMPTS, RETRY_BACKOFF, SingleFlight, Step},
     },
     routes::Paths,
     time::{Instant, Timestamp},
     token::{
-        TokenError, Verifier,
+        Token, TokenError, Verifier,
         cache::{CacheKey, GENERATION, TokenCache, Verified},
     },
 };
@@ -241,6 +241,17 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         attempted: &mut Attempted,
     ) -> Result<Decision<T>, Needs> {
         self.decide(now, None, authorization, clock, attempted)
+    }
+
+    /// Until when the token of a decision stays what it was found to be. `clock` is as for
+    /// [`Self::authenticate`].
+    pub fn validity(&mut self, token: &Token, clock: Instant) -> Validity {
+        let end = Instant::from_millis(token.expires_at.seconds().saturating_mul(1_000));
+        let keys = self.keys.as_ref();
+        let keys = keys.and_then(|keys| self.freshness.validity_of_keys(keys.fetched_at));
+        let entry = self.lists.entry(token.status.list, clock);
+        let list = entry.known.validity(self.freshness);
+        keys.map_or(list, |keys| keys.and(list)).ending_at(end)
     }
 
     fn decide(

@@ -54,6 +54,7 @@ problem_codes! {
     RevocationUnavailable = "revocation-unavailable", 503;
     UpstreamUnreachable = "upstream-unreachable", 502;
     UpstreamTimeout = "upstream-timeout", 504;
+    TooManyStreams = "too-many-streams", 503;
     OriginUnreachable = "origin-unreachable", 502;
     NotReady = "not-ready", 503;
     ForwardedMissing = "forwarded-missing", 400;

@@ -19,6 +19,34 @@ pub enum Freshness {
     Stale,
 }
 
+/// Until when an answer about a token holds without another look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// It may not be relied on from this time on.
+    pub until: Instant,
+    /// When to renew what it rests on, so that it goes on holding. Not after `until`.
+    pub renew_at: Instant,
+}
+
+impl Validity {
+    /// The validity of what rests on both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            until: self.until.min(other.until),
+            renew_at: self.renew_at.min(other.renew_at),
+        }
+    }
+
+    /// The validity of what ends at a time, whatever is renewed.
+    #[must_use]
+    pub fn ending_at(self, end: Instant) -> Self {
+        let until = self.until.min(end);
+        let renew_at = self.renew_at.min(until);
+        Self { until, renew_at }
+    }
+}
+
 /// The rule by which an edge decides whether its data is fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FreshnessPolicy {
@@ -60,6 +88,18 @@ impl FreshnessPolicy {
             Some(age) if age < max_age => Freshness::Aging,
             _ => Freshness::Stale,
         }
+    }
+
+    /// Until when a key set fetched at `fetched_at` may be used. `None`: as long as leases name it.
+    pub fn validity_of_keys(self, fetched_at: Instant) -> Option<Validity> {
+        let Self::Snapshot { max_age } = self else {
+            return None;
+        };
+        let max_age = max_age * 1_000;
+        Some(Validity {
+            until: fetched_at.plus(max_age),
+            renew_at: fetched_at.plus(REFRESH_KEYS_AT.min(max_age)),
+        })
     }
 
     /// How long after a renewal no early renewal starts, in milliseconds. KV rarely has a newer

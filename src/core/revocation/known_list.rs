@@ -5,7 +5,7 @@
 //! later and in which order.
 
 use super::{
-    freshness::{Freshness, FreshnessPolicy},
+    freshness::{Freshness, FreshnessPolicy, Validity},
     lease::{Holder, LeaseOutcome},
     single_flight::{SingleFlight, Step},
     usage::UsageLog,
@@ -91,6 +91,20 @@ impl KnownList {
             FreshnessPolicy::Lease { .. } if self.is_absent(now) => Freshness::Fresh,
             FreshnessPolicy::Lease { .. } => self.holder.freshness(now),
             FreshnessPolicy::Snapshot { max_age } => self.snapshot_freshness(now, max_age),
+        }
+    }
+
+    /// Until when the list may be used.
+    pub fn validity(&self, policy: FreshnessPolicy) -> Validity {
+        match policy {
+            FreshnessPolicy::Lease { stale_grace_ms } => self.holder.validity(stale_grace_ms),
+            FreshnessPolicy::Snapshot { max_age } => {
+                let after = |age| first(self.signed_at.plus(age));
+                Validity {
+                    until: after(max_age),
+                    renew_at: after(2 * heartbeat(max_age)),
+                }
+            }
         }
     }
 
@@ -212,6 +226,11 @@ impl KnownList {
 /// snapshots.
 fn second(now: Instant) -> Timestamp {
     Timestamp::from_millis(now.millis())
+}
+
+/// The first reading in a second.
+fn first(second: Timestamp) -> Instant {
+    Instant::from_millis(second.seconds().saturating_mul(1_000))
 }
 
 /// One list at an edge, with its fetches and the recorded uses of its tokens.

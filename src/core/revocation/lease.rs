@@ -15,7 +15,7 @@
 //! This module is arithmetic only: no clock, no I/O, no lists. The content of a list is in
 //! [`known_list`](super::known_list).
 
-use super::freshness::Freshness;
+use super::freshness::{Freshness, Validity};
 use crate::time::Instant;
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -163,6 +163,16 @@ impl Holder {
     /// lease by that many milliseconds; only 0 keeps the promise.
     pub fn is_valid(&self, now: Instant, grace: u64) -> bool {
         self.version.is_some() && now < self.until.plus(grace) && !self.is_ahead(now)
+    }
+
+    /// Until when the lease may be relied on, with the same `grace` as for [`Self::is_valid`].
+    pub fn validity(&self, grace: u64) -> Validity {
+        let ahead = renew_ahead(self.length);
+        let renew_at = self.until.millis().saturating_sub(ahead);
+        Validity {
+            until: self.until.plus(grace),
+            renew_at: Instant::from_millis(renew_at),
+        }
     }
 
     /// Whether to renew the lease.

@@ -46,6 +46,17 @@ impl RawConnection {
             .expect("cannot send");
     }
 
+    /// Reads to the end, and counts the bytes.
+    pub async fn count_to_end(&mut self) -> usize {
+        let (mut total, mut chunk) = (0, vec![0; 64 * 1024]);
+        loop {
+            match with_timeout("more of the response", self.0.read(&mut chunk)).await {
+                Ok(count @ 1..) => total += count,
+                Ok(0) | Err(_) => return total,
+            }
+        }
+    }
+
     /// Reads until the response contains `text` or ends.
     pub async fn read_until(&mut self, text: &str) -> RawResponse {
         let mut bytes = Vec::new();

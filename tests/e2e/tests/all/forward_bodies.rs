@@ -54,12 +54,12 @@ async fn start_upstream() -> SocketAddr {
     address
 }
 
-const SIZE: usize = 50 * 1024 * 1024;
+const SIZE: usize = 160 * 1024 * 1024;
 
 const CHUNK: usize = 64 * 1024;
 
-/// The runtime always grows a little; a buffered body would add its size.
-const ALLOWED_GROWTH: u64 = 40 * 1024 * 1024;
+/// The heap grows for a while before the engine collects it; a buffered body would add its size.
+const ALLOWED_GROWTH: u64 = 110 * 1024 * 1024;
 
 /// The pseudo-random bytes (xorshift32) that the sample API exports.
 fn exported_bytes() -> Vec<u8> {
@@ -83,7 +83,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn edge_streams_fifty_megabytes_in_both_directions_with_flat_memory() {
+async fn edge_streams_long_bodies_in_both_directions_without_keeping_them() {
     // Not the shared system, whose memory use depends on the other tests.
     let system = Arc::new(System::start("streaming", &[]));
     let ada = User::sign_in(&system.url, "ada").await;

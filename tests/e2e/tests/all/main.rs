@@ -28,6 +28,7 @@ mod settings;
 mod status_aggregation_get;
 mod status_list_get;
 mod status_list_kv;
+mod streams;
 mod tokens_create;
 mod tokens_current;
 mod tokens_list;

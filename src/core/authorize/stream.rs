@@ -1,0 +1,56 @@
+//! Open connections: how long they may live, and how they end.
+//!
+//! A stream, a socket, a long upload or download lives no longer than its token is known to be good
+//! ([`Validator::validity`](super::validator::Validator::validity)). From then on no byte flows. The
+//! edge asks again; if the token is dead, the connection ends at once, and if its status cannot be
+//! known in [`PATIENCE`], it ends too.
+//!
+//! Left out: connections behind forward-auth. The edge is not on their path.
+
+use super::decision::Denial;
+use crate::http::problem::ProblemCode;
+use std::ops::RangeInclusive;
+
+/// The longest body that is not watched, in bytes. A shorter one is sent in one piece.
+pub const SHORT_BODY: u64 = 64 * 1024;
+
+/// The most watched connections of an isolate. Each may hold a piece of a body in each direction.
+pub const MAX_STREAMS: u32 = 1_000;
+
+/// How long a connection may stand still because the status of its token is unknown, in
+/// milliseconds.
+pub const PATIENCE: u64 = 5_000;
+
+/// The permitted values of `STREAM_MAX_SECONDS`. A connection renews leases for all others of its
+/// isolate, up to two a second, and the platform allows one request 10,000 calls.
+pub const MAX_SECONDS: RangeInclusive<u64> = 1..=3_600;
+
+/// The most bytes that wait on a socket whose reader is slow. A socket cannot be slowed down.
+pub const MAX_SOCKET_BACKLOG: u64 = 4 * 1024 * 1024;
+
+/// The WebSocket close code of a connection whose token is dead (RFC 6455, section 7.4.2). The reason
+/// is the problem's code.
+pub const CLOSE_DENIED: u16 = 4401;
+
+/// The WebSocket close code of a connection whose token's status is unknown.
+pub const CLOSE_UNAVAILABLE: u16 = 4503;
+
+/// The WebSocket close code for a denial.
+pub const fn close_code(denial: &Denial) -> u16 {
+    match denial.code() {
+        ProblemCode::RevocationUnavailable => CLOSE_UNAVAILABLE,
+        _ => CLOSE_DENIED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_code_says_whether_the_token_is_dead() {
+        assert_eq!(close_code(&Denial::TokenRevoked), 4401);
+        assert_eq!(close_code(&Denial::TokenExpired), 4401);
+        assert_eq!(close_code(&Denial::RevocationUnavailable), 4503);
+    }
+}

@@ -1,0 +1,404 @@
+// Open connections: a body or a socket that lasts ends with its token.
+//
+// A short body passes untouched. Everything else goes through a pump here, inside the request,
+// because the platform stops what runs behind a response after 30 seconds. The pump lets bytes pass
+// only while the token is known to be good. Rust knows until when; it is asked again by a timer, also
+// while nothing flows, and before the first byte after that time.
+
+/**
+ * Until when the token is good and when to ask again, in milliseconds since 1970, and whether
+ * something must be fetched for that. Or the code of the problem, if the token is not good.
+ *
+ * @typedef {[until: number, askAt: number, mustFetch: boolean] | string} Verdict
+ */
+
+/**
+ * What a watch knows of the rules. `ask` answers at once, or returns `undefined` if something must
+ * be fetched first; `fetchAndAsk` fetches it. `unavailable` is the code of the problem for a status
+ * that is unknown. Times are in milliseconds.
+ *
+ * @typedef {{
+ *   ask: (authorization: string) => Verdict | undefined,
+ *   fetchAndAsk: (authorization: string, env: unknown, context: unknown) => Promise<Verdict>,
+ *   unavailable: string,
+ *   closeDenied: number,
+ *   closeUnavailable: number,
+ *   shortBody: number,
+ *   maxStreams: number,
+ *   maxSocketBacklog: number,
+ *   patience: number,
+ *   maxAge: number,
+ * }} StreamRules
+ */
+
+/** The watched connections of this isolate. */
+let openStreams = 0;
+
+/** How long to wait before asking again after a failure, in milliseconds. */
+const RETRY = 100;
+
+/** A connection is ended for its token, or for its age. */
+export class Ended extends Error {
+  /** @param {string} code */
+  constructor(code) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/** An isolate cannot watch another connection. */
+export class TooManyStreams extends Error {}
+
+/** The reason if a connection has reached its greatest age. */
+const TOO_OLD = "stream-too-old";
+
+/** Watches the token of one connection. */
+export class Watch {
+  #rules;
+  #authorization;
+  #env;
+  #context;
+  #until = 0;
+  #endsAt;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #isFetching = false;
+  /** @type {Ended | undefined} */
+  #ended;
+  #isStopped = false;
+  /** Called once when the connection must end. @type {((reason: Ended) => void)[]} */
+  #onEnd = [];
+  /** Those that wait until bytes may flow again. @type {(() => void)[]} */
+  #waiting = [];
+
+  /**
+   * @param {StreamRules} rules
+   * @param {string} authorization
+   * @param {unknown} env
+   * @param {unknown} context
+   */
+  constructor(rules, authorization, env, context) {
+    if (openStreams >= rules.maxStreams) throw new TooManyStreams();
+    openStreams += 1;
+    this.#rules = rules;
+    this.#authorization = authorization;
+    this.#env = env;
+    this.#context = context;
+    this.#until = Date.now();
+    this.#endsAt = this.#until + rules.maxAge;
+    this.#ask();
+  }
+
+  /** Whether bytes may flow now. */
+  get isOpen() {
+    return this.#ended === undefined && Date.now() < this.#until;
+  }
+
+  get ended() {
+    return this.#ended;
+  }
+
+  /** @param {(reason: Ended) => void} end */
+  onEnd(end) {
+    if (this.#ended) end(this.#ended);
+    else this.#onEnd.push(end);
+  }
+
+  /** Waits until bytes may flow. Throws if the connection has ended. */
+  async opened() {
+    while (!this.isOpen) {
+      if (this.#ended) throw this.#ended;
+      if (Date.now() >= this.#until) this.#ask();
+      if (!this.isOpen && !this.#ended) {
+        await new Promise((resolve) => this.#waiting.push(() => resolve(undefined)));
+      }
+    }
+  }
+
+  /** The connection has ended by itself. */
+  stop() {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    openStreams -= 1;
+    clearTimeout(this.#timer);
+    this.#onEnd = [];
+    this.#wake();
+  }
+
+  #wake() {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /** @param {string} code */
+  #end(code) {
+    if (this.#ended || this.#isStopped) return;
+    this.#ended = new Ended(code);
+    for (const end of this.#onEnd.splice(0)) end(this.#ended);
+    this.stop();
+  }
+
+  #ask() {
+    if (this.#isStopped) return;
+    let verdict;
+    try {
+      verdict = this.#rules.ask(this.#authorization);
+    } catch {
+      // The module has crashed. Another instance knows nothing of this connection.
+      this.#end(this.#rules.unavailable);
+      return;
+    }
+    if (verdict !== undefined) {
+      this.#apply(verdict);
+    } else {
+      this.#fetch();
+      this.#wait();
+    }
+  }
+
+  /** Nothing is known: the connection stands still, but not for long. */
+  #wait() {
+    const now = Date.now();
+    if (now >= this.#until + this.#rules.patience) this.#end(this.#rules.unavailable);
+    else this.#askAt(Math.max(this.#until, now + RETRY));
+  }
+
+  #fetch() {
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    const { fetchAndAsk, unavailable } = this.#rules;
+    /** @param {Verdict} verdict */
+    const done = (verdict) => {
+      this.#isFetching = false;
+      if (!this.#isStopped) this.#apply(verdict);
+    };
+    fetchAndAsk(this.#authorization, this.#env, this.#context).then(done, () => done(unavailable));
+  }
+
+  /** @param {Verdict} verdict */
+  #apply(verdict) {
+    const now = Date.now();
+    if (now >= this.#endsAt) {
+      this.#end(TOO_OLD);
+    } else if (typeof verdict !== "string") {
+      const [until, askAt, mustFetch] = verdict;
+      this.#until = until;
+      this.#askAt(Math.min(now < askAt ? askAt : until, this.#endsAt));
+      this.#wake();
+      if (mustFetch) this.#fetch();
+    } else if (verdict !== this.#rules.unavailable) {
+      this.#end(verdict);
+    } else {
+      this.#wait();
+    }
+  }
+
+  /** @param {number} time */
+  #askAt(time) {
+    clearTimeout(this.#timer);
+    const delay = Math.max(time - Date.now(), 1);
+    this.#timer = setTimeout(() => this.#ask(), delay);
+  }
+}
+
+/**
+ * Whether a body passes untouched. `Content-Length` is a number, or the runtime refuses the message.
+ *
+ * @param {Headers} headers
+ * @param {StreamRules} rules
+ */
+export const isShort = (headers, { shortBody }) => {
+  const length = headers.get("Content-Length");
+  return length !== null && Number(length) <= shortBody;
+};
+
+/**
+ * A stream for a body of this length. `null`: the length is unknown.
+ *
+ * @param {string | null} length
+ */
+export const pipe = (length) =>
+  length === null ? new IdentityTransformStream() : new FixedLengthStream(Number(length));
+
+/** How much of a body is read at once, in bytes. */
+const SMALLEST_BUFFER = 4 * 1024;
+const LARGEST_BUFFER = 64 * 1024;
+
+/**
+ * Pumps a body while its token is good. A body that ends early never looks complete to whoever reads
+ * it: its stream is aborted, or with `keepsOpen` left as it is. Rejects if either side breaks, or the
+ * connection ends.
+ *
+ * @param {ReadableStream} body
+ * @param {WritableStream} writable
+ * @param {Watch} watch
+ * @param {{ keepsOpen?: boolean }} [options]
+ */
+export async function pump(body, writable, watch, { keepsOpen = false } = {}) {
+  const reader = body.getReader({ mode: "byob" });
+  const writer = writable.getWriter();
+  // One buffer for the whole body: a long one would otherwise leave its size behind as garbage.
+  let buffer = new ArrayBuffer(SMALLEST_BUFFER);
+  /** @param {unknown} reason */
+  const abort = (reason) => {
+    reader.cancel(reason).catch(() => {});
+    if (!keepsOpen) writer.abort(reason).catch(() => {});
+  };
+  watch.onEnd(abort);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(buffer));
+      if (!watch.isOpen) await watch.opened();
+      // The end of a reader that was cancelled is not the end of its body.
+      if (done) break;
+      await writer.write(value);
+      const isFull = value.byteLength === value.buffer.byteLength;
+      buffer =
+        isFull && value.byteLength < LARGEST_BUFFER
+          ? new ArrayBuffer(2 * value.byteLength)
+          : value.buffer;
+    }
+    await writer.close();
+  } catch (error) {
+    abort(error);
+    throw watch.ended ?? error;
+  }
+}
+
+/**
+ * The response that the client gets: the upstream's own if it is short, else one that is watched.
+ *
+ * @param {Response} response
+ * @param {StreamRules} rules
+ * @param {() => Watch} open
+ */
+export function watched(response, rules, open) {
+  if (response.webSocket) return watchedSocket(response, response.webSocket, rules, open());
+  const { body, headers } = response;
+  if (isShort(headers, rules) || body === null) return response;
+  const watch = open();
+  const { readable, writable } = pipe(headers.get("Content-Length"));
+  pump(body, writable, watch)
+    .catch(() => {})
+    .finally(() => watch.stop());
+  return new Response(readable, {
+    status: response.status,
+    statusText: response.statusText,
+    headers,
+    encodeBody: "manual",
+  });
+}
+
+/** Headers of a handshake that each side makes for itself (RFC 6455, section 4.2.2). */
+const HANDSHAKE = ["Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Extensions", "Upgrade"];
+
+/** The close codes that only a runtime may use (RFC 6455, section 7.4.1). */
+const NO_CODE = 1005;
+const ABNORMAL = 1006;
+const GOING_AWAY = 1001;
+const TOO_BIG = 1009;
+
+/**
+ * @param {Response} response
+ * @param {WebSocket} upstream
+ * @param {StreamRules} rules
+ * @param {Watch} watch
+ */
+function watchedSocket(response, upstream, rules, watch) {
+  const [client, server] = Object.values(new WebSocketPair());
+  /** Messages that wait until bytes may flow. @type {[WebSocket, string | ArrayBuffer][]} */
+  const waiting = [];
+
+  /** @type {(code: number, reason: string) => void} */
+  const closeBoth = (code, reason) => {
+    close(server, code, reason);
+    close(upstream, code, reason);
+    watch.stop();
+  };
+  /** @type {(to: WebSocket, message: string | ArrayBuffer) => void} */
+  const send = (to, message) => {
+    if (to.readyState !== WebSocket.OPEN) return;
+    to.send(message);
+    if (to.bufferedAmount > rules.maxSocketBacklog) closeBoth(TOO_BIG, "the reader is too slow");
+  };
+  const flush = async () => {
+    await watch.opened();
+    for (const [to, message] of waiting.splice(0)) send(to, message);
+  };
+  /** @type {(to: WebSocket, message: string | ArrayBuffer) => void} */
+  const relay = (to, message) => {
+    if (watch.isOpen && waiting.length === 0) {
+      send(to, message);
+    } else if (!watch.ended) {
+      waiting.push([to, message]);
+      if (waiting.length === 1) flush().catch(() => waiting.splice(0));
+      if (waiting.length > MAX_WAITING) closeBoth(TOO_BIG, "too many messages wait");
+    }
+  };
+
+  watch.onEnd(({ code }) => {
+    waiting.splice(0);
+    if (code === TOO_OLD) closeBoth(GOING_AWAY, code);
+    else if (code === rules.unavailable) closeBoth(rules.closeUnavailable, code);
+    else closeBoth(rules.closeDenied, code);
+  });
+  for (const [from, to] of [
+    [server, upstream],
+    [upstream, server],
+  ]) {
+    from.binaryType = "arraybuffer";
+    from.addEventListener("message", ({ data }) => relay(to, data));
+    from.addEventListener("close", ({ code, reason }) => {
+      close(to, code === ABNORMAL ? GOING_AWAY : code, reason);
+      close(from, code, reason);
+      watch.stop();
+    });
+    from.addEventListener("error", () => closeBoth(GOING_AWAY, ""));
+    from.accept();
+  }
+  const headers = new Headers(response.headers);
+  for (const name of HANDSHAKE) headers.delete(name);
+  return new Response(null, { status: 101, headers, webSocket: client });
+}
+
+/** How many messages wait at most while the status of a token is unknown. */
+const MAX_WAITING = 1_000;
+
+/**
+ * @param {WebSocket} socket
+ * @param {number} code
+ * @param {string} reason
+ */
+function close(socket, code, reason) {
+  try {
+    if (code === NO_CODE || code === ABNORMAL) socket.close();
+    else socket.close(code, reason);
+  } catch {
+    // It is closed already.
+  }
+}
+
+/**
+ * The rules that all watched connections share.
+ *
+ * @param {StreamRules["ask"]} ask
+ * @param {StreamRules["fetchAndAsk"]} fetchAndAsk
+ * @param {string} unavailable
+ * @param {number[]} numbers
+ * @returns {StreamRules}
+ */
+export function streamRules(ask, fetchAndAsk, unavailable, numbers) {
+  const [closeDenied, closeUnavailable, shortBody, maxStreams, maxSocketBacklog, patience, maxAge] =
+    numbers;
+  return {
+    ask,
+    fetchAndAsk,
+    unavailable,
+    closeDenied,
+    closeUnavailable,
+    shortBody,
+    maxStreams,
+    maxSocketBacklog,
+    patience,
+    maxAge,
+  };
+}
