@@ -23,6 +23,7 @@ pub struct Variant {
     settings: &'static [(&'static str, &'static str)],
     policy: Option<fn() -> String>,
     is_upstream_bound: bool,
+    edge_entry: Option<&'static str>,
 }
 
 impl Variant {
@@ -33,6 +34,16 @@ impl Variant {
             settings: &[],
             policy: None,
             is_upstream_bound: false,
+            edge_entry: None,
+        }
+    }
+
+    /// Puts a script in front of the edge's. It imports `./index.js`.
+    #[must_use]
+    pub const fn with_edge_entry(self, script: &'static str) -> Self {
+        Self {
+            edge_entry: Some(script),
+            ..self
         }
     }
 
@@ -164,9 +175,15 @@ fn add_variant(
             _ => format!("{worker}/{file}"),
         })
     };
+    let mut edge_modules = modules("edge").to_vec();
+    if let Some(script) = variant.edge_entry {
+        let file = format!("{name}-entry.js");
+        fs::write(folder.join(&file), script).expect("cannot write a script");
+        edge_modules.insert(0, file);
+    }
     config.add_worker(&Worker {
         name: &edge,
-        modules: &modules("edge").each_ref().map(String::as_str),
+        modules: &edge_modules.iter().map(String::as_str).collect::<Vec<_>>(),
         bindings: &edge_bindings,
         storage: None,
     });

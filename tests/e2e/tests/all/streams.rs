@@ -23,6 +23,15 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
+/// The upstream as an address and as a binding, and an edge to which `waitUntil` is of no use.
+async fn systems() -> [String; 3] {
+    [
+        shared_system().url.clone(),
+        variant("bound-upstream").await,
+        variant("no-wait-until").await,
+    ]
+}
+
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const SCOPES: [&str; 4] = ["uns:read", "uns:publish", "models:read", "models:write"];
@@ -75,7 +84,7 @@ async fn open_events(url: &str, created: &CreatedToken) -> RawConnection {
 
 #[tokio::test]
 async fn revocation_ends_events_and_sockets_before_it_returns() {
-    for url in [&shared_system().url, &variant("bound-upstream").await] {
+    for url in &systems().await {
         let ada = User::sign_in(url, "ada").await;
         let created = ada.create_token(&SCOPES).await;
         let other = ada.create_token(&SCOPES).await;
@@ -105,19 +114,18 @@ async fn revocation_ends_events_and_sockets_before_it_returns() {
 
 #[tokio::test]
 async fn revocation_cuts_uploads_and_downloads() {
-    let system = shared_system();
-    let ada = User::sign_in(&system.url, "ada").await;
-    for length in ["", "&length=1"] {
+    for (url, length) in systems().await.iter().zip(["", "&length=1", ""]) {
+        let ada = User::sign_in(url, "ada").await;
         let created = ada.create_token(&SCOPES).await;
         let headers = format!(
             "Authorization: Bearer {}\r\nX-Organization-ID: acme\r\n",
             created.token
         );
-        let mut download = RawConnection::open(&system.url).await;
+        let mut download = RawConnection::open(url).await;
         let target = format!("/api/v1/models/m/export?bytes=1000000000{length}");
         download.send_head("GET", &target, &headers).await;
         assert_eq!(download.read_until("\r\n\r\n").await.status(), 200);
-        let mut upload = RawConnection::open(&system.url).await;
+        let mut upload = RawConnection::open(url).await;
         let chunked = format!("{headers}Transfer-Encoding: chunked\r\n");
         upload
             .send_head("POST", "/api/v1/models/m/import", &chunked)
