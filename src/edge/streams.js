@@ -31,8 +31,30 @@
  * }} StreamRules
  */
 
-/** The watched connections of this isolate. */
-let openStreams = 0;
+/**
+ * The watched connections of this isolate. When a client goes away, the platform drops everything
+ * of its request, and no code of ours runs any more; its watch is known by a timer that never came.
+ *
+ * @type {Set<Watch>}
+ */
+const watches = new Set();
+
+/** How late the timer of a live connection is at most, in milliseconds. */
+const LATE = 5_000;
+
+/** How often dropped connections are looked for at most, in milliseconds. */
+const SWEEP = 1_000;
+let sweptAt = 0;
+
+/** Forgets connections that the platform has dropped. */
+function sweep() {
+  const now = Date.now();
+  if (now - sweptAt < SWEEP) return;
+  sweptAt = now;
+  for (const watch of watches) {
+    if (watch.isDropped(now)) watches.delete(watch);
+  }
+}
 
 /** How long to wait before asking again after a failure, in milliseconds. */
 const RETRY = 100;
@@ -62,6 +84,8 @@ export class Watch {
   #endsAt;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** When the timer is due. */
+  #due = 0;
   #isFetching = false;
   /** @type {Ended | undefined} */
   #ended;
@@ -78,8 +102,9 @@ export class Watch {
    * @param {unknown} context
    */
   constructor(rules, authorization, env, context) {
-    if (openStreams >= rules.maxStreams) throw new TooManyStreams();
-    openStreams += 1;
+    sweep();
+    if (watches.size >= rules.maxStreams) throw new TooManyStreams();
+    watches.add(this);
     this.#rules = rules;
     this.#authorization = authorization;
     this.#env = env;
@@ -96,6 +121,11 @@ export class Watch {
 
   get ended() {
     return this.#ended;
+  }
+
+  /** @param {number} now */
+  isDropped(now) {
+    return now > this.#due + LATE;
   }
 
   /** @param {(reason: Ended) => void} end */
@@ -119,7 +149,7 @@ export class Watch {
   stop() {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    openStreams -= 1;
+    watches.delete(this);
     clearTimeout(this.#timer);
     this.#onEnd = [];
     this.#wake();
@@ -195,7 +225,9 @@ export class Watch {
   /** @param {number} time */
   #askAt(time) {
     clearTimeout(this.#timer);
-    const delay = Math.max(time - Date.now(), 1);
+    const now = Date.now();
+    const delay = Math.max(time - now, 1);
+    this.#due = now + delay;
     this.#timer = setTimeout(() => this.#ask(), delay);
   }
 }

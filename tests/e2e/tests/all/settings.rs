@@ -11,7 +11,7 @@ use patrol_support::{
 const NULL: &str = "null";
 
 /// The setting, its value (empty: not set), and what the log says.
-const EDGE: [(&str, &str, &str); 23] = [
+const EDGE: [(&str, &str, &str); 24] = [
     ("PUBLIC_URL", "", "the setting PUBLIC_URL is missing"),
     (
         "PUBLIC_URL",
@@ -59,6 +59,11 @@ const EDGE: [(&str, &str, &str); 23] = [
         "ROOT_PATHS must be some of the words `page`, `api` and",
     ),
     ("PUBLIC_URL", NULL, "the setting PUBLIC_URL is missing"),
+    (
+        "STREAM_MAX_SECONDS",
+        "3601",
+        "STREAM_MAX_SECONDS must be a number from 1 to",
+    ),
     ("ECHO_PATH", "yes", "ECHO_PATH must be `true` or `false`"),
     ("REGISTRIES", "0", "REGISTRIES must be a number from 1 to"),
     (

@@ -5,8 +5,9 @@ use crate::{
     common::{authorize, start_cluster},
     variants::variant,
 };
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, future::join_all};
 use patrol::{
+    authorize::stream::MAX_STREAMS,
     jose::signing::SigningKeys,
     token::{Claims, claims},
 };
@@ -276,4 +277,48 @@ async fn close_codes_and_message_types_pass_both_ways() {
     let end = code_and_reason(closed(&mut socket).await);
     assert_eq!(end, (4001, "the upstream goes".to_owned()));
     ada.revoke(&created.id).await;
+}
+
+#[tokio::test]
+async fn connection_ends_at_its_greatest_age() {
+    let url = variant("short-streams").await;
+    let ada = User::sign_in(&url, "ada").await;
+    let created = ada.create_token(&SCOPES).await;
+    let mut events = open_events(&url, &created).await;
+    let mut socket = open_socket(&url, &created.token).await;
+    let end = code_and_reason(closed(&mut socket).await);
+    assert_eq!(end, (1001, "stream-too-old".to_owned()));
+    let rest = events.read_until("").await;
+    assert!(!rest.contains("\r\n0\r\n"), "the events look complete");
+    // The next one is welcome.
+    echo(
+        &mut open_socket(&url, &created.token).await,
+        Message::text("again"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn edge_opens_no_connection_that_it_cannot_watch() {
+    let url = variant("many-streams").await;
+    let ada = User::sign_in(&url, "ada").await;
+    let created = ada.create_token(&SCOPES).await;
+    let mut all = Vec::new();
+    for _ in 0..MAX_STREAMS / 100 {
+        all.extend(join_all((0..100).map(|_| open_events(&url, &created))).await);
+    }
+    let one_more = api_request(&url, Method::GET, "/api/v1/uns/events", &created.token);
+    let refused = Response::to(one_more).await;
+    assert_eq!(refused.outcome(), (503, "too-many-streams"));
+    // What does not last is no connection to watch.
+    let short = api_request(&url, Method::GET, "/api/v1/uns/topics", &created.token);
+    let short = Response::to(short.header("X-Echo-Headers", "1")).await;
+    assert_eq!(short.status, 403, "the token may not browse");
+    drop(all);
+    wait_until("there is room again", async || {
+        let one = api_request(&url, Method::GET, "/api/v1/uns/events", &created.token);
+        let status = one.send().await.unwrap().status();
+        (status == StatusCode::OK).then_some(())
+    })
+    .await;
 }

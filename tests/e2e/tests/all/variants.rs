@@ -8,7 +8,7 @@ use std::fmt::Write;
 use tokio::sync::OnceCell;
 
 /// All of them. A test has a variant to itself, so it may count tokens and calls.
-const VARIANTS: [Variant; 16] = [
+const VARIANTS: [Variant; 18] = [
     Variant::new("default"),
     Variant::new("active-limit"),
     Variant::new("revoke-all"),
@@ -24,6 +24,8 @@ const VARIANTS: [Variant; 16] = [
         .with(&[("ROOT_PATHS", "")])
         .with_policy(policy_with_platform_paths),
     Variant::new("bound-upstream").with_bound_upstream(),
+    Variant::new("short-streams").with(&[("STREAM_MAX_SECONDS", "1")]),
+    Variant::new("many-streams"),
     Variant::new("no-wait-until").with_edge_entry(include_str!("no_wait_until.js")),
     Variant::new("rbac-off").with_policy(policy_without_rbac),
     Variant::new("long-scope").with_policy(|| policy().replace("uns:read", &long_scope())),
