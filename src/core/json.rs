@@ -39,6 +39,30 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// Names and texts, as the members of an object: `#[serde(with = "json::members")]`. For a few of
+/// them, a map is more code than the browser should load.
+pub mod members {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::BTreeMap;
+
+    /// # Errors
+    /// As the serializer.
+    pub fn serialize<S: Serializer>(
+        members: &[(String, String)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(members.iter().map(|(name, text)| (name, text)))
+    }
+
+    /// # Errors
+    /// The value is not an object, or one of its members not a text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(String, String)>, D::Error> {
+        BTreeMap::deserialize(deserializer).map(|members| members.into_iter().collect())
+    }
+}
+
 struct Members<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {

@@ -25,7 +25,6 @@ use patrol::{
     time::Timestamp,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Everything a form needs to start.
 #[derive(Debug, Clone)]
@@ -77,7 +76,7 @@ pub struct FormState {
 pub struct Form {
     account: Account,
     policy: Policy,
-    role_labels: BTreeMap<String, String>,
+    role_labels: Vec<(String, String)>,
     active: usize,
     limit: usize,
     now: Timestamp,
@@ -436,7 +435,11 @@ impl Form {
     }
 
     fn organizations_view(&self, error: Option<UserMessage>) -> OrganizationsView {
-        let role_label = |name: &String| self.role_labels.get(name).unwrap_or(name).clone();
+        let role_label = |name: &String| {
+            let labels = &mut self.role_labels.iter();
+            let found = labels.find(|(role, _)| role == name);
+            found.map_or(name, |(_, label)| label).clone()
+        };
         let choices: Vec<_> = self
             .account
             .memberships

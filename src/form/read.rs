@@ -175,7 +175,7 @@ fn me(json: &Json) -> Result<Me, InvalidInput> {
         })?,
         rbac: json.flag("rbac")?,
         groups: json.list("groups", group)?,
-        role_labels: json.text_members("role_labels").into_iter().collect(),
+        role_labels: json.text_members("role_labels"),
         revocation_delay_seconds: json.count("revocation_delay_seconds").ok(),
     })
 }

@@ -5,6 +5,7 @@
 
 use crate::{
     ids::{OrganizationId, TokenId, UserId},
+    json,
     mode::RevocationMode,
     policy::{
         Group, Policy,
@@ -31,8 +32,9 @@ pub struct Me {
     pub rbac: bool,
     /// Every scope of the policy, in display order.
     pub groups: Vec<Group>,
-    /// The display name of each of the user's roles.
-    pub role_labels: BTreeMap<String, String>,
+    /// The names of the user's roles, each with its display name.
+    #[serde(with = "json::members")]
+    pub role_labels: Vec<(String, String)>,
     /// The longest time for which an edge may still accept a revoked token. Absent if a revocation
     /// waits until no edge does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +67,13 @@ impl Me {
                 scopes: owned(policy.scope_names(membership.scopes)),
             })
             .collect();
+        let role_labels: BTreeMap<_, _> = account
+            .memberships
+            .iter()
+            .flat_map(|membership| &membership.roles)
+            .filter_map(|name| policy.role(name))
+            .map(|role| (role.name.clone(), role.label.clone()))
+            .collect();
         Self {
             id: account.id.clone(),
             name: account.name.clone(),
@@ -72,13 +81,7 @@ impl Me {
             organizations,
             rbac: policy.rbac,
             groups: policy.groups().to_vec(),
-            role_labels: account
-                .memberships
-                .iter()
-                .flat_map(|membership| &membership.roles)
-                .filter_map(|name| policy.role(name))
-                .map(|role| (role.name.clone(), role.label.clone()))
-                .collect(),
+            role_labels: role_labels.into_iter().collect(),
             revocation_delay_seconds: mode.revocation_delay(),
         }
     }
