@@ -62,7 +62,8 @@ impl Script {
         let module = parts.join("index_bg.wasm");
         if variant.profile == Profile::Release {
             // Exceptions report a crash.
-            optimize(&["-O3", "--enable-exception-handling"], &module, &module)?;
+            let options = ["-O3", FEW_INLINED, "--enable-exception-handling"];
+            optimize(&options, &module, &module)?;
         }
         let bundle = parts.join("bundle.js");
         esbuild(&[
@@ -134,9 +135,7 @@ pub(crate) fn finish_form(package: &str, variant: &Variant) -> Result<()> {
     if variant.profile == Profile::Release {
         let options = [
             "-Oz",
-            // A function with one caller would be inlined whatever its size. That saves bytes, but
-            // gzip finds fewer repetitions in long functions with many locals.
-            "--one-caller-inline-max-function-size=20",
+            FEW_INLINED,
             // Nobody reads these sections after the build.
             "--strip-producers",
             "--strip-target-features",
@@ -215,6 +214,10 @@ fn compiled(package: &str, profile: &str) -> Result<PathBuf> {
     let name = format!("{}.wasm", package.replace('-', "_"));
     Ok(target_dir()?.join(tools::WASM).join(folder).join(name))
 }
+
+/// By default a function with one caller is inlined whatever its size. That saves bytes, but gzip
+/// finds fewer repetitions in long functions with many locals.
+const FEW_INLINED: &str = "--one-caller-inline-max-function-size=20";
 
 fn optimize(options: &[&str], from: &Path, to: &Path) -> Result<()> {
     let mut opt = process::command(npm_tool("wasm-opt")?)?;
