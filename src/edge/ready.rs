@@ -52,9 +52,9 @@ async fn ask_origin(context: EdgeContext<'_>) -> Result<std::result::Result<Read
     let status = response.status();
     let text = body_of(response).await?;
     if status == 200 {
-        return Ok(Ok(serde_json::from_str(&text)?));
+        return Ok(Ok(serde_json::from_slice(text.as_bytes())?));
     }
-    let problem: std::result::Result<OriginProblem, _> = serde_json::from_str(&text);
+    let problem: std::result::Result<OriginProblem, _> = serde_json::from_slice(text.as_bytes());
     match problem {
         Ok(problem) => Ok(Err(format!("The origin says: {}", problem.detail))),
         Err(_) => Err(Error::RustError(format!("the origin answered {status}"))),
