@@ -7,7 +7,6 @@ use super::{
     Method, Route, is_word,
     path::{decode_unreserved, is_unreserved},
 };
-use std::{borrow::Cow, collections::BTreeMap};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct RouteTree {
@@ -18,12 +17,31 @@ pub(super) struct RouteTree {
 
 #[derive(Debug, Clone, Default)]
 struct Node {
-    literals: BTreeMap<String, usize>,
+    /// Sorted: for so few entries, a map is more code.
+    literals: Vec<(String, usize)>,
     parameter: Option<usize>,
     tail: Option<usize>,
     /// Whether the tail goes on as it was sent. Then it is the node's only child.
     is_raw: bool,
     routes: Vec<(Method, usize)>,
+}
+
+impl Node {
+    /// Where a literal is, or where it belongs.
+    fn literal(&self, name: &str) -> Result<usize, usize> {
+        self.literals
+            .binary_search_by(|(literal, _)| literal.as_str().cmp(name))
+    }
+
+    /// Returns the child for a literal. If there is none, it becomes `child`.
+    fn literal_or_insert(&mut self, name: &str, child: usize) -> usize {
+        let at = match self.literal(name) {
+            Ok(at) => return self.literals.get(at).map_or(child, |(_, known)| *known),
+            Err(at) => at,
+        };
+        self.literals.insert(at, (name.to_owned(), child));
+        child
+    }
 }
 
 /// The routes of all methods that match a path.
@@ -81,12 +99,9 @@ impl RouteTree {
                 None => (!child.routes.is_empty()).then(|| self.found(child, None)),
             }
         };
-        let literal = match decode_unreserved(segment) {
-            Cow::Borrowed(segment) => node.literals.get(segment),
-            Cow::Owned(segment) => node.literals.get(&segment),
-        };
-        literal
-            .and_then(|child| follow(*child))
+        node.literal(&decode_unreserved(segment))
+            .ok()
+            .and_then(|at| follow(node.literals.get(at)?.1))
             .or_else(|| follow(node.parameter?))
             .or_else(|| Some(self.found(tail?, None)))
     }
@@ -155,10 +170,10 @@ impl RouteTree {
                 );
             }
             node.is_raw = is_raw;
-            here = *match parsed {
-                Segment::Literal(name) => node.literals.entry(name.to_owned()).or_insert(next),
-                Segment::Parameter(_) => node.parameter.get_or_insert(next),
-                Segment::Tail(_) => node.tail.get_or_insert(next),
+            here = match parsed {
+                Segment::Literal(name) => node.literal_or_insert(name, next),
+                Segment::Parameter(_) => *node.parameter.get_or_insert(next),
+                Segment::Tail(_) => *node.tail.get_or_insert(next),
             };
             if here == next {
                 self.nodes.push(Node::default());
