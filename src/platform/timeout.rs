@@ -1,17 +1,22 @@
 //! Waiting: with a limit, and without depending on a client.
 
 use crate::clock;
-use futures_util::future::{Either, FutureExt, select};
+use futures_util::future::{Either, FutureExt, LocalBoxFuture, select};
 use patrol::revocation::single_flight::{FETCH_TIMEOUT, poll_intervals};
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 use worker::{Context, Delay, Error, Result};
 
-/// Awaits `work` for at most `limit`.
+/// Awaits `work` for at most `limit`. It is boxed, because the code would otherwise be compiled for
+/// each future, with that future inside.
 ///
 /// # Errors
 /// The error of `work`, or a timeout.
 pub async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-    match select(pin!(work), Delay::from(limit)).await {
+    boxed_in_time(limit, work.boxed_local()).await
+}
+
+async fn boxed_in_time<T>(limit: Duration, work: LocalBoxFuture<'_, Result<T>>) -> Result<T> {
+    match select(work, Delay::from(limit)).await {
         Either::Left((result, _)) => result,
         Either::Right(_) => Err(Error::RustError(format!(
             "no answer within {} ms",
