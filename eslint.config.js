@@ -1,8 +1,12 @@
 import js from "@eslint/js";
 import globals from "globals";
 
-// Streams that only the Workers runtime has.
-const workers = { IdentityTransformStream: "readonly", FixedLengthStream: "readonly" };
+// What only the Workers runtime has.
+const workers = {
+  FixedLengthStream: "readonly",
+  IdentityTransformStream: "readonly",
+  WebSocketPair: "readonly",
+};
 
 export default [
   { ignores: [".wrangler/", "build/", "target/", "www/pkg/"] },
