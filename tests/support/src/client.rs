@@ -24,18 +24,26 @@ impl Response {
     /// Sends a request and reads the response.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there is none, or its body breaks off.
     pub async fn to(request: RequestBuilder) -> Self {
+        Self::whole(request).await.expect("the body broke off")
+    }
+
+    /// Sends a request and reads the response. `None`: its body broke off.
+    ///
+    /// # Panics
+    /// If there is no response.
+    pub async fn whole(request: RequestBuilder) -> Option<Self> {
         let response = request.send().await.expect("no response");
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let text = response.text().await.expect("no body");
+        let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Self {
+        Some(Self {
             status,
             headers,
             body,
-        }
+        })
     }
 
     /// The header's value; empty if there is none.
