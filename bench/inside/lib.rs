@@ -19,7 +19,8 @@ use patrol::{
     registry::{LeaseAnswer, ListContent},
     revocation::{
         freshness::FreshnessPolicy,
-        known_list::{KnownList, KnownLists, StatusCheck},
+        known_list::{KnownList, StatusCheck},
+        known_lists::KnownLists,
     },
     routes::Paths,
     time::{Instant, Timestamp},
@@ -136,11 +137,9 @@ impl Edge {
         };
         let now = edge.now();
         let whole = edge.whole_list();
-        for lists in [&mut edge.lists, &mut edge.validator.lists] {
-            let known = &mut lists.entry(LIST, now).known;
-            known
-                .apply_lease(now, &whole)
-                .map_err(|_| error("invalid list"))?;
+        for entry in [edge.lists.entry(LIST, now), edge.validator.list(LIST, now)] {
+            let received = entry.receive_lease(now, Some(&whole));
+            received.map_err(|_| error("invalid list"))?;
         }
         edge.validator.set_keys(now, edge.keys.clone());
         Ok(edge)
@@ -180,7 +179,7 @@ impl Edge {
                     let path = paths.next().map_or("/", String::as_str);
                     let request = access_request(path, now);
                     let attempted = &mut Attempted::default();
-                    let check = validator.check(&request, Some(header), now, attempted);
+                    let check = validator.check(&request, Some(header), now, attempted, || None);
                     check.is_ok_and(|decision| decision.result.is_ok())
                 })
             }
@@ -189,7 +188,7 @@ impl Edge {
                 let lists = &mut self.lists;
                 count_successes(count, &self.tokens, |token| {
                     let entry = lists.entry(token.status.list, now);
-                    entry.known.check(token, FRESHNESS, now)
+                    entry.check(token, FRESHNESS, now)
                         == StatusCheck::Known(status_list::Status::Valid)
                 })
             }
@@ -226,10 +225,8 @@ impl Edge {
                 registry: 1,
                 list: u32::try_from(number).unwrap_or_default(),
             };
-            let known = &mut self.lists.entry(id, now).known;
-            known
-                .apply_lease(now, &whole)
-                .map_err(|_| error("invalid list"))?;
+            let received = self.lists.entry(id, now).receive_lease(now, Some(&whole));
+            received.map_err(|_| error("invalid list"))?;
         }
         Ok((memory_pages() - before) * 65_536)
     }

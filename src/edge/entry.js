@@ -1,122 +1,56 @@
 // The Worker's entry: hands each request to the Wasm module.
 //
-// It decides nothing: it passes the parts of a request to Rust.
+// It decides nothing: it writes the strings of a request where Rust reads them (`incoming.rs`).
 
 import * as module from "./index.js";
 import { noteCrash, restartIfCrashed } from "./restart.js";
 
-/**
- * The paths of forward-auth, for a proxy in front that removes the path of `PUBLIC_URL`, and for the
- * public. Known once a request has read the settings; until then all take the async path.
- *
- * @type {string | undefined}
- */
-let authorize;
-let publicAuthorize = "";
-
 const encoder = new TextEncoder();
-/** The module's buffer for the lines of a request. Empty once the module's memory has grown. */
+
+/**
+ * The module's buffer for the strings of a request. Empty once the module's memory has grown.
+ *
+ * @type {Uint8Array}
+ */
 let buffer = new Uint8Array();
 
 /**
- * Writes a header as a line. An empty header differs from an absent one.
+ * The headers that Rust reads of each request.
  *
- * @param {string | null} value
+ * @type {string[] | undefined}
  */
-const line = (value) => (value === null ? "\n" : `\n=${value}`);
+let names;
 
 /**
- * Writes the lines of a request and returns their length in bytes, or `undefined` if they do not
- * fit. No header value contains a line feed.
- *
- * @param {string} method
- * @param {string} address
- * @param {Headers} headers
- * @param {string} more
- */
-function write(method, address, headers, more) {
-  const authorization = headers.get("Authorization") ?? "";
-  const organization = line(headers.get("X-Organization-ID"));
-  const lines = `${method}\n${address}\n${authorization}${organization}${more}`;
-  if (buffer.length === 0) buffer = module.linesOfRequest() ?? buffer;
-  const { read, written } = encoder.encodeInto(lines, buffer);
-  return read < lines.length ? undefined : written;
-}
-
-/**
- * Answers forward-auth if everything needed is cached; otherwise returns `undefined`.
- *
- * @param {Headers} headers
- */
-function authorizeAtOnce(headers) {
-  const method = headers.get("X-Forwarded-Method");
-  const uri = headers.get("X-Forwarded-Uri");
-  if (method === null || uri === null) return undefined;
-  const written = write(method, uri, headers, "");
-  return written && module.authorizeAtOnce(written, headers);
-}
-
-/**
- * Forwards a request to the platform's API if everything needed is cached; otherwise returns
- * `undefined`.
+ * Writes a request, line by line, and returns the length in bytes. An empty header differs from an
+ * absent one.
  *
  * @param {Request} request
- * @param {string} url
- * @param {Headers} headers
- * @param {{ UPSTREAM?: unknown }} env
- * @param {unknown} context
  */
-function forwardAtOnce(request, url, headers, env, context) {
-  const connection = line(headers.get("Connection"));
-  const upgrade = line(headers.get("Upgrade"));
-  const cookie = line(headers.get("Cookie"));
-  const written = write(request.method, url, headers, connection + upgrade + cookie);
-  return written && module.forwardAtOnce(written, request, headers, env.UPSTREAM, env, context);
-}
-
-/**
- * Takes the fast path (`fast_path.rs`). Returns `undefined` if the request needs the async path.
- *
- * @param {Request} request
- * @param {{ UPSTREAM?: unknown }} env
- * @param {unknown} context
- */
-function answerAtOnce(request, env, context) {
-  if (authorize === undefined) {
-    [authorize, publicAuthorize] = module.authorizePaths() ?? [];
-    if (authorize === undefined) return undefined;
+function write({ method, url, headers }) {
+  names ??= module.headerNames();
+  let lines = `${method}\n${url}`;
+  for (const name of names) {
+    const value = headers.get(name);
+    lines += value === null ? "\n" : `\n=${value}`;
   }
-  const { url, headers } = request;
-  return isAuthorize(url, authorize)
-    ? authorizeAtOnce(headers)
-    : forwardAtOnce(request, url, headers, env, context);
-}
-
-/**
- * Whether an address is that of forward-auth.
- *
- * @param {string} url
- * @param {string} authorize
- */
-function isAuthorize(url, authorize) {
-  if (!url.endsWith(authorize)) return false;
-  // The path begins after the host, which is not empty.
-  const path = url.length - url.indexOf("/", "http://".length + 1);
-  return (
-    path === authorize.length || (path === publicAuthorize.length && url.endsWith(publicAuthorize))
-  );
+  const { read, written } = encoder.encodeInto(lines, buffer);
+  if (read === lines.length) return written;
+  // No character takes more than three bytes.
+  buffer = module.linesBuffer(3 * lines.length);
+  return encoder.encodeInto(lines, buffer).written;
 }
 
 export default {
   /**
    * @param {Request} request
-   * @param {{ UPSTREAM?: unknown }} env
+   * @param {unknown} env
    * @param {unknown} context
    */
   fetch(request, env, context) {
     if (restartIfCrashed()) buffer = new Uint8Array();
     try {
-      return answerAtOnce(request, env, context) ?? module.fetch(request, env, context);
+      return module.handle(write(request), request, env, context);
     } catch (error) {
       noteCrash(error);
       throw error;

@@ -66,12 +66,12 @@ function matches(name, { shapes, any, inOtherSpelling }) {
 }
 
 /**
- * Returns the first matching name, in its usual punctuation.
+ * Returns the first matching header name, in its usual punctuation.
  *
- * @param {Headers} headers
+ * @param {Request} request
  * @param {NameFilter} names
  */
-export function findName(headers, names) {
+export function findName({ headers }, names) {
   for (const name of headers.keys()) {
     if (matches(name, names)) return name.replace(PUNCTUATION, "-");
   }
@@ -154,24 +154,14 @@ const SLOW = 1_000;
  * @param {Fetcher} upstream
  * @param {StreamRules | undefined} streams
  * @param {unknown} env
- * @param {unknown} context
+ * @param {unknown} event
  * @param {Failed} failed
  */
-export function exchange(
-  request,
-  address,
-  rules,
-  changes,
-  upstream,
-  streams,
-  env,
-  context,
-  failed,
-) {
+export function exchange(request, address, rules, changes, upstream, streams, env, event, failed) {
   const next = forwarded(request, address, rules, changes);
   if (streams === undefined) return send(next, upstream, rules.timeout, request, failed);
   const began = Date.now();
-  const open = () => new Watch(streams, request.headers.get("Authorization") ?? "", env, context);
+  const open = () => new Watch(streams, request.headers.get("Authorization") ?? "", env, event);
   /** @param {Response} response */
   const received = (response) =>
     Date.now() - began < SLOW ? watched(response, streams, open) : late(response, streams, open);

@@ -1,10 +1,12 @@
 //! Forwards requests: to the origin unchanged, to the upstream without their secrets.
 
 use crate::{
+    authenticate::Outcome,
     identity::{Admission, Denied},
+    incoming::Incoming,
     isolate::with_validator,
     refuse,
-    runtime::EdgeContext,
+    runtime::{Answer, EdgeContext},
     settings::EdgeSettings,
     streams::StreamRules,
 };
@@ -12,23 +14,38 @@ use js_sys::{Array, JsString};
 use patrol::{
     authorize::{
         decision::{AccessRequest, Denial, Forwarder},
-        forwarding::{self, ConditionalHeaders, HeaderChange},
+        forwarding::{self, HeaderChange},
         validator::Attempted,
     },
     routes,
 };
 use patrol_platform::{Fetcher, clock, now};
 use std::{borrow::Cow, cell::OnceCell};
-use wasm_bindgen::{JsValue, closure::Closure, prelude::wasm_bindgen};
-use web_sys::{Headers, Request, Response};
-use worker::{Env, Result, console_error, worker_sys::Context as JsContext};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
+use web_sys::Request;
+use worker::{Env, Error, Result, console_error, worker_sys::Context};
 
-/// The binding to the platform's API if that is a Worker.
-const UPSTREAM: &str = "UPSTREAM";
+#[wasm_bindgen]
+extern "C" {
+    /// The other Workers, read without passing their names.
+    type Bindings;
+
+    #[wasm_bindgen(method, getter, js_name = ORIGIN)]
+    fn origin(this: &Bindings) -> Option<Fetcher>;
+
+    /// The platform's API if that is a Worker.
+    #[wasm_bindgen(method, getter, js_name = UPSTREAM)]
+    fn upstream(this: &Bindings) -> Option<Fetcher>;
+}
+
+fn bindings(env: &Env) -> &Bindings {
+    env.unchecked_ref()
+}
 
 /// Forwards a request to the origin unchanged.
-pub(crate) fn to_origin(request: &Request, env: &Env) -> Result<Response> {
-    let origin = Fetcher::binding(env, "ORIGIN")?;
+pub(crate) fn to_origin(request: &Request, context: EdgeContext<'_>) -> Result<Answer> {
+    let origin = bindings(context.env).origin();
+    let origin = origin.ok_or_else(|| Error::RustError("no binding ORIGIN".to_owned()))?;
     Ok(ORIGIN_FAILED.with(|failed| to_origin_js(request, &origin, failed)))
 }
 
@@ -41,7 +58,7 @@ thread_local! {
     static UPSTREAM_FAILED: Failed = when_failed(refuse::upstream_unreachable, "upstream");
 }
 
-fn when_failed(unreachable: fn() -> Result<Response>, what: &'static str) -> Failed {
+fn when_failed(unreachable: fn() -> Result<Answer>, what: &'static str) -> Failed {
     Closure::new(move |failure: String, text: String, request: Request| {
         let response = match &*failure {
             "broken" => refuse::body_broken(),
@@ -58,7 +75,7 @@ fn when_failed(unreachable: fn() -> Result<Response>, what: &'static str) -> Fai
 }
 
 /// The response to a request whose token died before the response began.
-fn refuse_ended(request: &Request) -> Result<Response> {
+fn refuse_ended(request: &Request) -> Result<Answer> {
     let header = request.headers().get("Authorization")?;
     let clock = clock();
     let decided = with_validator(|validator| {
@@ -88,9 +105,12 @@ fn refuse_ended(request: &Request) -> Result<Response> {
 
 /// The method that a CORS preflight announces (Fetch standard, section 3.2.2). `None`: the request
 /// is not a preflight.
-pub(crate) fn preflight_method(request: &Request) -> Result<Option<String>> {
-    let headers = request.headers();
-    if request.method() != "OPTIONS" || !headers.has("Origin")? {
+pub(crate) fn preflight_method(incoming: &Incoming<'_>) -> Result<Option<String>> {
+    if incoming.method != "OPTIONS" {
+        return Ok(None);
+    }
+    let headers = incoming.request.headers();
+    if !headers.has("Origin")? {
         return Ok(None);
     }
     Ok(headers.get(forwarding::PREFLIGHT_METHOD)?)
@@ -98,20 +118,19 @@ pub(crate) fn preflight_method(request: &Request) -> Result<Option<String>> {
 
 /// Forwards a preflight to the upstream, without an identity.
 pub(crate) fn preflight_to_upstream(
-    request: &Request,
+    incoming: &Incoming<'_>,
     path: Cow<'_, str>,
-    query: &str,
     context: EdgeContext<'_>,
-) -> Result<Response> {
-    let Some(upstream) = upstream(context) else {
+) -> Result<Answer> {
+    let Some(upstream) = Upstream::of(context) else {
         return refuse::upstream_unreachable();
     };
-    let address = upstream.address(request, path, query);
+    let address = upstream.address(incoming, path);
     Ok(PREFLIGHT.with(|names| {
         UPSTREAM_FAILED.with(|failed| {
             with_rules(context.settings, |rules| {
                 preflight(
-                    request,
+                    incoming.request,
                     address.as_deref(),
                     names,
                     &upstream.fetcher,
@@ -126,40 +145,47 @@ pub(crate) fn preflight_to_upstream(
 /// Forwards a request to the upstream with the identity of the token's owner, if its route needs
 /// one. Bodies stream in both directions. Redirects and upgrades pass unchanged.
 pub(crate) fn to_upstream(
-    request: &Request,
+    incoming: &Incoming<'_>,
     admission: &Admission,
-    path: &str,
-    query: &str,
     context: EdgeContext<'_>,
-) -> Result<Response> {
-    let headers = request.headers();
-    let [connection, upgrade, cookie] =
-        ["Connection", "Upgrade", "Cookie"].map(|name| headers.get(name).ok().flatten());
-    let conditional = ConditionalHeaders {
-        connection: connection.as_deref(),
-        upgrade: upgrade.as_deref(),
-        cookie: cookie.as_deref(),
-    };
-    let Some(upstream) = upstream(context) else {
+) -> Result<Answer> {
+    let Some(upstream) = Upstream::of(context) else {
         return refuse::upstream_unreachable();
     };
-    let event: &JsContext = context.context.as_ref();
-    upstream.exchange(
-        request,
-        admission,
-        conditional,
-        (path, query),
-        (context.env, event),
-    )
-}
-
-fn upstream(context: EdgeContext<'_>) -> Option<Upstream<'_>> {
-    let binding = Fetcher::binding(context.env, UPSTREAM).ok();
-    let upstream = Upstream::new(binding, context.settings);
-    if upstream.is_none() {
-        console_error!("edge: neither UPSTREAM_URL nor a binding UPSTREAM is configured");
-    }
-    upstream
+    let normal = admission.normal_path.as_deref();
+    let path = normal.map_or(Cow::Borrowed(incoming.path), |path| {
+        Cow::Owned(path.to_owned())
+    });
+    let address = upstream.address(incoming, path);
+    let identity = admission.headers();
+    let changes = incoming
+        .conditional
+        .changes(&context.settings.client_address_header);
+    let changes = if changes.is_empty() {
+        identity
+    } else {
+        let changes: Array = changes.iter().map(pair).collect();
+        changes.concat(&identity)
+    };
+    // Without a token, nothing can end.
+    let has_token = admission.identity.is_some();
+    let streams = has_token.then(|| StreamRules::get(context.settings));
+    let sent = UPSTREAM_FAILED.with(|failed| {
+        with_rules(context.settings, |rules| {
+            exchange(
+                incoming.request,
+                address.as_deref(),
+                rules,
+                &changes,
+                &upstream.fetcher,
+                streams.as_ref(),
+                context.env,
+                context.event,
+                failed,
+            )
+        })
+    });
+    Ok(sent?)
 }
 
 #[wasm_bindgen(module = "/forward.js")]
@@ -173,7 +199,7 @@ extern "C" {
     fn name_filter(any: &Array, lookalikes: &Array) -> NameFilter;
 
     #[wasm_bindgen(js_name = findName)]
-    fn find_name(headers: &Headers, names: &NameFilter) -> Option<String>;
+    fn find_name(request: &Request, names: &NameFilter) -> Option<String>;
 
     #[wasm_bindgen(js_name = forwardRules)]
     fn forward_rules(
@@ -184,8 +210,6 @@ extern "C" {
         timeout: Option<f64>,
     ) -> ForwardRules;
 
-    // What these return is a response, or a promise of one.
-
     #[wasm_bindgen(catch)]
     fn exchange(
         request: &Request,
@@ -194,13 +218,13 @@ extern "C" {
         changes: &Array,
         upstream: &Fetcher,
         streams: Option<&StreamRules>,
-        env: &JsValue,
-        context: &JsValue,
+        env: &Env,
+        event: &Context,
         failed: &Failed,
-    ) -> std::result::Result<Response, JsValue>;
+    ) -> std::result::Result<Answer, JsValue>;
 
     #[wasm_bindgen(js_name = toOrigin)]
-    fn to_origin_js(request: &Request, origin: &Fetcher, failed: &Failed) -> Response;
+    fn to_origin_js(request: &Request, origin: &Fetcher, failed: &Failed) -> Answer;
 
     fn preflight(
         request: &Request,
@@ -209,7 +233,7 @@ extern "C" {
         upstream: &Fetcher,
         rules: &ForwardRules,
         failed: &Failed,
-    ) -> Response;
+    ) -> Answer;
 }
 
 thread_local! {
@@ -254,20 +278,20 @@ fn with_rules<R>(settings: &EdgeSettings, act: impl FnOnce(&ForwardRules) -> R) 
 
 /// Returns a denial if a request that another proxy holds has a header that cannot be allowed
 /// there.
-fn refused_behind_proxy(headers: &Headers) -> Option<Denial> {
-    let name = REFUSED_BEHIND_PROXY.with(|names| find_name(headers, names))?;
+fn refused_behind_proxy(request: &Request) -> Option<Denial> {
+    let name = REFUSED_BEHIND_PROXY.with(|names| find_name(request, names))?;
     let name = forwarding::usual_spelling(&name).unwrap_or_default();
     Some(Denial::HeaderRefused(name))
 }
 
 /// Answers forward-auth.
 pub(crate) fn answer_proxy(
-    outcome: std::result::Result<Admission, Denied>,
+    outcome: Outcome,
     access: &AccessRequest<'_>,
-    headers: &Headers,
-) -> Result<Response> {
+    request: &Request,
+) -> Result<Answer> {
     match outcome {
-        Ok(admission) => match refused_behind_proxy(headers) {
+        Ok(admission) => match refused_behind_proxy(request) {
             None => admission.response(),
             Some(denial) => refuse::denial(&admission.deny(denial), access),
         },
@@ -276,87 +300,46 @@ pub(crate) fn answer_proxy(
 }
 
 /// Where allowed requests go.
-pub(crate) struct Upstream<'a> {
-    pub(crate) fetcher: Fetcher,
+struct Upstream<'a> {
+    fetcher: Fetcher,
     /// Replaces scheme and host. `None` for a binding, which ignores them.
     base: Option<&'a str>,
-    settings: &'a EdgeSettings,
 }
 
 impl<'a> Upstream<'a> {
-    /// A binding takes precedence over an address.
-    pub(crate) fn new(binding: Option<Fetcher>, settings: &'a EdgeSettings) -> Option<Self> {
-        match (binding, &settings.upstream_url) {
+    /// The upstream as it is configured. A binding takes precedence over an address.
+    fn of(context: EdgeContext<'a>) -> Option<Self> {
+        let base = context.settings.upstream_url.as_deref();
+        let upstream = match (bindings(context.env).upstream(), base) {
             (Some(fetcher), _) => Some(Self {
                 fetcher,
                 base: None,
-                settings,
             }),
-            (None, Some(url)) => Some(Self {
+            (None, Some(_)) => Some(Self {
                 fetcher: Fetcher::network(),
-                base: Some(url),
-                settings,
+                base,
             }),
             (None, None) => None,
+        };
+        if upstream.is_none() {
+            console_error!("edge: neither UPSTREAM_URL nor a binding UPSTREAM is configured");
         }
+        upstream
     }
 
     /// The address of the forwarded request. `None`: it keeps its own.
-    fn address(&self, request: &Request, path: Cow<'_, str>, query: &str) -> Option<String> {
+    fn address(&self, incoming: &Incoming<'_>, path: Cow<'_, str>) -> Option<String> {
+        let query = incoming.query;
         match (self.base, path) {
             (Some(base), path) => Some(format!("{base}{path}{query}")),
             (None, Cow::Borrowed(_)) => None,
             (None, Cow::Owned(normal)) => {
-                let url = request.url();
+                let url = incoming.request.url();
                 let (sent, query) = routes::split(&url);
                 let base = url.strip_suffix(query)?.strip_suffix(sent)?;
                 Some(format!("{base}{normal}{query}"))
             }
         }
-    }
-
-    /// Forwards a request. Returns a response, or a promise of one.
-    pub(crate) fn exchange(
-        &self,
-        request: &Request,
-        admission: &Admission,
-        conditional: ConditionalHeaders<'_>,
-        (path, query): (&str, &str),
-        (env, context): (&JsValue, &JsValue),
-    ) -> Result<Response> {
-        let normal = admission.normal_path.clone();
-        let path = normal.map_or(Cow::Borrowed(path), Cow::Owned);
-        let address = self.address(request, path, query);
-        let identity = admission.headers();
-        let changes = conditional.changes(&self.settings.client_address_header);
-        let changes = if changes.is_empty() {
-            identity
-        } else {
-            changes
-                .iter()
-                .map(pair)
-                .collect::<Array>()
-                .concat(&identity)
-        };
-        // Without a token, nothing can end.
-        let has_token = admission.identity.is_some();
-        let streams = has_token.then(|| StreamRules::get(self.settings));
-        let sent = UPSTREAM_FAILED.with(|failed| {
-            with_rules(self.settings, |rules| {
-                exchange(
-                    request,
-                    address.as_deref(),
-                    rules,
-                    &changes,
-                    &self.fetcher,
-                    streams.as_ref(),
-                    env,
-                    context,
-                    failed,
-                )
-            })
-        });
-        Ok(sent?)
     }
 }
 

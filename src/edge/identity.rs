@@ -1,5 +1,6 @@
 //! The caller's identity, as the upstream gets it in headers, or the denial.
 
+use crate::runtime::{Answer, same_object};
 use js_sys::{Array, JsString};
 use patrol::{
     authorize::{decision::Denial, forwarding},
@@ -65,15 +66,13 @@ impl Admission {
     }
 
     /// The forward-auth response.
-    pub(crate) fn response(&self) -> Result<Response> {
-        match &self.identity {
-            Some(identity) => identity.response(),
+    pub(crate) fn response(&self) -> Result<Answer> {
+        let response = match &self.identity {
+            Some(identity) => identity.response()?,
             // All are empty: a proxy would leave a client's own in place.
-            None => Ok(respond(&named(
-                [const { Some(Cow::Borrowed("")) }; 5],
-                Some(""),
-            ))?),
-        }
+            None => respond(&named([const { Some(Cow::Borrowed("")) }; 5], Some("")))?,
+        };
+        Ok(response.into())
     }
 
     /// Refuses the request nevertheless.
@@ -172,8 +171,7 @@ impl Identity {
     fn response(&self) -> Result<Response> {
         let cached = self.cached();
         if let Some(response) = cached.response.get() {
-            // Not `Response.clone()`: this is the same object again.
-            return Ok(Clone::clone(response));
+            return Ok(same_object(response));
         }
         let values = self.values();
         let response = if values.iter().all(Option::is_some) {
@@ -182,7 +180,7 @@ impl Identity {
             let present = values.map(|value| value.or(Some(Cow::Borrowed(""))));
             respond(&named(present, self.organization()))?
         };
-        Ok(Clone::clone(cached.response.get_or_init(|| response)))
+        Ok(same_object(cached.response.get_or_init(|| response)))
     }
 }
 

@@ -1,10 +1,12 @@
 //! Fetches status lists: snapshots from KV, leases from the registries.
 
-use crate::{isolate::with_validator, runtime::succeeded, settings::EdgeSettings};
+use crate::{
+    isolate::with_validator, refresh::with_timeout, runtime::succeeded, settings::EdgeSettings,
+};
 use patrol::{
     jose::status_list::{self, StatusListId},
-    registry::{LeaseRequest, Usage},
-    revocation::known_list::ListEntry,
+    registry::LeaseRequest,
+    revocation::known_lists::ListEntry,
 };
 use patrol_platform::{STATUS, call_registry, clock, timeout::in_time};
 use std::time::Duration;
@@ -16,37 +18,40 @@ const KV_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long KV's own cache near the edge may keep a value, in seconds: the platform's minimum.
 const KV_CACHE_SECONDS: u64 = 30;
 
-fn with_entry<R>(id: StatusListId, act: impl FnOnce(&mut ListEntry) -> R) -> Result<R> {
-    with_validator(|validator| act(validator.lists.entry(id, clock())))
+pub(crate) fn with_entry<R>(id: StatusListId, act: impl FnOnce(&mut ListEntry) -> R) -> Result<R> {
+    with_validator(|validator| act(validator.list(id, clock())))
         .ok_or_else(|| Error::RustError("the validator is not initialized".to_owned()))
 }
 
-/// Fetches a lease from the registry. A list seen for the first time is read from KV first, which
-/// is nearer.
-pub(crate) async fn lease(
-    id: StatusListId,
-    usage: Vec<Usage>,
-    env: &Env,
-    settings: &EdgeSettings,
-) -> Result<()> {
-    if with_entry(id, |entry| entry.known.version())?.is_none() {
+/// Fetches a lease from the registry, and reports uses with it. A list seen for the first time is
+/// read from KV first, which is nearer.
+pub(crate) async fn lease(id: StatusListId, env: &Env, settings: &EdgeSettings) -> Result<()> {
+    if with_entry(id, |entry| entry.is_new())? {
         // If this fails, the registry sends the whole list.
         let snapshot = in_time(KV_TIMEOUT, snapshot(id, env, settings)).await;
         succeeded(&id.path(), &snapshot);
     }
-    let request = LeaseRequest {
-        list: id.list,
-        since: with_entry(id, |entry| entry.known.version())?,
-        usage,
-    };
+    let request = with_entry(id, |entry| entry.lease_request(id.list))?;
+    let answered = with_timeout(request_lease(id, &request, env, settings)).await;
+    if answered.is_err() {
+        with_entry(id, |entry| entry.put_back(request.usage))?;
+    }
+    answered
+}
+
+async fn request_lease(
+    id: StatusListId,
+    request: &LeaseRequest,
+    env: &Env,
+    settings: &EdgeSettings,
+) -> Result<()> {
     // The lease counts from before the request.
     let requested_at = clock();
-    let Some(answer) = call_registry(env, &settings.installation, id.registry, &request).await?
-    else {
-        return with_entry(id, |entry| entry.known.mark_absent(requested_at));
-    };
-    with_entry(id, |entry| entry.known.apply_lease(requested_at, &answer))?
-        .map_err(|_| Error::RustError("the lease does not fit the known list".to_owned()))
+    let answer = call_registry(env, &settings.installation, id.registry, request).await?;
+    with_entry(id, |entry| {
+        entry.receive_lease(requested_at, answer.as_ref())
+    })?
+    .map_err(|_| Error::RustError("the lease does not fit the known list".to_owned()))
 }
 
 /// Reads the snapshot from KV, if there is one.
@@ -66,5 +71,5 @@ pub(crate) async fn snapshot(id: StatusListId, env: &Env, settings: &EdgeSetting
         .flatten()
         .ok_or_else(|| Error::RustError("no keys to verify the snapshot with".to_owned()))?
         .map_err(|error| Error::RustError(format!("the snapshot in KV: {error:?}")))?;
-    with_entry(id, |entry| entry.known.apply_snapshot(&signed))
+    with_entry(id, |entry| entry.receive_snapshot(&signed))
 }

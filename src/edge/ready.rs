@@ -4,28 +4,32 @@
 //! registries once in a while, however often it is asked.
 
 use crate::{
+    refresh::with_timeout,
     refuse,
-    runtime::{EdgeContext, json_response, succeeded},
+    runtime::{Answer, EdgeContext, json_response, promise, succeeded},
+    settings::EdgeSettings,
 };
-use patrol::{http::api::Readiness, revocation::single_flight::FETCH_TIMEOUT, routes};
-use patrol_platform::{
-    Fetcher, REGISTRY, STATUS, body_of, is_bound, policy::policy_hash, timeout::in_time,
-};
+use patrol::{http::api::Readiness, routes};
+use patrol_platform::{Fetcher, REGISTRY, STATUS, body_of, is_bound, policy::policy_hash};
 use serde::Deserialize;
-use std::time::Duration;
-use web_sys::{Request, Response};
-use worker::{Error, Result};
+use web_sys::Request;
+use worker::{Env, Error, Result};
 
-pub(crate) async fn ready(context: EdgeContext<'_>) -> Result<Response> {
-    let mode = context.settings.installation.mode;
+pub(crate) fn ready(context: EdgeContext<'_>) -> Answer {
+    let (env, settings) = (context.env.clone(), context.settings);
+    context.lasting(promise(async move { check(&env, settings).await }))
+}
+
+async fn check(env: &Env, settings: &EdgeSettings) -> Result<Answer> {
+    let mode = settings.installation.mode;
     let registry = mode.waits_for_leases().then_some(REGISTRY);
     let needed = ["ORIGIN", STATUS].into_iter().chain(registry);
-    let unbound: Vec<_> = needed.filter(|name| !is_bound(context.env, name)).collect();
+    let unbound: Vec<_> = needed.filter(|name| !is_bound(env, name)).collect();
     if !unbound.is_empty() {
         let names = unbound.join(", ");
         return refuse::not_ready(format!("The edge lacks these bindings: {names}."));
     }
-    let asked = in_time(Duration::from_millis(FETCH_TIMEOUT), ask_origin(context)).await;
+    let asked = with_timeout(ask_origin(env, settings)).await;
     succeeded("the readiness of the origin", &asked);
     match asked {
         Ok(Ok(origin)) => {
@@ -44,10 +48,13 @@ struct OriginProblem {
 }
 
 /// Asks the origin whether it is ready, or else why not.
-async fn ask_origin(context: EdgeContext<'_>) -> Result<std::result::Result<Readiness, String>> {
-    let address = context.settings.installation.paths.url_of(routes::READY);
+async fn ask_origin(
+    env: &Env,
+    settings: &EdgeSettings,
+) -> Result<std::result::Result<Readiness, String>> {
+    let address = settings.installation.paths.url_of(routes::READY);
     let request = Request::new_with_str(&address)?;
-    let origin = Fetcher::binding(context.env, "ORIGIN")?;
+    let origin = Fetcher::binding(env, "ORIGIN")?;
     let response = origin.send(&request).await?;
     let status = response.status();
     let text = body_of(response).await?;

@@ -10,15 +10,15 @@
 //! not let one request wake another.
 
 use crate::{
-    isolate::{EdgeValidator, with_validator},
+    isolate::with_validator,
     keys, lists,
     runtime::{EdgeContext, succeeded},
     settings::EdgeSettings,
 };
 use patrol::{
-    authorize::validator::{Needs, Resource},
-    jose::status_list::{StatusListId, StatusReference},
-    registry::{Usage, Used},
+    authorize::validator::{FollowUp, Needs, Resource},
+    jose::status_list::StatusListId,
+    registry::Used,
     revocation::{
         freshness::FreshnessPolicy,
         single_flight::{FETCH_TIMEOUT, Flight, SingleFlight, Step},
@@ -26,30 +26,45 @@ use patrol::{
     },
 };
 use patrol_platform::{
-    call_registry, clock, now,
-    timeout::{complete, continue_in_background, in_time, poll_until},
+    call_registry, clock,
+    timeout::{in_time, poll_until},
 };
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 use worker::{Delay, Env, Result};
 
+/// Begins what a decision wants done behind the response.
+pub(crate) fn follow_up(FollowUp { renew, report }: FollowUp, context: EdgeContext<'_>) {
+    if let Some(resource) = renew {
+        fetch_in_background(resource, context);
+    }
+    if let Some((list, batch)) = report {
+        schedule_report(list, batch, context);
+    }
+}
+
 /// Fetches a resource, or joins the fetch in flight, and waits until it has ended.
-pub(crate) async fn fetch(Needs { resource, step }: Needs, context: EdgeContext<'_>) {
-    let flight = match step {
-        Step::Wait => with_flights(resource, |flights| flights.in_flight(clock())).flatten(),
-        _ => Some(fetch_in_background(resource, context)),
-    };
-    if let Some(flight) = flight {
+pub(crate) async fn fetch(needs: Needs, context: EdgeContext<'_>) {
+    let resource = needs.resource;
+    if let Some(flight) = begin(needs, context) {
         let has_ended = move |flights: &mut SingleFlight| flights.has_ended(flight, clock());
         let wait = poll_until(move || with_flights(resource, has_ended).unwrap_or(true));
-        complete(context.context, wait).await;
+        context.complete(wait).await;
+    }
+}
+
+/// Begins to fetch a resource, or joins the fetch in flight.
+pub(crate) fn begin(Needs { resource, step }: Needs, context: EdgeContext<'_>) -> Option<Flight> {
+    match step {
+        Step::Wait => with_flights(resource, |flights| flights.in_flight(clock())).flatten(),
+        _ => Some(fetch_in_background(resource, context)),
     }
 }
 
 /// Begins a fetch that belongs to no request.
-pub(crate) fn fetch_in_background(resource: Resource, context: EdgeContext<'_>) -> Flight {
+fn fetch_in_background(resource: Resource, context: EdgeContext<'_>) -> Flight {
     let flight = with_flights(resource, |flights| flights.begin(clock())).unwrap_or_default();
     let (env, settings) = (context.env.clone(), context.settings);
-    continue_in_background(context.context, async move {
+    context.in_background(async move {
         let answered = fetch_now(resource, &env, settings).await;
         with_flights(resource, |flights| flights.end(flight, clock(), answered));
     });
@@ -57,67 +72,36 @@ pub(crate) fn fetch_in_background(resource: Resource, context: EdgeContext<'_>) 
 }
 
 fn with_flights<R>(resource: Resource, act: impl FnOnce(&mut SingleFlight) -> R) -> Option<R> {
-    with_validator(|validator| match resource {
-        Resource::Keys => act(&mut validator.key_flights),
-        Resource::List(id) => act(&mut validator.lists.entry(id, clock()).flights),
-    })
+    with_validator(|validator| act(validator.flights(resource, clock())))
 }
 
 /// Returns whether the fetch succeeded.
 async fn fetch_now(resource: Resource, env: &Env, settings: &'static EdgeSettings) -> bool {
     match resource {
         Resource::Keys => succeeded("keys", &with_timeout(keys::fetch(env, settings)).await),
-        Resource::List(id) => match settings.freshness {
-            FreshnessPolicy::Lease { .. } => {
-                let usage = take_usage(id);
-                let lease = with_timeout(lists::lease(id, usage.clone(), env, settings));
-                let answered = succeeded(&id.path(), &lease.await);
-                if !answered {
-                    put_back_usage(id, usage);
+        Resource::List(id) => {
+            let fetched = match settings.freshness {
+                FreshnessPolicy::Lease { .. } => lists::lease(id, env, settings).await,
+                FreshnessPolicy::Snapshot { .. } => {
+                    with_timeout(lists::snapshot(id, env, settings)).await
                 }
-                answered
-            }
-            FreshnessPolicy::Snapshot { .. } => {
-                let snapshot = with_timeout(lists::snapshot(id, env, settings));
-                succeeded(&id.path(), &snapshot.await)
-            }
-        },
+            };
+            succeeded(&id.path(), &fetched)
+        }
     }
 }
 
-async fn with_timeout<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn with_timeout<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     in_time(Duration::from_millis(FETCH_TIMEOUT), work).await
 }
 
-fn take_usage(id: StatusListId) -> Vec<Usage> {
-    with_validator(|validator| validator.lists.entry(id, clock()).usage.take()).unwrap_or_default()
-}
-
-fn put_back_usage(id: StatusListId, usage: Vec<Usage>) {
-    with_validator(|validator| validator.lists.entry(id, clock()).usage.put_back(usage));
-}
-
-/// Records a use. If this returns a batch, call [`schedule_flush`].
-pub(crate) fn record_use(
-    validator: &mut EdgeValidator,
-    used: StatusReference,
-    address: impl FnOnce() -> Option<IpAddr>,
-) -> Option<BatchId> {
-    let entry = validator.lists.entry(used.list, clock());
-    entry.usage.record(used.idx, now(), address)
-}
-
 /// Reports a batch of uses after a delay, unless a lease renewal carries it first.
-pub(crate) fn schedule_flush(id: StatusListId, batch: BatchId, context: EdgeContext<'_>) {
+fn schedule_report(id: StatusListId, batch: BatchId, context: EdgeContext<'_>) {
     let (env, installation) = (context.env.clone(), &context.settings.installation);
     let delay = Duration::from_millis(context.settings.freshness.flush_delay());
-    continue_in_background(context.context, async move {
+    context.in_background(async move {
         Delay::from(delay).await;
-        let usage = with_validator(|validator| {
-            let entry = validator.lists.entry(id, clock());
-            entry.usage.take_batch(batch)
-        });
-        let usage = usage.unwrap_or_default();
+        let usage = lists::with_entry(id, |entry| entry.take_batch(batch)).unwrap_or_default();
         if usage.is_empty() {
             return;
         }
@@ -127,7 +111,8 @@ pub(crate) fn schedule_flush(id: StatusListId, batch: BatchId, context: EdgeCont
         };
         let reported = with_timeout(call_registry(&env, installation, id.registry, &used)).await;
         if !succeeded(&id.path(), &reported) {
-            put_back_usage(id, used.usage);
+            // Without a validator, there is nobody to report them.
+            let _ = lists::with_entry(id, |entry| entry.put_back(used.usage));
         }
     });
 }

@@ -1,6 +1,6 @@
 //! Refusals: a problem, a challenge, and a log line without the token.
 
-use crate::identity::Denied;
+use crate::{identity::Denied, runtime::Answer};
 use js_sys::Uint8Array;
 use patrol::{
     authorize::{
@@ -16,7 +16,7 @@ use web_sys::{Headers, Response, ResponseInit};
 use worker::{Result, console_error, console_log};
 
 /// Logs a denial and builds its response.
-pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Response> {
+pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Answer> {
     log(denied, access)?;
     if !denied.denial.is_general() {
         return Parts::of(&denied.denial)?.respond();
@@ -91,11 +91,9 @@ impl Parts {
         })
     }
 
-    fn respond(&self) -> Result<Response> {
+    fn respond(&self) -> Result<Answer> {
         let body = Some(&self.body);
-        Ok(Response::new_with_opt_js_u8_array_and_init(
-            body, &self.init,
-        )?)
+        Ok(Response::new_with_opt_js_u8_array_and_init(body, &self.init)?.into())
     }
 }
 
@@ -107,7 +105,7 @@ pub(crate) fn log_failure(what: &str, error: &str) {
 }
 
 /// The client aborted the request body.
-pub(crate) fn body_broken() -> Result<Response> {
+pub(crate) fn body_broken() -> Result<Answer> {
     if let Some(left_out) = LOG.with_borrow_mut(|log| log.admit(now())) {
         let line = Line {
             event: "denied",
@@ -126,7 +124,7 @@ pub(crate) fn body_broken() -> Result<Response> {
 }
 
 /// Forward-auth without a request to check.
-pub(crate) fn forwarded_missing() -> Result<Response> {
+pub(crate) fn forwarded_missing() -> Result<Answer> {
     problem(&Problem::new(
         ProblemCode::ForwardedMissing,
         "No request to authorize",
@@ -135,7 +133,7 @@ pub(crate) fn forwarded_missing() -> Result<Response> {
 }
 
 /// Forward-auth with more than one request to check, or a malformed one.
-pub(crate) fn forwarded_invalid() -> Result<Response> {
+pub(crate) fn forwarded_invalid() -> Result<Answer> {
     problem(&Problem::new(
         ProblemCode::ForwardedInvalid,
         "Ambiguous request to authorize",
@@ -144,7 +142,7 @@ pub(crate) fn forwarded_invalid() -> Result<Response> {
     ))
 }
 
-pub(crate) fn origin_unreachable() -> Result<Response> {
+pub(crate) fn origin_unreachable() -> Result<Answer> {
     problem(&Problem::new(
         ProblemCode::OriginUnreachable,
         "Token service unreachable",
@@ -152,7 +150,7 @@ pub(crate) fn origin_unreachable() -> Result<Response> {
     ))
 }
 
-pub(crate) fn upstream_unreachable() -> Result<Response> {
+pub(crate) fn upstream_unreachable() -> Result<Answer> {
     problem(&Problem::new(
         ProblemCode::UpstreamUnreachable,
         "API unreachable",
@@ -160,7 +158,7 @@ pub(crate) fn upstream_unreachable() -> Result<Response> {
     ))
 }
 
-pub(crate) fn upstream_timeout() -> Result<Response> {
+pub(crate) fn upstream_timeout() -> Result<Answer> {
     problem(&Problem::new(
         ProblemCode::UpstreamTimeout,
         "API timed out",
@@ -169,11 +167,11 @@ pub(crate) fn upstream_timeout() -> Result<Response> {
 }
 
 /// The installation cannot serve requests.
-pub(crate) fn not_ready(detail: String) -> Result<Response> {
+pub(crate) fn not_ready(detail: String) -> Result<Answer> {
     problem(&Problem::new(ProblemCode::NotReady, "Not ready", detail))
 }
 
-pub(crate) fn too_many_streams() -> Result<Response> {
+pub(crate) fn too_many_streams() -> Result<Answer> {
     problem(&Problem::new(
         ProblemCode::TooManyStreams,
         "Too many open connections",
@@ -183,7 +181,7 @@ pub(crate) fn too_many_streams() -> Result<Response> {
 }
 
 /// A setting or the policy is wrong. The log says what.
-pub(crate) fn misconfigured() -> Result<Response> {
+pub(crate) fn misconfigured() -> Result<Answer> {
     problem(&Problem::new(
         ProblemCode::Internal,
         "Internal server error",
@@ -191,10 +189,10 @@ pub(crate) fn misconfigured() -> Result<Response> {
     ))
 }
 
-fn problem(problem: &Problem) -> Result<Response> {
+fn problem(problem: &Problem) -> Result<Answer> {
     let init = init(problem.status, &headers()?);
     let body = problem.to_json();
-    Ok(Response::new_with_opt_str_and_init(Some(&body), &init)?)
+    Ok(Response::new_with_opt_str_and_init(Some(&body), &init)?.into())
 }
 
 fn headers() -> Result<Headers> {

@@ -6,20 +6,18 @@
 // while nothing flows, and before the first byte after that time.
 
 /**
- * Until when the token is good and when to ask again, in milliseconds since 1970, and whether
- * something must be fetched for that. Or the code of the problem, if the token is not good.
+ * Until when the token is good and when to ask again, in milliseconds since 1970. Or the code of the
+ * problem, if the token is not good. `undefined`: unknown, but it is being fetched.
  *
- * @typedef {[until: number, askAt: number, mustFetch: boolean] | string} Verdict
+ * @typedef {[until: number, askAt: number] | string | undefined} Verdict
  */
 
 /**
- * What a watch knows of the rules. `ask` answers at once, or returns `undefined` if something must
- * be fetched first; `fetchAndAsk` fetches it. `unavailable` is the code of the problem for a status
- * that is unknown. Times are in milliseconds.
+ * What a watch knows of the rules. `ask` begins to fetch what it lacks. `unavailable` is the code of
+ * the problem for a status that is unknown. Times are in milliseconds.
  *
  * @typedef {{
- *   ask: (authorization: string) => Verdict | undefined,
- *   fetchAndAsk: (authorization: string, env: unknown, context: unknown) => Promise<Verdict>,
+ *   ask: (authorization: string, env: unknown, event: unknown) => Verdict,
  *   unavailable: string,
  *   closeDenied: number,
  *   closeUnavailable: number,
@@ -56,8 +54,8 @@ function sweep() {
   }
 }
 
-/** How long to wait before asking again after a failure, in milliseconds. */
-const RETRY = 100;
+/** How long to wait before asking again for what is being fetched, in milliseconds. */
+const RETRY = 50;
 
 /** A connection is ended for its token, or for its age. */
 export class Ended extends Error {
@@ -79,14 +77,13 @@ export class Watch {
   #rules;
   #authorization;
   #env;
-  #context;
+  #event;
   #until = 0;
   #endsAt;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** When the timer is due. */
   #due = 0;
-  #isFetching = false;
   /** @type {Ended | undefined} */
   #ended;
   #isStopped = false;
@@ -99,16 +96,16 @@ export class Watch {
    * @param {StreamRules} rules
    * @param {string} authorization
    * @param {unknown} env
-   * @param {unknown} context
+   * @param {unknown} event
    */
-  constructor(rules, authorization, env, context) {
+  constructor(rules, authorization, env, event) {
     sweep();
     if (watches.size >= rules.maxStreams) throw new TooManyStreams();
     watches.add(this);
     this.#rules = rules;
     this.#authorization = authorization;
     this.#env = env;
-    this.#context = context;
+    this.#event = event;
     this.#until = Date.now();
     this.#endsAt = this.#until + rules.maxAge;
     this.#ask();
@@ -171,61 +168,44 @@ export class Watch {
     if (this.#isStopped) return;
     let verdict;
     try {
-      verdict = this.#rules.ask(this.#authorization);
+      verdict = this.#rules.ask(this.#authorization, this.#env, this.#event);
     } catch {
       // The module has crashed. Another instance knows nothing of this connection.
       this.#end(this.#rules.unavailable);
       return;
     }
-    if (verdict !== undefined) {
-      this.#apply(verdict);
-    } else {
-      this.#fetch();
-      this.#wait();
-    }
-  }
-
-  /** Nothing is known: the connection stands still, but not for long. */
-  #wait() {
-    const now = Date.now();
-    if (now >= this.#until + this.#rules.patience) this.#end(this.#rules.unavailable);
-    else this.#askAt(Math.max(this.#until, now + RETRY));
-  }
-
-  #fetch() {
-    if (this.#isFetching) return;
-    this.#isFetching = true;
-    const { fetchAndAsk, unavailable } = this.#rules;
-    /** @param {Verdict} verdict */
-    const done = (verdict) => {
-      this.#isFetching = false;
-      if (!this.#isStopped) this.#apply(verdict);
-    };
-    fetchAndAsk(this.#authorization, this.#env, this.#context).then(done, () => done(unavailable));
-  }
-
-  /** @param {Verdict} verdict */
-  #apply(verdict) {
     const now = Date.now();
     if (now >= this.#endsAt) {
       this.#end(TOO_OLD);
-    } else if (typeof verdict !== "string") {
-      const [until, askAt, mustFetch] = verdict;
-      this.#until = until;
-      this.#askAt(Math.min(now < askAt ? askAt : until, this.#endsAt));
-      this.#wake();
-      if (mustFetch) this.#fetch();
-    } else if (verdict !== this.#rules.unavailable) {
+    } else if (verdict === undefined || verdict === this.#rules.unavailable) {
+      this.#wait(now);
+    } else if (typeof verdict === "string") {
       this.#end(verdict);
     } else {
-      this.#wait();
+      const [until, askAt] = verdict;
+      this.#until = until;
+      const next = now < askAt ? askAt : Math.min(until, now + RETRY);
+      this.#askAt(Math.min(next, this.#endsAt), now);
+      this.#wake();
     }
   }
 
-  /** @param {number} time */
-  #askAt(time) {
+  /**
+   * Nothing is known: the connection stands still, but not for long.
+   *
+   * @param {number} now
+   */
+  #wait(now) {
+    if (now >= this.#until + this.#rules.patience) this.#end(this.#rules.unavailable);
+    else this.#askAt(Math.max(this.#until, now + RETRY), now);
+  }
+
+  /**
+   * @param {number} time
+   * @param {number} now
+   */
+  #askAt(time, now) {
     clearTimeout(this.#timer);
-    const now = Date.now();
     const delay = Math.max(time - now, 1);
     this.#due = now + delay;
     this.#timer = setTimeout(() => this.#ask(), delay);
@@ -413,17 +393,15 @@ function close(socket, code, reason) {
  * The rules that all watched connections share.
  *
  * @param {StreamRules["ask"]} ask
- * @param {StreamRules["fetchAndAsk"]} fetchAndAsk
  * @param {string} unavailable
  * @param {number[]} numbers
  * @returns {StreamRules}
  */
-export function streamRules(ask, fetchAndAsk, unavailable, numbers) {
+export function streamRules(ask, unavailable, numbers) {
   const [closeDenied, closeUnavailable, shortBody, maxStreams, maxSocketBacklog, patience, maxAge] =
     numbers;
   return {
     ask,
-    fetchAndAsk,
     unavailable,
     closeDenied,
     closeUnavailable,

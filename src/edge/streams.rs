@@ -1,13 +1,14 @@
-//! Open connections: answers whether their tokens are still good, and fetches what that takes.
+//! Open connections: answers whether their tokens are still good.
 //!
 //! `streams.js` holds the connections, because only JavaScript has their streams and sockets. It
-//! asks here, by the token that opened the connection. Nothing of a connection is kept in Rust.
+//! asks here, by the token that opened the connection. Nothing of a connection is kept in Rust, and
+//! no future waits for one: what an answer lacks is fetched behind the question, for all that ask.
 
 use crate::{
-    authenticate::authenticate_token, identity::CachedIdentities, isolate::with_validator,
-    runtime::EdgeContext, settings::EdgeSettings,
+    identity::CachedIdentities, isolate::with_validator, refresh, runtime::EdgeContext,
+    settings::EdgeSettings,
 };
-use js_sys::{Array, Promise};
+use js_sys::Array;
 use patrol::{
     authorize::{
         decision::Denial,
@@ -21,7 +22,6 @@ use patrol::{
 use patrol_platform::{clock, now};
 use std::cell::OnceCell;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
-use worker::{Context, Env, wasm_bindgen_futures::future_to_promise};
 
 #[wasm_bindgen(module = "/streams.js")]
 extern "C" {
@@ -30,20 +30,14 @@ extern "C" {
     pub(crate) type StreamRules;
 
     #[wasm_bindgen(js_name = streamRules)]
-    fn stream_rules(
-        ask: &Ask,
-        fetch_and_ask: &FetchAndAsk,
-        unavailable: &str,
-        numbers: Vec<f64>,
-    ) -> StreamRules;
+    fn stream_rules(ask: &Ask, unavailable: &str, numbers: Vec<f64>) -> StreamRules;
 }
 
-type Ask = Closure<dyn Fn(String) -> JsValue>;
-type FetchAndAsk = Closure<dyn Fn(String, JsValue, JsValue) -> Promise>;
+/// Answers by header `Authorization`, bindings and event.
+type Ask = Closure<dyn Fn(String, JsValue, JsValue) -> JsValue>;
 
 thread_local! {
     static ASK: Ask = Closure::new(ask);
-    static FETCH_AND_ASK: FetchAndAsk = Closure::new(fetch_and_ask);
     static RULES: OnceCell<StreamRules> = const { OnceCell::new() };
 }
 
@@ -66,51 +60,41 @@ impl StreamRules {
         ];
         let numbers = numbers.map(|number: u64| number as f64).to_vec();
         let unavailable = ProblemCode::RevocationUnavailable.as_str();
-        ASK.with(|ask| FETCH_AND_ASK.with(|fetch| stream_rules(ask, fetch, unavailable, numbers)))
+        ASK.with(|ask| stream_rules(ask, unavailable, numbers))
     }
 }
 
-/// Answers from what is cached. `undefined`: something must be fetched first.
+/// Answers from what is cached, and begins to renew it if it ages. `undefined`: something has to be
+/// fetched first, which has begun.
 #[expect(clippy::needless_pass_by_value, reason = "as JavaScript passes it")]
-fn ask(authorization: String) -> JsValue {
+fn ask(authorization: String, env: JsValue, event: JsValue) -> JsValue {
     let decided = with_validator(|validator| {
         let attempted = &mut Attempted::default();
         validator.authenticate(now(), Some(&authorization), clock(), attempted)
     });
+    let (Some(decided), Some(settings)) = (decided, EdgeSettings::known()) else {
+        return code(&Denial::RevocationUnavailable);
+    };
+    let context = EdgeContext {
+        env: env.unchecked_ref(),
+        event: event.unchecked_ref(),
+        settings,
+    };
     match decided {
-        Some(Ok(decision)) => verdict(&decision, decision.refresh.is_some()),
-        Some(Err(_)) => JsValue::UNDEFINED,
-        None => ProblemCode::RevocationUnavailable.as_str().into(),
+        Ok(decision) => {
+            refresh::follow_up(decision.follow_up, context);
+            verdict(&decision)
+        }
+        Err(needs) => {
+            refresh::begin(needs, context);
+            JsValue::UNDEFINED
+        }
     }
 }
 
-/// Fetches what an answer takes, or renews what it rests on.
-fn fetch_and_ask(authorization: String, env: JsValue, context: JsValue) -> Promise {
-    let (env, event) = (
-        env.unchecked_into::<Env>(),
-        Context::new(context.unchecked_into()),
-    );
-    future_to_promise(async move {
-        let Some(settings) = EdgeSettings::known() else {
-            return Ok(JsValue::UNDEFINED);
-        };
-        let context = EdgeContext {
-            env: &env,
-            context: &event,
-            settings,
-        };
-        Ok(
-            match authenticate_token(Some(&authorization), context).await {
-                Some(decision) => verdict(&decision, false),
-                None => ProblemCode::RevocationUnavailable.as_str().into(),
-            },
-        )
-    })
-}
-
-/// Until when the token is good, when to ask again, and whether to fetch; or why it is not good.
+/// Until when the token is good, and when to ask again; or why it is not good.
 #[expect(clippy::cast_precision_loss, reason = "a time")]
-fn verdict(decision: &Decision<CachedIdentities>, must_fetch: bool) -> JsValue {
+fn verdict(decision: &Decision<CachedIdentities>) -> JsValue {
     let validity = match (&decision.result, &decision.token) {
         (Ok(_), Some(verified)) => {
             with_validator(|validator| validator.validity(&verified.token, clock()))
@@ -121,9 +105,11 @@ fn verdict(decision: &Decision<CachedIdentities>, must_fetch: bool) -> JsValue {
     let Some(validity) = validity else {
         return code(&Denial::RevocationUnavailable);
     };
-    let [until, ask_at] =
-        [validity.until, validity.renew_at].map(|time| JsValue::from(time.millis() as f64));
-    Array::of3(&until, &ask_at, &must_fetch.into()).into()
+    [validity.until, validity.renew_at]
+        .map(|time| JsValue::from(time.millis() as f64))
+        .into_iter()
+        .collect::<Array>()
+        .into()
 }
 
 fn code(denial: &Denial) -> JsValue {

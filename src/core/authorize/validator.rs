@@ -1,11 +1,10 @@
 //! Everything an edge has cached, and whether that is enough to decide on a request.
 //!
-//! [`Validator::check`] follows a fixed order: header, signature, times, revocation, route,
-//! organization, scopes. Only a public route is looked for first, as it needs none of them. It does
-//! no I/O. Usually everything is cached, and the result is a
-//! decision. Otherwise it names the one resource that it [`Needs`]; the edge fetches that and
-//! checks again. A request waits at most twice for a resource that cannot be fetched. After that it
-//! is refused.
+//! [`Validator::check`] follows a fixed order: header, keys, token, status, decision. Only a public
+//! route is looked for first, as it needs none of them. It does no I/O. Usually everything is
+//! cached, and the result is a decision. Otherwise it names the one resource that it [`Needs`]; the
+//! edge fetches that and checks again. A request waits at most twice for a resource that cannot be
+//! fetched. After that it is refused.
 
 use super::{
     bearer,
@@ -17,11 +16,13 @@ use crate::{
         keys::KeySet,
         status_list::{StatusListId, StatusReference},
     },
-    policy::{Access, Policy},
+    policy::{Access, Match, Policy},
     revocation::{
         freshness::{Freshness, FreshnessPolicy, Validity},
-        known_list::{KnownLists, StatusCheck},
-        single_flight::{MAX_ATTEMPTS, RETRY_BACKOFF, SingleFlight, Step},
+        known_list::StatusCheck,
+        known_lists::{KnownLists, ListEntry},
+        single_flight::{Flight, MAX_ATTEMPTS, RETRY_BACKOFF, SingleFlight, Step},
+        usage::BatchId,
     },
     routes::Paths,
     time::{Instant, Timestamp},
@@ -30,7 +31,7 @@ use crate::{
         cache::{CacheKey, GENERATION, TokenCache, Verified},
     },
 };
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, net::IpAddr, rc::Rc};
 
 /// The key set as an edge knows it.
 #[derive(Debug)]
@@ -49,11 +50,9 @@ pub struct Validator<T, S> {
     policy: &'static Policy,
     signatures: S,
     keys: Option<KnownKeys>,
-    /// The fetches of the key set.
-    pub key_flights: SingleFlight,
+    key_flights: SingleFlight,
     tokens: TokenCache<T>,
-    /// The status lists.
-    pub lists: KnownLists,
+    lists: KnownLists,
 }
 
 /// The fetches that one request has already waited for.
@@ -76,6 +75,16 @@ impl Attempts {
         self.0 += u8::from(is_allowed);
         is_allowed
     }
+
+    /// What a step means for a request: to wait once more, to have the resource fetched behind it,
+    /// or nothing.
+    fn take(&mut self, step: Step, resource: Resource) -> Result<Option<Resource>, Needs> {
+        match step {
+            Step::Fetch | Step::Wait if self.next() => Err(Needs { resource, step }),
+            Step::ProceedAndFetch => Ok(Some(resource)),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Something that an edge fetches and keeps fresh.
@@ -96,6 +105,32 @@ pub struct Needs {
     pub step: Step,
 }
 
+/// What is known of a token whose signature is valid.
+struct Known<T> {
+    verified: Rc<Verified<T>>,
+    status: StatusCheck,
+    /// A resource to fetch behind the response.
+    renew: Option<Resource>,
+}
+
+/// Why a check ends before the status of a token is known.
+enum Stop {
+    Needs(Needs),
+    Denied(Denial),
+}
+
+impl From<Needs> for Stop {
+    fn from(needs: Needs) -> Self {
+        Self::Needs(needs)
+    }
+}
+
+impl<E: Into<Denial>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Denied(error.into())
+    }
+}
+
 /// The decision on a request.
 #[derive(Debug)]
 pub struct Decision<T> {
@@ -103,14 +138,21 @@ pub struct Decision<T> {
     pub token: Option<Rc<Verified<T>>>,
     /// Whether the request may proceed.
     pub result: Result<Allowed, Denial>,
-    /// A resource to fetch in the background.
-    pub refresh: Option<Resource>,
-    /// A use to record: [`UsageLog::record`](crate::revocation::usage::UsageLog::record).
-    pub usage: Option<StatusReference>,
+    /// What to do behind the response.
+    pub follow_up: FollowUp,
+}
+
+/// What an edge does behind a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FollowUp {
+    /// A resource to fetch.
+    pub renew: Option<Resource>,
+    /// Uses to report after a while: [`ListEntry::take_batch`].
+    pub report: Option<(StatusListId, BatchId)>,
 }
 
 /// An allowed request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Allowed {
     /// The path by which it goes on, if that is not the path as sent.
     pub normal_path: Option<String>,
@@ -141,11 +183,6 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         }
     }
 
-    /// The rule for what is fresh.
-    pub fn freshness(&self) -> FreshnessPolicy {
-        self.freshness
-    }
-
     /// The known key set.
     pub fn keys(&self) -> Option<&KeySet> {
         self.keys.as_ref().map(|keys| keys.verifier.keys())
@@ -154,6 +191,11 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
     /// The signature verifier.
     pub fn signatures(&self) -> &S {
         &self.signatures
+    }
+
+    /// A list's entry, which is added if needed.
+    pub fn list(&mut self, id: StatusListId, now: Instant) -> &mut ListEntry {
+        self.lists.entry(id, now)
     }
 
     /// Replaces the key set. `fetched_at` is the clock's reading before the request for it was
@@ -174,48 +216,23 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         }
     }
 
-    fn keys_freshness(&self, now: Instant) -> Freshness {
-        self.keys.as_ref().map_or(Freshness::Stale, |keys| {
-            self.freshness.of_keys(keys.fetched_at, now)
-        })
-    }
-
-    fn keys_step(&self, now: Instant) -> Step {
-        let freshness = self.keys_freshness(now);
-        self.key_flights.step(freshness, now, RETRY_BACKOFF)
-    }
-
-    /// Decides on a token whose key is not in the set of `fetched_at`.
-    fn check_unknown_key(
-        &self,
-        fetched_at: Instant,
-        clock: Instant,
-        attempted: &mut Attempted,
-    ) -> Result<Decision<T>, Needs> {
-        // Anyone can send such a token, so it causes at most one fetch a second.
-        let is_recent = fetched_at.age(clock).is_some_and(|age| age < RETRY_BACKOFF);
-        let is_newer = attempted
-            .keys_newer_than
-            .is_some_and(|before| before != fetched_at);
-        if is_recent || is_newer {
-            return Ok(refused(TokenError::UnknownKey.into()));
-        }
-        let step = self
-            .key_flights
-            .step(Freshness::Stale, clock, RETRY_BACKOFF);
-        match step {
-            Step::Fetch | Step::Wait if attempted.newer_keys.next() => {
-                attempted.keys_newer_than = Some(fetched_at);
-                let resource = Resource::Keys;
-                Err(Needs { resource, step })
-            }
-            // A newer set may have the key.
-            _ => Ok(refused(Denial::RevocationUnavailable)),
+    /// The fetches of a resource: [`SingleFlight::begin`] and [`SingleFlight::end`] one when it
+    /// begins and ends.
+    pub fn flights(&mut self, resource: Resource, now: Instant) -> &mut SingleFlight {
+        match resource {
+            Resource::Keys => &mut self.key_flights,
+            Resource::List(id) => &mut self.lists.entry(id, now).flights,
         }
     }
 
-    /// Decides on a request with the cached data. `clock` is a reading taken when the request
-    /// arrived or later; `attempted` records what it has waited for so far.
+    /// Begins the fetch that is needed. `None`: it is in flight.
+    pub fn begin_if_needed(&mut self, needs: Needs, now: Instant) -> Option<Flight> {
+        (needs.step == Step::Fetch).then(|| self.flights(needs.resource, now).begin(now))
+    }
+
+    /// Decides on a request with the cached data, and records the token's use. `clock` is a reading
+    /// taken when the request arrived or later; `attempted` records what it has waited for so far.
+    /// `address` gives the client's address if the use is new.
     ///
     /// # Errors
     /// [`Needs`] if something must be fetched first.
@@ -225,11 +242,23 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         authorization: Option<&str>,
         clock: Instant,
         attempted: &mut Attempted,
+        address: impl FnOnce() -> Option<IpAddr>,
     ) -> Result<Decision<T>, Needs> {
-        self.decide(request.now, Some(request), authorization, clock, attempted)
+        let mut decision =
+            self.decide(request.now, Some(request), authorization, clock, attempted)?;
+        let denial = decision.result.as_ref().err();
+        if let Some(verified) = &decision.token
+            && denial.is_none_or(Denial::is_authenticated)
+        {
+            let StatusReference { list, idx } = verified.token.status;
+            let entry = self.lists.entry(list, clock);
+            let batch = entry.record_use(idx, request.now, address);
+            decision.follow_up.report = batch.map(|batch| (list, batch));
+        }
+        Ok(decision)
     }
 
-    /// Decides on a token alone, regardless of the request.
+    /// Decides on a token alone, regardless of the request. Records no use.
     ///
     /// # Errors
     /// As for [`Self::check`].
@@ -262,104 +291,157 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         clock: Instant,
         attempted: &mut Attempted,
     ) -> Result<Decision<T>, Needs> {
-        let mut refresh = None;
-
         let target = request.map(|request| (request, decision::route(request, self.policy)));
         if let Some((_, Ok(found))) = &target
             && found.route.access == Access::Public
         {
-            let normal_path = changed(found.path.clone());
-            return Ok(Decision {
-                token: None,
-                result: Ok(Allowed {
-                    normal_path,
-                    organization: None,
-                }),
-                refresh: None,
-                usage: None,
-            });
+            return Ok(decided(Ok(publicly_allowed(found))));
         }
-
-        // 1. The header.
-        let text = match bearer::parse(authorization) {
-            Ok(text) => text,
-            Err(error) => return Ok(refused(error.into())),
+        let known = match self.look_up(now, authorization, clock, attempted) {
+            Ok(known) => known,
+            Err(Stop::Needs(needs)) => return Err(needs),
+            Err(Stop::Denied(denial)) => return Ok(decided(Err(denial))),
         };
-
-        // 2. Form, signature, issuer, audience.
-        match self.keys_step(clock) {
-            step @ (Step::Fetch | Step::Wait) if attempted.keys.next() => {
-                let resource = Resource::Keys;
-                return Err(Needs { resource, step });
-            }
-            Step::ProceedAndFetch => refresh = Some(Resource::Keys),
-            _ => {}
-        }
-        let usable = self.keys_freshness(clock) != Freshness::Stale;
-        let Some(keys) = self.keys.as_ref().filter(|_| usable) else {
-            return Ok(refused(Denial::RevocationUnavailable));
-        };
-        let fetched_at = keys.fetched_at;
-        let verify = |text: &str| keys.verifier.verify(text, &self.signatures);
-        let verified = match self.tokens.get(text, verify) {
-            Ok(verified) => verified,
-            Err(TokenError::UnknownKey) => {
-                return self.check_unknown_key(fetched_at, clock, attempted);
-            }
-            Err(error) => return Ok(refused(error.into())),
-        };
-
-        // 3. The status. An expired token needs none.
-        let token = &verified.token;
-        let mut status = StatusCheck::Unavailable;
-        let mut is_new_use = false;
-        let StatusReference { list: id, idx } = token.status;
-        if decision::check_times(token, now).is_ok() {
-            let resource = Resource::List(id);
-            let entry = self.lists.entry(id, clock);
-            match entry.step(self.freshness, clock) {
-                step @ (Step::Fetch | Step::Wait) if attempted.list.next() => {
-                    return Err(Needs { resource, step });
-                }
-                // One at a time: a list that gets no fresher must not delay the keys.
-                Step::ProceedAndFetch => refresh = refresh.or(Some(resource)),
-                _ => {}
-            }
-            status = entry.known.check(token, self.freshness, clock);
-            // A lease older than the key set may lack a key because the key is new. The edge
-            // requests another lease. A key that a newer lease lacks has been retired.
-            if status == StatusCheck::KeyRetired && entry.known.is_from_before(fetched_at) {
-                match entry.flights.step(Freshness::Stale, clock, 0) {
-                    step @ (Step::Fetch | Step::Wait) if attempted.list.next() => {
-                        return Err(Needs { resource, step });
-                    }
-                    _ => status = StatusCheck::Unavailable,
-                }
-            }
-            is_new_use = entry.usage.would_record(idx, now);
-        }
-
-        // 4. The decision.
+        let (token, status) = (&known.verified.token, known.status);
         let result = match target {
             Some((request, found)) => {
-                let permit = decision::authorize(request, token, status, found, self.policy);
-                permit.map(|permit| Allowed {
-                    organization: position(&permit),
-                    normal_path: changed(permit.path),
-                })
+                decision::authorize(request, token, status, found, self.policy).map(allowed)
             }
-            None => decision::authenticate(token, status, now).map(|()| Allowed {
-                normal_path: None,
-                organization: None,
-            }),
+            None => decision::authenticate(token, status, now).map(|()| Allowed::default()),
         };
-        let is_authenticated = result.as_ref().err().is_none_or(Denial::is_authenticated);
         Ok(Decision {
-            usage: (is_new_use && is_authenticated).then_some(token.status),
-            token: Some(verified),
+            token: Some(known.verified),
             result,
-            refresh,
+            follow_up: FollowUp {
+                renew: known.renew,
+                report: None,
+            },
         })
+    }
+
+    /// Looks up the token and its status.
+    fn look_up(
+        &mut self,
+        now: Timestamp,
+        authorization: Option<&str>,
+        clock: Instant,
+        attempted: &mut Attempted,
+    ) -> Result<Known<T>, Stop> {
+        let text = bearer::parse(authorization)?;
+        let renew_keys = attempted.keys.take(self.keys_step(clock), Resource::Keys)?;
+        let verified = self.verify(text, clock, attempted)?;
+        let (status, renew_list) = match decision::check_times(&verified.token, now) {
+            Ok(()) => self.status(&verified.token, clock, attempted)?,
+            // An expired token needs no status.
+            Err(_) => (StatusCheck::Unavailable, None),
+        };
+        Ok(Known {
+            verified,
+            status,
+            // One at a time: a list that gets no fresher must not delay the keys.
+            renew: renew_keys.or(renew_list),
+        })
+    }
+
+    fn keys_freshness(&self, now: Instant) -> Freshness {
+        self.keys.as_ref().map_or(Freshness::Stale, |keys| {
+            self.freshness.of_keys(keys.fetched_at, now)
+        })
+    }
+
+    fn keys_step(&self, now: Instant) -> Step {
+        let freshness = self.keys_freshness(now);
+        self.key_flights.step(freshness, now, RETRY_BACKOFF)
+    }
+
+    /// Checks form, signature, issuer and audience.
+    fn verify(
+        &mut self,
+        text: &str,
+        clock: Instant,
+        attempted: &mut Attempted,
+    ) -> Result<Rc<Verified<T>>, Stop> {
+        let is_usable = self.keys_freshness(clock) != Freshness::Stale;
+        let keys = self.keys.as_ref().filter(|_| is_usable);
+        let keys = keys.ok_or(Denial::RevocationUnavailable)?;
+        let verify = |text: &str| keys.verifier.verify(text, &self.signatures);
+        let fetched_at = keys.fetched_at;
+        match self.tokens.get(text, verify) {
+            Ok(verified) => Ok(verified),
+            Err(TokenError::UnknownKey) => Err(self.without_key(fetched_at, clock, attempted)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Decides on a token whose key is not in the set of `fetched_at`.
+    fn without_key(&self, fetched_at: Instant, clock: Instant, attempted: &mut Attempted) -> Stop {
+        // Anyone can send such a token, so it causes at most one fetch a second.
+        let is_recent = fetched_at.age(clock).is_some_and(|age| age < RETRY_BACKOFF);
+        let is_newer = attempted
+            .keys_newer_than
+            .is_some_and(|before| before != fetched_at);
+        if is_recent || is_newer {
+            return TokenError::UnknownKey.into();
+        }
+        let flights = &self.key_flights;
+        let step = flights.step(Freshness::Stale, clock, RETRY_BACKOFF);
+        match attempted.newer_keys.take(step, Resource::Keys) {
+            Err(needs) => {
+                attempted.keys_newer_than = Some(fetched_at);
+                needs.into()
+            }
+            // A newer set may have the key.
+            Ok(_) => Denial::RevocationUnavailable.into(),
+        }
+    }
+
+    /// Looks up a token's status, and whether its list should be renewed.
+    fn status(
+        &mut self,
+        token: &Token,
+        clock: Instant,
+        attempted: &mut Attempted,
+    ) -> Result<(StatusCheck, Option<Resource>), Needs> {
+        let id = token.status.list;
+        let resource = Resource::List(id);
+        let entry = self.lists.entry(id, clock);
+        let step = entry.step(self.freshness, clock);
+        let renew = attempted.list.take(step, resource)?;
+        let status = entry.check(token, self.freshness, clock);
+        // A lease older than the key set may lack a key because the key is new. The edge requests
+        // another lease. A key that a newer lease lacks has been retired.
+        let keys = self.keys.as_ref();
+        let is_older = |keys: &KnownKeys| entry.known.is_from_before(keys.fetched_at);
+        if status == StatusCheck::KeyRetired && keys.is_some_and(is_older) {
+            attempted.list.take(entry.step_of_stale(clock), resource)?;
+            return Ok((StatusCheck::Unavailable, renew));
+        }
+        Ok((status, renew))
+    }
+}
+
+/// A decision without a token.
+fn decided<T>(result: Result<Allowed, Denial>) -> Decision<T> {
+    Decision {
+        token: None,
+        result,
+        follow_up: FollowUp::default(),
+    }
+}
+
+fn publicly_allowed(found: &Match<'_, '_>) -> Allowed {
+    Allowed {
+        normal_path: changed(found.path.clone()),
+        organization: None,
+    }
+}
+
+fn allowed(permit: Permit<'_, '_>) -> Allowed {
+    let organizations = &permit.token.organizations;
+    let position = |named| organizations.iter().position(|id| id == named);
+    Allowed {
+        organization: permit.organization.and_then(position),
+        normal_path: changed(permit.path),
     }
 }
 
@@ -368,20 +450,6 @@ fn changed(path: Cow<'_, str>) -> Option<String> {
     match path {
         Cow::Borrowed(_) => None,
         Cow::Owned(normal) => Some(normal),
-    }
-}
-
-fn position(permit: &Permit<'_, '_>) -> Option<usize> {
-    let named = permit.organization?;
-    permit.token.organizations.iter().position(|id| id == named)
-}
-
-fn refused<T>(denial: Denial) -> Decision<T> {
-    Decision {
-        token: None,
-        result: Err(denial),
-        refresh: None,
-        usage: None,
     }
 }
 
@@ -395,7 +463,7 @@ mod tests {
             status_list::{Snapshot, Status, StatusList, VerifiedList},
         },
         mode::RevocationMode,
-        policy::{RouteError, tests::policy},
+        policy::tests::policy,
         registry::{LeaseAnswer, ListContent},
         revocation::known_list::ABSENT_FOR,
         token::claims::{self, Claims},
@@ -464,8 +532,8 @@ mod tests {
             length: 1_000,
             kids: seeds.iter().map(kid).collect(),
         };
-        let known = &mut validator.lists.entry(LIST, requested_at).known;
-        known.apply_lease(requested_at, &answer).unwrap();
+        let entry = validator.list(LIST, requested_at);
+        entry.receive_lease(requested_at, Some(&answer)).unwrap();
     }
 
     /// A validator with the keys of the first seed and a lease on a list that revokes these
@@ -494,7 +562,7 @@ mod tests {
         header: &str,
         attempted: &mut Attempted,
     ) -> Result<Decision<()>, Needs> {
-        validator.check(&request(PIPELINES), Some(header), CLOCK, attempted)
+        validator.check(&request(PIPELINES), Some(header), CLOCK, attempted, || None)
     }
 
     fn needs(check: &Result<Decision<()>, Needs>) -> Option<(Resource, Step)> {
@@ -513,7 +581,7 @@ mod tests {
             organization: Some(1),
         };
         assert_eq!(found.result, Ok(allowed));
-        assert_eq!(found.refresh, None);
+        assert_eq!(found.follow_up.renew, None);
         let mut validator = complete(&[7]);
         let found = check(&mut validator, &good(), &mut Attempted::default()).unwrap();
         assert_eq!(found.result, Err(Denial::TokenRevoked));
@@ -526,7 +594,7 @@ mod tests {
         let attempted = &mut Attempted::default();
         let first = check(&mut validator, &good(), attempted);
         assert_eq!(needs(&first), Some((Resource::Keys, Step::Fetch)));
-        let _ = validator.key_flights.begin(CLOCK);
+        let _ = validator.flights(Resource::Keys, CLOCK).begin(CLOCK);
         let other = check(&mut validator, &good(), &mut Attempted::default());
         assert_eq!(needs(&other), Some((Resource::Keys, Step::Wait)));
         validator.set_keys(CLOCK, keys(1).public().clone());
@@ -554,7 +622,7 @@ mod tests {
             }
             let found = check(&mut validator, &good(), attempted).unwrap();
             assert_eq!(found.result, Err(Denial::RevocationUnavailable));
-            assert_eq!(found.usage, None);
+            assert_eq!(found.follow_up, FollowUp::default());
         }
     }
 
@@ -574,7 +642,7 @@ mod tests {
         ] {
             let found = check(&mut validator, header, &mut Attempted::default()).unwrap();
             assert_eq!(found.result, Err(denial));
-            assert_eq!((found.refresh, found.usage), (None, None));
+            assert_eq!(found.follow_up, FollowUp::default());
         }
     }
 
@@ -586,11 +654,23 @@ mod tests {
         assert_eq!(soon.result, Err(Denial::SignatureInvalid));
         let later = CLOCK.plus(RETRY_BACKOFF);
         let attempted = &mut Attempted::default();
-        let first = validator.check(&request(PIPELINES), Some(&unknown), later, attempted);
+        let first = validator.check(
+            &request(PIPELINES),
+            Some(&unknown),
+            later,
+            attempted,
+            || None,
+        );
         assert_eq!(needs(&first), Some((Resource::Keys, Step::Fetch)));
         validator.set_keys(later, keys(1).public().clone());
         let again = validator
-            .check(&request(PIPELINES), Some(&unknown), later, attempted)
+            .check(
+                &request(PIPELINES),
+                Some(&unknown),
+                later,
+                attempted,
+                || None,
+            )
             .unwrap();
         assert_eq!(again.result, Err(Denial::SignatureInvalid));
     }
@@ -600,7 +680,13 @@ mod tests {
         let later = CLOCK.plus(RETRY_BACKOFF);
         let unknown = header(2, NOW.plus(60));
         let check = |validator: &mut Validator<(), Dalek>, attempted: &mut Attempted| {
-            validator.check(&request(PIPELINES), Some(&unknown), later, attempted)
+            validator.check(
+                &request(PIPELINES),
+                Some(&unknown),
+                later,
+                attempted,
+                || None,
+            )
         };
         for (answered, denial) in [
             (false, Denial::RevocationUnavailable),
@@ -611,13 +697,15 @@ mod tests {
             for _ in 0..if answered { 1 } else { MAX_ATTEMPTS } {
                 let asks = check(&mut validator, first);
                 assert_eq!(needs(&asks), Some((Resource::Keys, Step::Fetch)));
-                let flight = validator.key_flights.begin(later);
+                let flight = validator.flights(Resource::Keys, later).begin(later);
                 let waits = check(&mut validator, second);
                 assert_eq!(needs(&waits), Some((Resource::Keys, Step::Wait)));
                 if answered {
                     validator.set_keys(later, keys(1).public().clone());
                 }
-                validator.key_flights.end(flight, later, answered);
+                validator
+                    .flights(Resource::Keys, later)
+                    .end(flight, later, answered);
             }
             for attempted in [first, second, &mut Attempted::default()] {
                 let found = check(&mut validator, attempted).unwrap();
@@ -631,7 +719,9 @@ mod tests {
         let later = CLOCK.plus(100);
         let after = later.plus(100);
         let check = |validator: &mut Validator<(), Dalek>, attempted: &mut Attempted| {
-            validator.check(&request(PIPELINES), Some(&good()), after, attempted)
+            validator.check(&request(PIPELINES), Some(&good()), after, attempted, || {
+                None
+            })
         };
         for (renewed, expected) in [
             (Some(&[2, 1][..]), None),
@@ -646,12 +736,14 @@ mod tests {
             for _ in 0..attempts {
                 let first = check(&mut validator, attempted);
                 assert_eq!(needs(&first), Some((Resource::List(LIST), Step::Fetch)));
-                let flight = validator.lists.entry(LIST, after).flights.begin(after);
+                let list = Resource::List(LIST);
+                let flight = validator.flights(list, after).begin(after);
                 if let Some(seeds) = renewed {
                     lease_naming(&mut validator, &[], after, seeds);
                 }
-                let flights = &mut validator.lists.entry(LIST, after).flights;
-                flights.end(flight, after, renewed.is_some());
+                validator
+                    .flights(list, after)
+                    .end(flight, after, renewed.is_some());
             }
             for attempted in [attempted, &mut Attempted::default()] {
                 let found = check(&mut validator, attempted).unwrap();
@@ -709,7 +801,7 @@ mod tests {
         };
         let late = CLOCK.plus(120_000);
         let found = validator
-            .check(&request(PIPELINES), Some(&good()), late, attempted)
+            .check(&request(PIPELINES), Some(&good()), late, attempted, || None)
             .unwrap();
         assert_eq!(found.result, Err(Denial::RevocationUnavailable));
     }
@@ -725,53 +817,50 @@ mod tests {
             },
             signed_at: NOW,
         };
-        validator
-            .lists
-            .entry(LIST, CLOCK)
-            .known
-            .apply_snapshot(&snapshot);
+        validator.list(LIST, CLOCK).receive_snapshot(&snapshot);
         let old = CLOCK.plus(50_000);
         for expected in [Some(Resource::Keys), Some(Resource::List(LIST)), None] {
             let attempted = &mut Attempted::default();
             let found = validator
-                .check(&request(PIPELINES), Some(&good()), old, attempted)
+                .check(&request(PIPELINES), Some(&good()), old, attempted, || None)
                 .unwrap();
             assert!(found.result.is_ok());
-            assert_eq!(found.refresh, expected);
-            match found.refresh {
-                Some(Resource::Keys) => _ = validator.key_flights.begin(old),
-                Some(Resource::List(id)) => _ = validator.lists.entry(id, old).flights.begin(old),
-                None => {}
+            assert_eq!(found.follow_up.renew, expected);
+            if let Some(resource) = expected {
+                validator.flights(resource, old).begin(old);
             }
         }
     }
 
     #[test]
-    fn validator_reports_a_use_once_a_minute_and_only_of_a_good_token() {
-        let mut validator = complete(&[]);
-        let good = good();
-        let found = check(&mut validator, &good, &mut Attempted::default()).unwrap();
-        let used = found.usage.expect("news");
-        validator
-            .lists
-            .entry(used.list, CLOCK)
-            .usage
-            .record(used.idx, NOW, || None);
-        let again = check(&mut validator, &good, &mut Attempted::default()).unwrap();
-        assert_eq!(again.usage, None);
-        let mut validator = complete(&[]);
-        let elsewhere = validator.check(
-            &request("/api/v1/secrets"),
-            Some(&good),
-            CLOCK,
-            &mut Attempted::default(),
-        );
-        let found = elsewhere.unwrap();
-        assert_eq!(found.result, Err(Denial::RouteUnknown(RouteError::Unknown)));
-        assert!(found.usage.is_some(), "it authenticated");
-        let mut validator = complete(&[7]);
-        let found = check(&mut validator, &good, &mut Attempted::default()).unwrap();
-        assert_eq!(found.usage, None, "a revoked one did not");
+    fn validator_records_a_use_once_a_minute_and_only_of_a_good_token() {
+        let address = "192.0.2.1".parse::<IpAddr>().unwrap();
+        for (path, revoked, expected) in [
+            (PIPELINES, &[][..], 1),
+            ("/api/v1/secrets", &[], 1),
+            (PIPELINES, &[7], 0),
+        ] {
+            let mut validator = complete(revoked);
+            let mut batch = None;
+            for is_first in [true, false] {
+                let found = validator.check(
+                    &request(path),
+                    Some(&good()),
+                    CLOCK,
+                    &mut Attempted::default(),
+                    || Some(address),
+                );
+                let report = found.unwrap().follow_up.report;
+                assert_eq!(report.is_some(), is_first && expected > 0, "{path}");
+                batch = batch.or(report);
+            }
+            let uses = batch.map(|(list, batch)| validator.list(list, CLOCK).take_batch(batch));
+            let uses = uses.unwrap_or_default();
+            assert_eq!(uses.len(), expected, "{path}, revoked: {revoked:?}");
+            for used in uses {
+                assert_eq!((used.idx, used.address), (7, Some(address)));
+            }
+        }
     }
 
     #[test]
@@ -784,17 +873,18 @@ mod tests {
         validator.policy = Box::leak(Box::new(Policy::from_json(&json).unwrap()));
         for header in [None, Some("Bearer x"), Some(&*good())] {
             let attempted = &mut Attempted::default();
-            let found = validator.check(&request("/docs/%61"), header, CLOCK, attempted);
+            let found = validator.check(&request("/docs/%61"), header, CLOCK, attempted, || None);
             let found = found.unwrap();
             let allowed = Allowed {
                 normal_path: Some("/docs/a".to_owned()),
                 organization: None,
             };
             assert_eq!(found.result, Ok(allowed));
-            assert!(found.token.is_none() && found.usage.is_none());
+            assert!(found.token.is_none());
+            assert_eq!(found.follow_up, FollowUp::default());
         }
         let attempted = &mut Attempted::default();
-        let found = validator.check(&request("/docs"), None, CLOCK, attempted);
+        let found = validator.check(&request("/docs"), None, CLOCK, attempted, || None);
         assert_eq!(found.unwrap().result, Err(Denial::TokenMissing));
     }
 
@@ -837,19 +927,20 @@ mod tests {
         validator.set_keys(CLOCK, keys(1).public().clone());
         let attempted = &mut Attempted::default();
         assert!(needs(&check(&mut validator, &good(), attempted)).is_some());
-        let entry = validator.lists.entry(LIST, CLOCK);
-        let flight = entry.flights.begin(CLOCK);
-        entry.known.mark_absent(CLOCK);
-        entry.flights.end(flight, CLOCK, true);
+        let list = Resource::List(LIST);
+        let flight = validator.flights(list, CLOCK).begin(CLOCK);
+        let entry = validator.list(LIST, CLOCK);
+        entry.receive_lease(CLOCK, None).unwrap();
+        validator.flights(list, CLOCK).end(flight, CLOCK, true);
         let refused = Err(TokenError::List.into());
         for attempted in [attempted, &mut Attempted::default()] {
             let found = check(&mut validator, &good(), attempted).unwrap();
-            assert_eq!((found.result, found.refresh), (refused.clone(), None));
-            assert_eq!(found.usage, None);
+            assert_eq!(found.result, refused);
+            assert_eq!(found.follow_up, FollowUp::default());
         }
         let later = CLOCK.plus(ABSENT_FOR);
         let again = &mut Attempted::default();
-        let again = validator.check(&request(PIPELINES), Some(&good()), later, again);
+        let again = validator.check(&request(PIPELINES), Some(&good()), later, again, || None);
         assert_eq!(needs(&again), Some((Resource::List(LIST), Step::Fetch)));
         lease(&mut validator, &[]);
         let found = check(&mut validator, &good(), &mut Attempted::default()).unwrap();

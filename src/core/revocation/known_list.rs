@@ -7,17 +7,14 @@
 use super::{
     freshness::{Freshness, FreshnessPolicy, Validity},
     lease::{Holder, LeaseOutcome},
-    single_flight::{SingleFlight, Step},
-    usage::UsageLog,
 };
 use crate::{
-    jose::status_list::{Bits, Status, StatusList, StatusListId, VerifiedList},
+    jose::status_list::{Bits, Status, StatusList, VerifiedList},
     mode::heartbeat,
     registry::{LeaseAnswer, ListContent},
     time::{Instant, Timestamp},
     token::Token,
 };
-use std::collections::HashMap;
 
 /// How far in the future a snapshot may be dated, in seconds. This covers two machines' clocks,
 /// each read in whole seconds. A clock that is further off cannot be trusted to measure ages.
@@ -71,13 +68,18 @@ pub struct LeaseRejected;
 
 impl KnownList {
     /// Drops data that is dated too far in the future, so that better data can replace it.
-    fn discard_future(&mut self, now: Instant) {
+    pub(super) fn discard_future(&mut self, now: Instant) {
         if self.holder.is_ahead(now) {
-            self.holder.forget_lease();
+            self.forget_lease();
         }
         if self.snapshot_age(second(now)).is_none() {
             self.signed_at = Timestamp::default();
         }
+    }
+
+    /// Drops the lease. What it brought stays known.
+    pub(super) fn forget_lease(&mut self) {
+        self.holder.forget_lease();
     }
 
     /// The known version, to request the changes since.
@@ -224,7 +226,7 @@ impl KnownList {
 
 /// The second that a reading falls in: an edge's clock shows the time of day, which dates
 /// snapshots.
-fn second(now: Instant) -> Timestamp {
+pub(super) fn second(now: Instant) -> Timestamp {
     Timestamp::from_millis(now.millis())
 }
 
@@ -233,85 +235,22 @@ fn first(second: Timestamp) -> Instant {
     Instant::from_millis(second.seconds().saturating_mul(1_000))
 }
 
-/// One list at an edge, with its fetches and the recorded uses of its tokens.
-#[derive(Debug, Clone, Default)]
-pub struct ListEntry {
-    /// The edge's copy of the list.
-    pub known: KnownList,
-    /// The fetches of leases and snapshots.
-    pub flights: SingleFlight,
-    /// Uses of the list's tokens, to be reported.
-    pub usage: UsageLog,
-    /// Position in the order of last use.
-    used: u64,
-}
-
-impl ListEntry {
-    /// Drops everything timed by a clock that was set back.
-    fn distrust_clock(&mut self) {
-        self.known.holder.forget_lease();
-        self.flights.reset();
-    }
-
-    /// Decides what a request does before it uses the list.
-    pub fn step(&self, policy: FreshnessPolicy, now: Instant) -> Step {
-        let freshness = self.known.freshness(policy, now);
-        self.flights.step(freshness, now, policy.renewal_pause())
-    }
-}
-
-/// The most lists that an edge keeps; they take 16 MiB.
-pub const MAX_LISTS: usize = 512;
-
-/// The lists that an edge has seen. The least recently used is dropped first.
-#[derive(Debug, Clone, Default)]
-pub struct KnownLists {
-    entries: HashMap<StatusListId, ListEntry>,
-    latest: Instant,
-    uses: u64,
-}
-
-impl KnownLists {
-    /// Returns a list's entry, and adds it if needed. Every access goes through here, so this also
-    /// notices a clock that was set back. Such a clock would lengthen every lease, so all leases
-    /// are dropped.
-    pub fn entry(&mut self, id: StatusListId, now: Instant) -> &mut ListEntry {
-        if self.latest.age(now).is_none() {
-            self.entries
-                .values_mut()
-                .for_each(ListEntry::distrust_clock);
-            self.latest = now;
-        }
-        self.latest = self.latest.max(now);
-        self.uses += 1;
-        if self.entries.len() >= MAX_LISTS && !self.entries.contains_key(&id) {
-            let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.used);
-            if let Some(oldest) = oldest.map(|(id, _)| *id) {
-                self.entries.remove(&oldest);
-            }
-        }
-        let entry = self.entries.entry(id).or_default();
-        entry.known.discard_future(now);
-        entry.used = self.uses;
-        entry
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::{
         jose::status_list::{Snapshot, StatusListId, StatusReference},
         policy::tests::policy,
-        revocation::single_flight::MAX_ATTEMPTS,
         token::Grant,
     };
 
     const KNOWN_KEY: &str = "key-1";
-    const LEASE: FreshnessPolicy = FreshnessPolicy::Lease { stale_grace_ms: 0 };
-    const SNAPSHOT: FreshnessPolicy = FreshnessPolicy::Snapshot { max_age: 120 };
+    pub(in crate::revocation) const LEASE: FreshnessPolicy =
+        FreshnessPolicy::Lease { stale_grace_ms: 0 };
+    pub(in crate::revocation) const SNAPSHOT: FreshnessPolicy =
+        FreshnessPolicy::Snapshot { max_age: 120 };
 
-    fn grace(stale_grace_ms: u64) -> FreshnessPolicy {
+    pub(in crate::revocation) fn grace(stale_grace_ms: u64) -> FreshnessPolicy {
         FreshnessPolicy::Lease { stale_grace_ms }
     }
 
@@ -319,7 +258,7 @@ mod tests {
         Instant::from_millis(second.seconds() * 1_000)
     }
 
-    fn token(idx: u32) -> Token {
+    pub(in crate::revocation) fn token(idx: u32) -> Token {
         Token {
             id: "t".parse().unwrap(),
             kid: KNOWN_KEY.to_owned(),
@@ -347,7 +286,11 @@ mod tests {
         }
     }
 
-    fn changes(since: u64, version: u64, changes: &[(u32, Status)]) -> LeaseAnswer {
+    pub(in crate::revocation) fn changes(
+        since: u64,
+        version: u64,
+        changes: &[(u32, Status)],
+    ) -> LeaseAnswer {
         answer(
             version,
             ListContent::Changes {
@@ -357,7 +300,7 @@ mod tests {
         )
     }
 
-    fn whole(version: u64, revoked: &[u32]) -> LeaseAnswer {
+    pub(in crate::revocation) fn whole(version: u64, revoked: &[u32]) -> LeaseAnswer {
         let mut list = StatusList::all_valid();
         for idx in revoked {
             list.set(*idx, Status::Invalid);
@@ -365,15 +308,19 @@ mod tests {
         answer(version, ListContent::Whole(list.encode()))
     }
 
-    fn signed(list: StatusList, version: u64, signed_at: Timestamp) -> VerifiedList {
+    pub(in crate::revocation) fn signed(
+        list: StatusList,
+        version: u64,
+        signed_at: Timestamp,
+    ) -> VerifiedList {
         VerifiedList {
             snapshot: Snapshot { list, version },
             signed_at,
         }
     }
 
-    const NOW: Instant = Instant::from_millis(5_000);
-    const VALID: StatusCheck = StatusCheck::Known(Status::Valid);
+    pub(in crate::revocation) const NOW: Instant = Instant::from_millis(5_000);
+    pub(in crate::revocation) const VALID: StatusCheck = StatusCheck::Known(Status::Valid);
     const REVOKED: StatusCheck = StatusCheck::Known(Status::Invalid);
 
     #[test]
@@ -540,93 +487,5 @@ mod tests {
                 "{age}"
             );
         }
-    }
-
-    #[test]
-    fn known_lists_end_every_lease_when_the_clock_is_set_back() {
-        let list = |list| StatusListId { registry: 0, list };
-        let mut lists = KnownLists::default();
-        for id in [list(0), list(1)] {
-            let known = &mut lists.entry(id, NOW).known;
-            known.apply_lease(NOW, &whole(1, &[])).unwrap();
-        }
-        let later = NOW.plus(500);
-        assert_eq!(
-            lists.entry(list(0), later).known.freshness(LEASE, later),
-            Freshness::Fresh
-        );
-        let disordered = NOW.plus(495);
-        let known = &lists.entry(list(0), disordered).known;
-        assert_eq!(known.freshness(LEASE, disordered), Freshness::Fresh);
-        let back = NOW.plus(494);
-        for id in [list(0), list(1)] {
-            assert_eq!(
-                lists.entry(id, back).known.freshness(LEASE, back),
-                Freshness::Stale
-            );
-        }
-    }
-
-    #[test]
-    fn known_lists_reject_a_lease_that_spans_a_clock_set_back() {
-        let id = token(1).status.list;
-        let mut lists = KnownLists::default();
-        lists.entry(id, NOW).flights.begin(NOW);
-        // The clock's reading when the answer to the request of NOW arrives.
-        let back = Instant::from_millis(1_000);
-        let entry = lists.entry(id, back);
-        entry.known.apply_lease(NOW, &whole(1, &[])).unwrap();
-        assert_eq!(entry.known.freshness(LEASE, back), Freshness::Stale);
-        let found = entry.known.check(&token(1), grace(10_000), back);
-        assert_eq!(found, StatusCheck::Unavailable);
-        let known = &mut lists.entry(id, back).known;
-        known.apply_lease(back, &changes(1, 1, &[])).unwrap();
-        assert_eq!(
-            lists.entry(id, back).known.check(&token(1), LEASE, back),
-            VALID
-        );
-    }
-
-    #[test]
-    fn known_lists_renew_after_the_clock_was_set_back() {
-        let id = token(1).status.list;
-        let mut lists = KnownLists::default();
-        for _ in 0..MAX_ATTEMPTS {
-            let flights = &mut lists.entry(id, NOW).flights;
-            let flight = flights.begin(NOW);
-            flights.end(flight, NOW, false);
-        }
-        for (after, expected) in [(0, Step::Proceed), (500, Step::Proceed), (100, Step::Fetch)] {
-            let now = NOW.plus(after);
-            let step = lists.entry(id, now).step(LEASE, now);
-            assert_eq!(step, expected, "{after}");
-        }
-    }
-
-    #[test]
-    fn known_lists_replace_a_snapshot_dated_ahead() {
-        let id = token(1).status.list;
-        let mut lists = KnownLists::default();
-        let ahead = second(NOW.plus(60_000));
-        let known = &mut lists.entry(id, NOW).known;
-        known.apply_snapshot(&signed(StatusList::all_valid(), 1, ahead));
-        let known = &mut lists.entry(id, NOW).known;
-        known.apply_snapshot(&signed(StatusList::all_valid(), 1, second(NOW)));
-        assert_eq!(known.check(&token(1), SNAPSHOT, NOW), VALID);
-    }
-
-    #[test]
-    fn known_lists_drop_the_least_recently_used() {
-        let mut lists = KnownLists::default();
-        let id = |list| StatusListId { registry: 0, list };
-        let most = u32::try_from(MAX_LISTS).unwrap();
-        for number in 0..most {
-            lists.entry(id(number), NOW).flights.begin(NOW);
-        }
-        lists.entry(id(0), NOW);
-        lists.entry(id(most), NOW);
-        assert_eq!(lists.entries.len(), MAX_LISTS);
-        assert!(lists.entries.contains_key(&id(0)), "used a moment ago");
-        assert!(!lists.entries.contains_key(&id(1)), "the oldest");
     }
 }

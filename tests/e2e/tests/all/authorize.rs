@@ -154,7 +154,7 @@ async fn forward_auth_refuses_requests_that_an_upstream_could_misread() {
         "X_Forwarded_Uri",
         "X_Real_IP",
     ] {
-        // Twice, because the second request takes the fast path.
+        // Twice, because the first refusal builds what the second uses.
         for _ in 0..2 {
             let response = Response::to(send(PIPELINES).header(name, "/x")).await;
             assert_denied(&response, 400, "header-refused", None);

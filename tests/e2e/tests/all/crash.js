@@ -2,7 +2,7 @@
 // module allocate more memory than is available at the next call of that export.
 
 const { Instance } = WebAssembly;
-const EXPORTS = ["authorizeAtOnce", "fetch", "registry_new", "registry_fetch", "registry_alarm"];
+const EXPORTS = ["handle", "fetch", "registry_new", "registry_fetch", "registry_alarm"];
 let nextCrash = null;
 
 function crashing(exports, name) {

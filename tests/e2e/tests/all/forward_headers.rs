@@ -86,7 +86,7 @@ async fn upstream_gets_the_organization_that_the_request_acts_in() {
         (&two, global, Some("acme"), Some("acme"), "acme globex"),
         (&two, global, None, None, "acme globex"),
     ] {
-        // Twice, because the second request takes the fast path.
+        // Twice, because the second request uses cached headers.
         for _ in 0..2 {
             let mut request = client()
                 .get(format!("{}{path}", system.url))

@@ -65,7 +65,7 @@ async fn assert_whole_life(url: &str, prefix: &str, public: &str) {
             .header("X-Organization-ID", "acme");
         Response::to(request.header("X-Forwarded-Uri", PIPELINES))
     };
-    // The second is decided on the fast path.
+    // The second is decided from the cache.
     for _ in 0..2 {
         let allowed = authorize().await;
         assert_eq!(

@@ -1,0 +1,108 @@
+//! A request as the entry (`entry.js`) writes it: its strings as one text, line by line, in the
+//! module's own memory.
+//!
+//! A string that crosses the boundary by itself costs an allocation and a copy. Everything that
+//! decides is in these lines, so a request is read once, and a request that must wait for something
+//! takes a copy of them along. No header value contains a line feed.
+
+use js_sys::{Uint8Array, WebAssembly};
+use patrol::{
+    authorize::forwarding::{ConditionalHeaders, FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
+    routes,
+};
+use std::{cell::RefCell, str};
+use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
+use web_sys::Request;
+
+/// The headers whose lines follow those of method and address.
+const HEADERS: [&str; 7] = [
+    "Authorization",
+    ORGANIZATION,
+    FORWARDED_METHOD,
+    FORWARDED_URI,
+    "Connection",
+    "Upgrade",
+    "Cookie",
+];
+
+/// A request and its strings.
+pub(crate) struct Incoming<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    /// With its `?`, if there is one.
+    pub(crate) query: &'a str,
+    pub(crate) authorization: Option<&'a str>,
+    pub(crate) organization: Option<&'a str>,
+    pub(crate) forwarded_method: Option<&'a str>,
+    pub(crate) forwarded_uri: Option<&'a str>,
+    pub(crate) conditional: ConditionalHeaders<'a>,
+}
+
+impl<'a> Incoming<'a> {
+    /// Reads the lines. `None`: the entry has not written them.
+    pub(crate) fn read(lines: &'a str, request: &'a Request) -> Option<Self> {
+        let mut lines = lines.split('\n');
+        let method = lines.next()?;
+        let (path, query) = routes::split(lines.next()?);
+        // In the order of `HEADERS`. An empty header differs from an absent one.
+        let mut header = || Some(lines.next()?.strip_prefix('='));
+        Some(Self {
+            request,
+            method,
+            path,
+            query,
+            authorization: header()?,
+            organization: header()?,
+            forwarded_method: header()?,
+            forwarded_uri: header()?,
+            conditional: ConditionalHeaders {
+                connection: header()?,
+                upgrade: header()?,
+                cookie: header()?,
+            },
+        })
+    }
+}
+
+thread_local! {
+    static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls `act` with the lines that the entry has written.
+pub(crate) fn with_lines<R>(written: usize, act: impl FnOnce(&str) -> R) -> Option<R> {
+    LINES.with_borrow(|lines| {
+        let lines = str::from_utf8(lines.get(..written)?).ok()?;
+        Some(act(lines))
+    })
+}
+
+/// [`HEADERS`], for the entry.
+#[wasm_bindgen(js_name = headerNames)]
+#[must_use]
+pub fn header_names() -> Vec<String> {
+    HEADERS.map(str::to_owned).into()
+}
+
+/// The usual length of the buffer, in bytes.
+const CAPACITY: usize = 16 * 1024;
+
+/// The buffer for the lines, of at least this length in bytes. When the module's memory grows, the
+/// array becomes empty; call this again then. The platform limits the headers of a request, and so
+/// the buffer.
+#[wasm_bindgen(js_name = linesBuffer)]
+#[must_use]
+pub fn lines_buffer(length: usize) -> Option<Uint8Array> {
+    let (start, length) = LINES.with_borrow_mut(|lines| {
+        let length = length.max(CAPACITY).max(lines.len());
+        lines.resize(length, 0);
+        let start = u32::try_from(lines.as_ptr().addr()).ok()?;
+        Some((start, u32::try_from(length).ok()?))
+    })?;
+    // Not before: the resize may have moved it.
+    let memory: WebAssembly::Memory = wasm_bindgen::memory().dyn_into().ok()?;
+    let buffer = memory.buffer();
+    Some(Uint8Array::new_with_byte_offset_and_length(
+        &buffer, start, length,
+    ))
+}
