@@ -284,10 +284,16 @@ export async function pump(body, writable, watch, { keepsOpen = false } = {}) {
  * @param {() => Watch} open
  */
 export function watched(response, rules, open) {
-  if (response.webSocket) return watchedSocket(response, response.webSocket, rules, open());
-  const { body, headers } = response;
-  if (isShort(headers, rules) || body === null) return response;
+  const { body } = response;
+  if (body === null) {
+    const socket = response.webSocket;
+    return socket ? watchedSocket(response, socket, rules, open()) : response;
+  }
+  const { headers } = response;
+  if (isShort(headers, rules)) return response;
   const watch = open();
+  // Nothing has been sent yet, so the client can still be told why.
+  if (watch.ended) throw watch.ended;
   const { readable, writable } = pipe(headers.get("Content-Length"));
   pump(body, writable, watch)
     .catch(() => {})

@@ -5,7 +5,7 @@
 // It plays the platform that Patrol protects: it serves the routes of `policy.toml` with sample data
 // and knows nothing about tokens. Every JSON response has a member `caller` with the identity headers
 // of the request. Some routes exist for tests of the edge: streams of any length, events, a
-// WebSocket, a redirect, and one that never responds. With `X-Echo-Headers: 1` any route returns the
+// WebSocket, a redirect, one that never responds, and one that responds when it is told. With `X-Echo-Headers: 1` any route returns the
 // request itself.
 //
 // It is a script, so nobody has to compile a server to try Patrol. It checks nothing: authorization
@@ -14,7 +14,14 @@
 import { createServer } from "node:http";
 import { json as readJson } from "node:stream/consumers";
 import { collections, newId, results, topics } from "./data.mjs";
-import { acceptSocket, digestBody, published, sendEvents, sendExport } from "./streams.mjs";
+import {
+  acceptSocket,
+  digestBody,
+  published,
+  sendEvents,
+  sendExport,
+  sendWhenPublished,
+} from "./streams.mjs";
 
 /** Sends JSON, with the caller as the edge's headers name it. */
 function respond({ request, response }, status, body) {
@@ -86,6 +93,7 @@ const routes = compile({
   "GET /api/v1/models/redirect": ({ response }) =>
     response.writeHead(302, { Location: "/api/v1/models" }).end(),
   "ANY /api/v1/models/slow": () => {},
+  "GET /api/v1/models/held": ({ query, response }) => sendWhenPublished(query, response),
   "GET /api/v1/models/{model}/export": ({ query, response }) => sendExport(query, response),
   "POST /api/v1/models/{model}/import": async (exchange) =>
     respond(exchange, 200, await digestBody(exchange.request)),

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { Readable } from "node:stream";
 import { WebSocketServer } from "ws";
+import { topics } from "./data.mjs";
 
 /** Emits `value` for each value that is published. */
 export const published = new EventEmitter().setMaxListeners(0);
@@ -55,6 +56,24 @@ export function sendEvents(response) {
     published.off("value", send);
     clearInterval(keepAlive);
   });
+}
+
+/**
+ * Responds when a value is published to the topic `?topic=T`, and publishes a value there first, so
+ * that tests know that the request has arrived. `&length=1` adds `Content-Length`.
+ */
+export function sendWhenPublished(query, response) {
+  const wanted = query.get("topic");
+  const send = ({ topic }) => {
+    if (topic !== wanted) return;
+    published.off("value", send);
+    const body = "held";
+    if (query.get("length") === "1") response.setHeader("Content-Length", body.length);
+    else response.writeHead(200);
+    response.end(body);
+  };
+  topics.set(wanted, "awaited");
+  published.on("value", send);
 }
 
 const sockets = new WebSocketServer({ noServer: true });

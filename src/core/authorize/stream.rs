@@ -7,8 +7,6 @@
 //!
 //! Left out: connections behind forward-auth. The edge is not on their path.
 
-use super::decision::Denial;
-use crate::http::problem::ProblemCode;
 use std::ops::RangeInclusive;
 
 /// The longest body that is not watched, in bytes. A shorter one is sent in one piece.
@@ -34,23 +32,3 @@ pub const CLOSE_DENIED: u16 = 4401;
 
 /// The WebSocket close code of a connection whose token's status is unknown.
 pub const CLOSE_UNAVAILABLE: u16 = 4503;
-
-/// The WebSocket close code for a denial.
-pub const fn close_code(denial: &Denial) -> u16 {
-    match denial.code() {
-        ProblemCode::RevocationUnavailable => CLOSE_UNAVAILABLE,
-        _ => CLOSE_DENIED,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn close_code_says_whether_the_token_is_dead() {
-        assert_eq!(close_code(&Denial::TokenRevoked), 4401);
-        assert_eq!(close_code(&Denial::TokenExpired), 4401);
-        assert_eq!(close_code(&Denial::RevocationUnavailable), 4503);
-    }
-}

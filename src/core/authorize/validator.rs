@@ -21,7 +21,7 @@ use crate::{
         freshness::{Freshness, FreshnessPolicy, Validity},
         known_list::StatusCheck,
         known_lists::{KnownLists, ListEntry},
-        single_flight::{Flight, MAX_ATTEMPTS, RETRY_BACKOFF, SingleFlight, Step},
+        single_flight::{MAX_ATTEMPTS, RETRY_BACKOFF, SingleFlight, Step},
         usage::BatchId,
     },
     routes::Paths,
@@ -223,11 +223,6 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
             Resource::Keys => &mut self.key_flights,
             Resource::List(id) => &mut self.lists.entry(id, now).flights,
         }
-    }
-
-    /// Begins the fetch that is needed. `None`: it is in flight.
-    pub fn begin_if_needed(&mut self, needs: Needs, now: Instant) -> Option<Flight> {
-        (needs.step == Step::Fetch).then(|| self.flights(needs.resource, now).begin(now))
     }
 
     /// Decides on a request with the cached data, and records the token's use. `clock` is a reading
@@ -545,6 +540,21 @@ mod tests {
         validator
     }
 
+    /// A validator in KV mode with the keys of the first seed and a list that revokes nothing.
+    fn with_snapshot() -> Validator<(), Dalek> {
+        let mut validator = validator(KV);
+        validator.set_keys(CLOCK, keys(1).public().clone());
+        let snapshot = VerifiedList {
+            snapshot: Snapshot {
+                list: StatusList::all_valid(),
+                version: 1,
+            },
+            signed_at: NOW,
+        };
+        validator.list(LIST, CLOCK).receive_snapshot(&snapshot);
+        validator
+    }
+
     fn request(path: &'static str) -> AccessRequest<'static> {
         AccessRequest {
             method: "GET",
@@ -586,6 +596,24 @@ mod tests {
         let found = check(&mut validator, &good(), &mut Attempted::default()).unwrap();
         assert_eq!(found.result, Err(Denial::TokenRevoked));
         assert!(found.token.is_some(), "for the log");
+    }
+
+    #[test]
+    fn validity_ends_with_the_lease_and_with_the_token() {
+        let validity = |validator: &mut Validator<(), Dalek>, expires_in| {
+            let header = header(1, NOW.plus(expires_in));
+            let found = check(validator, &header, &mut Attempted::default()).unwrap();
+            validator.validity(&found.token.unwrap().token, CLOCK)
+        };
+        let by_lease = validity(&mut complete(&[]), 60);
+        assert!(by_lease.until > CLOCK && by_lease.until <= CLOCK.plus(1_000));
+        assert!(by_lease.renew_at < by_lease.until);
+        let validator = &mut with_snapshot();
+        let by_age = validity(validator, 600);
+        assert_eq!(by_age.until, CLOCK.plus(120_000), "the stated age");
+        let by_token = validity(validator, 5);
+        assert_eq!(by_token.until, CLOCK.plus(5_000), "the second of `exp`");
+        assert!(by_token.renew_at <= by_token.until);
     }
 
     #[test]
@@ -808,16 +836,7 @@ mod tests {
 
     #[test]
     fn validator_renews_keys_before_lists_in_kv_mode() {
-        let mut validator = validator(KV);
-        validator.set_keys(CLOCK, keys(1).public().clone());
-        let snapshot = VerifiedList {
-            snapshot: Snapshot {
-                list: StatusList::all_valid(),
-                version: 1,
-            },
-            signed_at: NOW,
-        };
-        validator.list(LIST, CLOCK).receive_snapshot(&snapshot);
+        let mut validator = with_snapshot();
         let old = CLOCK.plus(50_000);
         for expected in [Some(Resource::Keys), Some(Resource::List(LIST)), None] {
             let attempted = &mut Attempted::default();

@@ -24,17 +24,22 @@ impl Response {
     /// Sends a request and reads the response.
     ///
     /// # Panics
-    /// If there is none, or its body breaks off.
+    /// If there is none, or it breaks off.
     pub async fn to(request: RequestBuilder) -> Self {
-        Self::whole(request).await.expect("the body broke off")
+        Self::whole(request).await.expect("the response broke off")
     }
 
-    /// Sends a request and reads the response. `None`: its body broke off.
+    /// Sends a request and reads the response. `None`: it broke off, perhaps before its first byte.
     ///
     /// # Panics
-    /// If there is no response.
+    /// If there is nobody to answer.
     pub async fn whole(request: RequestBuilder) -> Option<Self> {
-        let response = request.send().await.expect("no response");
+        let response = match request.send().await {
+            Err(error) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+                return None;
+            }
+            response => response.expect("no response"),
+        };
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let text = response.text().await.ok()?;

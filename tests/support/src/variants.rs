@@ -73,7 +73,10 @@ impl Variant {
 }
 
 /// Running variants.
-pub struct Variants(Runtime);
+pub struct Variants {
+    runtime: Runtime,
+    secrets: Vec<(String, String)>,
+}
 
 impl Variants {
     /// Starts all variants in a new folder of that name.
@@ -101,9 +104,20 @@ impl Variants {
                 config.add_external(&format!("{}-kv", variant.name), kv.address());
                 add_variant(&mut config, &folder, variant, &upstream, &secrets);
             }
-            Runtime::start_in(&folder, &config).await
+            let runtime = Runtime::start_in(&folder, &config).await;
+            Self { runtime, secrets }
         });
-        Self(started.await.expect("the variants do not start"))
+        started.await.expect("the variants do not start")
+    }
+
+    /// A secret that all variants share.
+    ///
+    /// # Panics
+    /// If no secret has that name.
+    pub fn secret(&self, name: &str) -> &str {
+        let mut secrets = self.secrets.iter();
+        let secret = secrets.find(|(secret, _)| secret == name);
+        secret.expect("no variant has such a secret").1.as_str()
     }
 
     /// The URL of a variant's edge.
@@ -111,7 +125,7 @@ impl Variants {
     /// # Panics
     /// If no variant has that name.
     pub fn url(&self, name: &str) -> String {
-        self.0.url(&format!("{name}-edge"))
+        self.runtime.url(&format!("{name}-edge"))
     }
 }
 

@@ -3,21 +3,21 @@
 
 use crate::{
     common::{authorize, start_cluster},
-    variants::variant,
+    variants::{signing_keys, variant},
 };
-use futures_util::{SinkExt, StreamExt, future::join_all};
+use futures_util::{FutureExt, SinkExt, StreamExt, future::join_all};
 use patrol::{
     authorize::stream::MAX_STREAMS,
     jose::signing::SigningKeys,
     token::{Claims, claims},
 };
 use patrol_support::{
-    CreatedToken, Response, User, api_request, cluster::Cluster, link::LinkFault, now,
+    CreatedToken, Response, User, api_request, cluster::Cluster, kv::KvFault, link::LinkFault, now,
     raw_http::RawConnection, shared_system, wait_until, with_timeout,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -144,22 +144,89 @@ async fn revocation_cuts_uploads_and_downloads() {
 }
 
 #[tokio::test]
+async fn response_that_begins_after_the_revocation_is_refused() {
+    let cluster = start_streaming("late-response").await;
+    let ada = User::sign_in(&cluster.management_url(), "ada").await;
+    let other = ada.create_token(&SCOPES).await;
+    let edge = cluster.edge_urls().remove(0);
+    for query in ["", "&length=1"] {
+        let created = ada.create_token(&SCOPES).await;
+        let topic = format!("released/{}", created.id);
+        let path = format!("/api/v1/uns/topics/{topic}");
+        let held = format!("/api/v1/models/held?topic={topic}{query}");
+        let began = Instant::now();
+        let request = api_request(&edge, Method::GET, &held, &created.token);
+        let response = tokio::spawn(Response::to(request));
+        wait_until("the request has arrived", async || {
+            let read = api_request(&edge, Method::GET, &path, &other.token);
+            (Response::to(read).await.status == 200).then_some(())
+        })
+        .await;
+        assert_eq!(ada.revoke(&created.id).await.status, 200);
+        if !query.is_empty() {
+            // A short body that begins sooner is no exchange that lasts.
+            wait_until("the exchange is a long one", async || {
+                (began.elapsed() > Duration::from_secs(1)).then_some(())
+            })
+            .await;
+        }
+        let publish = api_request(&edge, Method::PUT, &path, &other.token);
+        let published = Response::to(publish.json(&json!({ "value": "go" }))).await;
+        assert_eq!(published.status, 200);
+        let response = with_timeout("the response", response).await.unwrap();
+        assert_eq!(response.outcome(), (401, "token-revoked"), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn expiry_ends_a_socket_in_its_second() {
     let system = shared_system();
     let keys = SigningKeys::from_jwks(&system.secret("SIGNING_KEYS")).unwrap();
-    let ada = User::sign_in(&system.url, "ada").await;
+    // In kv mode, nothing else ends a connection that soon.
+    let systems = [
+        (system.url.clone(), keys),
+        (variant("kv-mode").await, signing_keys().await),
+    ];
+    for (url, keys) in &systems {
+        let ada = User::sign_in(url, "ada").await;
+        let created = ada.create_token(&SCOPES).await;
+        let mut claims = created.claims();
+        let expires_at = now() + 3;
+        claims["exp"] = json!(expires_at);
+        let claims: Claims = serde_json::from_value(claims).unwrap();
+        let token = claims::issue(&claims, keys.first()).unwrap();
+        let mut socket = open_socket(url, token.reveal()).await;
+        echo(&mut socket, Message::text("hello")).await;
+        let end = code_and_reason(closed(&mut socket).await);
+        assert_eq!(end, (4401, "token-expired".to_owned()));
+        let ended = now();
+        assert!(ended >= expires_at, "it was closed too early");
+        assert!(ended <= expires_at + 1, "it was closed too late");
+        ada.revoke(&created.id).await;
+    }
+}
+
+#[tokio::test]
+async fn age_of_snapshots_bounds_a_socket() {
+    let settings = [
+        ("REVOCATION_MODE", "kv"),
+        ("KV_MAX_AGE_SECONDS", "10"),
+        ("UPSTREAM_URL", &shared_system().upstream_url()),
+    ];
+    let cluster = start_cluster("old-snapshots", &settings).await;
+    let ada = User::sign_in(&cluster.management_url(), "ada").await;
     let created = ada.create_token(&SCOPES).await;
-    let mut claims = created.claims();
-    let expires_at = now() + 3;
-    claims["exp"] = json!(expires_at);
-    let claims: Claims = serde_json::from_value(claims).unwrap();
-    let token = claims::issue(&claims, keys.first()).unwrap();
-    let mut socket = open_socket(&system.url, token.reveal()).await;
+    let edge = cluster.edge_urls().remove(0);
+    wait_until("KV has the list", async || {
+        let status = authorize(&edge, &created.token).await;
+        (status != StatusCode::SERVICE_UNAVAILABLE).then_some(())
+    })
+    .await;
+    let mut socket = open_socket(&edge, &created.token).await;
     echo(&mut socket, Message::text("hello")).await;
+    cluster.kv.set_fault(KvFault::Failing);
     let end = code_and_reason(closed(&mut socket).await);
-    assert_eq!(end, (4401, "token-expired".to_owned()));
-    assert!(now() >= expires_at, "it was closed too early");
-    ada.revoke(&created.id).await;
+    assert_eq!(end, (4503, "revocation-unavailable".to_owned()));
 }
 
 async fn start_streaming(name: &str) -> Cluster {
@@ -226,6 +293,14 @@ async fn unknown_status_stops_a_socket_and_then_ends_it() {
     cluster.set_fault(LinkFault::Reset);
     wait_until("the status is unknown", unknown).await;
     socket.send(Message::text("held")).await.unwrap();
+    for _ in 0..20 {
+        assert!(unknown().await.is_some());
+    }
+    let early = socket.next().now_or_never();
+    assert!(
+        early.is_none(),
+        "{early:?} came while the status was unknown"
+    );
     cluster.set_fault(LinkFault::None);
     let held = with_timeout("the held message", socket.next()).await;
     assert_eq!(held.unwrap().unwrap(), Message::text("held"));
@@ -308,7 +383,7 @@ async fn edge_opens_no_connection_that_it_cannot_watch() {
         all.extend(join_all((0..100).map(|_| open_events(&url, &created))).await);
     }
     let one_more = api_request(&url, Method::GET, "/api/v1/uns/events", &created.token);
-    let refused = Response::to(one_more).await;
+    let refused = with_timeout("the refusal", Response::to(one_more)).await;
     assert_eq!(refused.outcome(), (503, "too-many-streams"));
     // What does not last is no connection to watch.
     let short = api_request(&url, Method::GET, "/api/v1/uns/topics", &created.token);

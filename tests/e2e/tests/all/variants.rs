@@ -1,5 +1,6 @@
 //! The variants of the settings that tests need, in one process.
 
+use patrol::jose::signing::SigningKeys;
 use patrol_support::{
     variants::{Variant, Variants},
     workspace::{policy, policy_without_rbac},
@@ -55,7 +56,16 @@ pub(crate) fn long_scope() -> String {
 
 /// The URL of a variant's edge.
 pub(crate) async fn variant(name: &str) -> String {
+    running().await.url(name)
+}
+
+/// The keys that sign the tokens of all variants.
+pub(crate) async fn signing_keys() -> SigningKeys {
+    SigningKeys::from_jwks(running().await.secret("SIGNING_KEYS")).unwrap()
+}
+
+async fn running() -> &'static Variants {
     static RUNNING: OnceCell<Variants> = OnceCell::const_new();
     let running = RUNNING.get_or_init(|| Variants::start("variants", &VARIANTS));
-    running.await.url(name)
+    running.await
 }
