@@ -60,21 +60,25 @@ fn config(
     let revoked = revoked(system)?;
     let public_url = ("PUBLIC_URL", Binding::Text(PUBLIC_URL));
     let jwks = ("JWKS", Binding::Text(&jwks));
+    let upstream = match workload {
+        Workload::Chunked => "answer.js",
+        _ => "bare.js",
+    };
     match contestant {
-        Contestant::Bare if workload == Workload::Proxied => {
+        Contestant::Bare if workload.is_proxied() => {
             script(&mut config, folder, CONTESTANT, "proxy.js", &[UPSTREAM])?;
-            script(&mut config, folder, "upstream", "bare.js", &[])?;
+            script(&mut config, folder, "upstream", upstream, &[])?;
         }
         Contestant::Bare => script(&mut config, folder, CONTESTANT, "bare.js", &[])?,
         Contestant::Floor => {
             let response = match workload {
                 Workload::Denied => "deny",
-                Workload::Proxied => "pass",
+                Workload::Proxied | Workload::Chunked => "pass",
                 _ => "allow",
             };
             let bindings = [("RESPONSE", Binding::Text(response)), UPSTREAM];
             script(&mut config, folder, CONTESTANT, "floor.js", &bindings)?;
-            script(&mut config, folder, "upstream", "bare.js", &[])?;
+            script(&mut config, folder, "upstream", upstream, &[])?;
         }
         Contestant::Hello => {
             let built = patrol_support::root().join("build/bench/hello");
@@ -119,7 +123,7 @@ fn config(
                 UPSTREAM,
             ];
             rust(&mut config, folder, &built, &bindings)?;
-            script(&mut config, folder, "upstream", "bare.js", &[])?;
+            script(&mut config, folder, "upstream", upstream, &[])?;
             config.add_external("kv", system.kv.address());
             config.add_external("origin", system.origin());
             config.add_external("registry", system.gate());

@@ -21,6 +21,8 @@ pub(crate) enum Workload {
     Lists,
     /// As warm, forwarded to a trivial upstream.
     Proxied,
+    /// As proxied, with a response whose length is unknown.
+    Chunked,
 }
 
 /// The requests that an isolate of `mix` serves; also the tokens that a turn of it uses.
@@ -39,6 +41,7 @@ impl Workload {
             Self::Denied => "denied",
             Self::Lists => "lists",
             Self::Proxied => "proxied",
+            Self::Chunked => "chunked",
         }
     }
 
@@ -54,7 +57,7 @@ impl Workload {
     /// The workload whose token file this one uses.
     pub(crate) fn tokens(self) -> Self {
         match self {
-            Self::Proxied => Self::Warm,
+            Self::Proxied | Self::Chunked => Self::Warm,
             other => other,
         }
     }
@@ -78,11 +81,17 @@ impl Workload {
         self == Self::Mix
     }
 
+    /// Whether the requests are forwarded.
+    pub(crate) fn is_proxied(self) -> bool {
+        matches!(self, Self::Proxied | Self::Chunked)
+    }
+
     /// The path that is requested.
     pub(crate) fn path(self) -> &'static str {
-        match self {
-            Self::Proxied => "/api/v1/engine/pipelines",
-            _ => "/.patrol/authorize",
+        if self.is_proxied() {
+            "/api/v1/engine/pipelines"
+        } else {
+            "/.patrol/authorize"
         }
     }
 }
@@ -143,7 +152,9 @@ impl Contestant {
     pub(crate) fn takes_part_in(self, workload: Workload) -> bool {
         match workload {
             // Only these forward requests.
-            Workload::Proxied => matches!(self, Self::Bare | Self::Floor | Self::Patrol),
+            Workload::Proxied | Workload::Chunked => {
+                matches!(self, Self::Bare | Self::Floor | Self::Patrol)
+            }
             // Only these verify a signature with a public key.
             Workload::Mix => matches!(self, Self::Jose | Self::JoseKv | Self::Patrol),
             _ => true,

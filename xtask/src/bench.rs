@@ -26,8 +26,8 @@ pub(crate) struct Args {
 }
 
 /// The JavaScript Workers that Patrol is compared with.
-const PEERS: [&str; 8] = [
-    "bare", "proxy", "floor", "jose", "jose-kv", "kv", "hono", "object",
+const PEERS: [&str; 9] = [
+    "answer", "bare", "proxy", "floor", "jose", "jose-kv", "kv", "hono", "object",
 ];
 
 pub(crate) fn bench(args: &Args) -> Result<()> {
