@@ -9,9 +9,13 @@ use crate::{
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use patrol::{
+    account::{AccountRecord, ExternalIdentity, Front, MembershipRecord},
+    http::api::CreateToken,
+    ids::{SessionId, UserId},
     jose::{signing::SigningKeys, status_list::StatusReference},
     placement::object_name,
-    registry::{Call, Create, Revoke, Revoker},
+    registry::{Call, ClientInfo, Create, Credential, Revoke, SignIn},
+    session::Session,
     time::{DAY, Timestamp},
 };
 use patrol_support::{
@@ -94,11 +98,13 @@ impl System {
             }
             let revoke = Revoke {
                 owner: name.parse().context("not a user name")?,
+                credential: Credential::Token,
                 target: patrol::http::api::RevokeTarget::Active,
-                by: Revoker::Owner,
+                client: ClientInfo::default(),
             };
             call(&self.client, &self.gate_url(), 0, &revoke)
                 .await?
+                .map_err(|_| anyhow!("a session has ended"))?
                 .map_err(|_| anyhow!("a registry refused a revocation: too many calls"))?;
         }
         Ok(())
@@ -123,7 +129,7 @@ impl System {
     }
 }
 
-/// Creates a token in a registry.
+/// Creates a token in a registry, in a session of its own.
 pub(crate) async fn create(
     client: &reqwest::Client,
     gate: &str,
@@ -132,19 +138,53 @@ pub(crate) async fn create(
     number: u32,
 ) -> Result<StatusReference> {
     let now = Timestamp::from_seconds(patrol_support::now());
+    let session = Session {
+        user: owner.parse().context("not a user name")?,
+        id: SessionId::from_random(u128::from(number).to_be_bytes()),
+    };
+    let sign_in = SignIn {
+        account: account(session.user.clone())?,
+        session: session.id.clone(),
+        expires_at: now.plus(DAY),
+        client: ClientInfo::default(),
+    };
+    if let Err(refusal) = call(client, gate, registry, &sign_in).await? {
+        bail!("a registry refused a sign-in: {refusal:?}");
+    }
     let create = Create {
-        owner: owner.parse().context("not a user name")?,
+        session,
         id: tokens::id(number),
-        name: "Benchmark".to_owned(),
-        organizations: vec!["acme".parse().context("not an organization")?],
-        scopes: Some(vec!["pipelines:read".to_owned()]),
+        request: CreateToken {
+            name: "Benchmark".to_owned(),
+            expires_in_days: Some(30),
+            organizations: vec!["acme".to_owned()],
+            scopes: vec!["pipelines:read".to_owned()],
+        },
         created_at: now,
-        expires_at: now.plus(30 * DAY),
+        client: ClientInfo::default(),
     };
     match call(client, gate, registry, &create).await? {
-        Ok(created) => Ok(created.status),
-        Err(limit) => bail!("a registry refused to create a token: {limit:?}"),
+        Ok(Ok(created)) => Ok(created.status),
+        refused => bail!("a registry refused to create a token: {refused:?}"),
     }
+}
+
+fn account(id: UserId) -> Result<AccountRecord> {
+    Ok(AccountRecord {
+        id,
+        name: "Benchmark".to_owned(),
+        email: String::new(),
+        memberships: vec![MembershipRecord {
+            organization: "acme".parse().context("not an organization")?,
+            name: "Acme".to_owned(),
+            roles: vec!["admin".to_owned()],
+        }],
+        identity: ExternalIdentity {
+            front: Front::Platform,
+            issuer: String::new(),
+            subject: String::new(),
+        },
+    })
 }
 
 async fn call<C: Call>(

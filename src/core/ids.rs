@@ -1,4 +1,4 @@
-//! Identifiers of users, organizations and tokens.
+//! Identifiers of users, organizations, tokens and sessions.
 //!
 //! They travel in headers, claims, URLs and SQL, so they are short printable ASCII without any
 //! character that one of these would have to escape. Every value of these types has been checked.
@@ -73,14 +73,22 @@ ids! {
     OrganizationId
     /// A token: the `jti` claim (RFC 7519, section 4.1.7). It is not a secret.
     TokenId
+    /// A session: the `jti` claim of its cookie. It is not a secret: the signature is.
+    SessionId
 }
 
-impl TokenId {
-    /// Creates an id from 128 random bits, so it is unique.
-    pub fn from_random(bytes: [u8; 16]) -> Self {
-        Self(Base64UrlUnpadded::encode_string(&bytes))
-    }
+macro_rules! random_ids {
+    ($($name:ident)+) => {$(
+        impl $name {
+            /// Creates an id from 128 random bits, so it is unique.
+            pub fn from_random(bytes: [u8; 16]) -> Self {
+                Self(Base64UrlUnpadded::encode_string(&bytes))
+            }
+        }
+    )+};
 }
+
+random_ids!(TokenId SessionId);
 
 #[cfg(test)]
 mod tests {

@@ -81,7 +81,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
 mod tests {
     use super::*;
     use crate::{
-        http::api::{CreateToken, RevokeTokens, SignIn},
+        http::api::{CreateToken, DevSignIn, RevokeTokens},
         jose::{keys::KeySet, status_list::ListClaims},
         token::Claims,
     };
@@ -142,9 +142,9 @@ mod tests {
             ),
             (reads::<RevokeTokens>, "[[],true]".to_owned(), false),
             (reads::<RevokeTokens>, r#"{"all":true}"#.to_owned(), true),
-            (reads::<SignIn>, r#"["ada"]"#.to_owned(), false),
-            (reads::<SignIn>, r#"{"user":"ada"}"#.to_owned(), true),
-            (reads::<SignIn>, r#"{"user":"ada"} []"#.to_owned(), false),
+            (reads::<DevSignIn>, r#"["ada"]"#.to_owned(), false),
+            (reads::<DevSignIn>, r#"{"user":"ada"}"#.to_owned(), true),
+            (reads::<DevSignIn>, r#"{"user":"ada"} []"#.to_owned(), false),
         ];
         for (reads, text, expected) in cases {
             assert_eq!(reads(&text), expected, "{text}");

@@ -18,9 +18,12 @@
 //!
 //! The modules at the bottom are [`time`], [`ids`], [`json`], [`mode`], [`routes`] (which Worker
 //! serves a path), [`placement`] (which registry a user lives in) and [`quota`]. [`http`] is the
-//! JSON of the HTTP surface, [`session`] how the origin knows its user. Imports point one way: a
+//! JSON of the HTTP surface, [`session`] how the origin knows its user, [`account`] what a registry
+//! keeps of the user, [`audit`] what it records. Imports point one way: a
 //! folder never imports one that is listed after it in docs/ARCHITECTURE.md.
 
+pub mod account;
+pub mod audit;
 pub mod authorize;
 pub mod http;
 pub mod ids;

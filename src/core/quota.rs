@@ -39,6 +39,12 @@ pub const REVOCATIONS: Quota = Quota {
     per_hour: 600,
 };
 
+/// Limits how often a user signs in: each time occupies a row of the audit log for 400 days.
+pub const SIGN_INS: Quota = Quota {
+    burst: 1_000,
+    per_hour: 120,
+};
+
 /// Sign-in attempts per minute from one address. The platform counts them: the `SIGN_IN_LIMIT`
 /// binding in wrangler.origin.toml must have this number.
 pub const SIGN_INS_PER_MINUTE: u32 = 20;
@@ -64,7 +70,7 @@ pub enum QuotaPolicy {
     Creation,
     /// Revocations by the owner.
     Revocation,
-    /// Sign-in attempts from one address.
+    /// Sign-ins of a user, and sign-in attempts from one address.
     SignIn,
 }
 
@@ -82,7 +88,7 @@ impl QuotaPolicy {
 impl QuotaExceeded {
     /// Too many sign-in attempts. The platform does not say how long to wait, so this names the
     /// whole window.
-    pub const SIGN_INS: Self = Self {
+    pub const SIGN_INS_OF_ADDRESS: Self = Self {
         policy: QuotaPolicy::SignIn,
         quota: SIGN_INS_PER_MINUTE,
         window: 60,

@@ -1,18 +1,21 @@
 //! The calls that a Registry answers.
 //!
-//! A Registry is a Durable Object. It owns the tokens of its users and the status lists of these
-//! tokens. The user id alone determines the registry ([`crate::placement`]), so every Worker finds
+//! A Registry is a Durable Object. It owns its users' accounts, sessions and tokens, and the status
+//! lists of these tokens. The user id alone determines the registry ([`crate::placement`]), so every Worker finds
 //! it, and the object's name contains the registry's number.
 //!
 //! Callers and registries share these types, and [`Call::Answer`] ties each call to its answer, so
 //! a mismatch does not compile.
 
 use crate::{
-    http::api::{RevokeTarget, TokenRecord},
-    ids::{OrganizationId, TokenId, UserId},
-    issue::rules::CreationLimit,
+    account::AccountRecord,
+    audit::AuditEntry,
+    http::api::{CreateToken, RevokeTarget, SessionRecord, TokenRecord},
+    ids::{SessionId, TokenId, UserId},
+    issue::rules::{CreationLimit, Rejection},
     jose::status_list::{Status, StatusReference},
     quota::QuotaExceeded,
+    session::Session,
     time::{Timestamp, numeric},
 };
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
@@ -23,8 +26,8 @@ pub trait Call: Serialize {
     /// The call's name in its JSON.
     const NAME: &'static str;
 
-    /// Whether the call can change a status list or add one.
-    const CHANGES_LISTS: bool;
+    /// What the call can change.
+    const EFFECT: Effect;
 
     /// The type of the registry's answer.
     type Answer: Serialize + DeserializeOwned;
@@ -48,8 +51,19 @@ pub trait Call: Serialize {
     }
 }
 
+/// What a call can change that others have to know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    Nothing,
+    /// Rows that have to be deleted one day.
+    Rows,
+    /// Status lists, and such rows.
+    Lists,
+}
+
 macro_rules! calls {
-    ($($(#[$doc:meta])* $name:literal: $call:ident -> $answer:ty, changes lists: $changes:literal;)+) => {
+    ($($(#[$doc:meta])* $name:literal: $call:ident -> $answer:ty, changes $effect:ident;)+) => {
         /// Any call, as a registry parses it.
         #[derive(Debug, Clone, Deserialize)]
         pub enum AnyCall {
@@ -57,64 +71,192 @@ macro_rules! calls {
         }
 
         impl AnyCall {
-            /// [`Call::CHANGES_LISTS`]
-            pub const fn changes_lists(&self) -> bool {
+            /// [`Call::EFFECT`]
+            pub const fn effect(&self) -> Effect {
                 match self {
-                    $(Self::$call(_) => $changes,)+
+                    $(Self::$call(_) => Effect::$effect,)+
                 }
             }
         }
 
         $(impl Call for $call {
             const NAME: &'static str = $name;
-            const CHANGES_LISTS: bool = $changes;
+            const EFFECT: Effect = Effect::$effect;
             type Answer = $answer;
         })+
     };
 }
 
 calls! {
-    /// Creates a token, unless its owner has reached a limit.
-    "create": Create -> Result<Created, CreationLimit>, changes lists: true;
+    /// Signs a user in: stores the account as its front describes it, and a new session.
+    "sign_in": SignIn -> Result<(), SignInRefusal>, changes Rows;
+    /// Ends the session that calls. One that has ended stays ended.
+    "sign_out": SignOut -> (), changes Rows;
+    /// Returns the account of a session.
+    "account": ReadAccount -> Result<AccountRecord, SessionEnded>, changes Nothing;
+    /// Returns all sessions of a user, newest first.
+    "sessions": ListSessions -> Result<Vec<SessionRecord>, SessionEnded>, changes Nothing;
+    /// Ends a session of the user. Returns whether there was one.
+    "end_session": EndSession -> Result<bool, SessionEnded>, changes Rows;
+    /// Returns a page of a user's part of the audit log, newest first.
+    "audit": ReadAudit -> Result<Vec<AuditEntry>, SessionEnded>, changes Nothing;
+    /// Creates a token, if the account as it is now allows that.
+    "create": Create -> Result<Result<Created, CreationRefusal>, SessionEnded>, changes Lists;
     /// Returns all tokens of a user, newest first.
-    "list": ListTokens -> Vec<TokenRecord>, changes lists: false;
+    "list": ListTokens -> Result<Vec<TokenRecord>, SessionEnded>, changes Nothing;
     /// Returns one token, or `None` if the user has no such token.
-    "read": ReadToken -> Option<TokenRecord>, changes lists: false;
+    "read": ReadToken -> Result<Option<TokenRecord>, SessionEnded>, changes Nothing;
     /// Revokes tokens. The registry answers once no edge accepts them any longer.
-    "revoke": Revoke -> Result<Revoked, QuotaExceeded>, changes lists: true;
+    "revoke": Revoke -> Result<Result<Revoked, QuotaExceeded>, SessionEnded>, changes Lists;
     /// Grants a lease on a list, or returns `None` if the list does not exist.
-    "lease": LeaseRequest -> Option<LeaseAnswer>, changes lists: false;
+    "lease": LeaseRequest -> Option<LeaseAnswer>, changes Nothing;
     /// Records that tokens were used, without granting a lease.
-    "used": Used -> (), changes lists: false;
+    "used": Used -> (), changes Nothing;
     /// Returns a whole list, signed recently, or `None` if it does not exist.
-    "signed_list": ReadSignedList -> Option<SignedList>, changes lists: false;
+    "signed_list": ReadSignedList -> Option<SignedList>, changes Nothing;
     /// Returns the numbers of all lists that have not been retired.
-    "lists": ReadListNumbers -> Vec<u32>, changes lists: false;
+    "lists": ReadListNumbers -> Vec<u32>, changes Nothing;
 }
 
-/// A call about one user's tokens. Only that user's registry can answer it.
-pub trait OwnerCall: Call {
+/// A call about one user. Only that user's registry can answer it.
+pub trait UserCall: Call {
     /// The user.
-    fn owner(&self) -> &UserId;
+    fn user(&self) -> &UserId;
 }
 
-macro_rules! owner_calls {
-    ($($call:ident),+) => {
-        $(impl OwnerCall for $call {
-            fn owner(&self) -> &UserId {
-                &self.owner
+macro_rules! user_calls {
+    ($($call:ident by $($field:ident).+;)+) => {
+        $(impl UserCall for $call {
+            fn user(&self) -> &UserId {
+                &self.$($field).+
             }
         })+
     };
 }
 
-owner_calls!(Create, ListTokens, ReadToken, Revoke);
+user_calls! {
+    SignIn by account.id;
+    SignOut by session.user;
+    ReadAccount by session.user;
+    ListSessions by session.user;
+    EndSession by session.user;
+    ReadAudit by session.user;
+    Create by session.user;
+    ListTokens by session.user;
+    ReadToken by owner;
+    Revoke by owner;
+}
+
+/// The session has ended, or never existed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionEnded;
+
+/// Why a sign-in is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignInRefusal {
+    /// Nobody may use the account.
+    AccountDisabled,
+    /// [`crate::quota::SIGN_INS`]
+    Rate(QuotaExceeded),
+}
+
+/// The client of a request that changes something, for the audit log and the list of sessions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientInfo {
+    /// The client's address, if it is known.
+    pub address: Option<IpAddr>,
+    /// The start of the header `User-Agent`, at most [`ClientInfo::MAX_USER_AGENT`] characters.
+    pub user_agent: Option<String>,
+}
+
+impl ClientInfo {
+    /// The longest user agent that is kept, in Unicode scalar values.
+    pub const MAX_USER_AGENT: usize = 256;
+
+    /// Shortens the header `User-Agent` to what is kept.
+    pub fn new(address: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+        let shortened = |text: &str| text.chars().take(Self::MAX_USER_AGENT).collect();
+        Self {
+            address,
+            user_agent: user_agent.map(shortened),
+        }
+    }
+}
+
+/// Signs a user in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The account, as its front describes it now.
+    pub account: AccountRecord,
+    /// 128 random bits.
+    pub session: SessionId,
+    /// The first second in which the session no longer counts.
+    #[serde(with = "numeric")]
+    pub expires_at: Timestamp,
+    /// Where it is.
+    pub client: ClientInfo,
+}
+
+/// Ends the session that calls.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SignOut {
+    /// The session.
+    pub session: Session,
+    /// Who asks.
+    pub client: ClientInfo,
+}
+
+/// Reads the account of a session.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadAccount {
+    /// The session that asks.
+    pub session: Session,
+}
+
+/// Lists a user's sessions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListSessions {
+    /// The session that asks.
+    pub session: Session,
+}
+
+/// Ends a session of a user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndSession {
+    /// The session that asks.
+    pub session: Session,
+    /// The session that ends. It may be the same one.
+    pub id: SessionId,
+    /// Who asks.
+    pub client: ClientInfo,
+}
+
+/// Reads a page of a user's part of the audit log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadAudit {
+    /// The session that asks.
+    pub session: Session,
+    /// Only entries with a lower number. `None`: from the newest on.
+    pub before: Option<u64>,
+}
 
 /// Lists a user's tokens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ListTokens {
-    /// The user.
-    pub owner: UserId,
+    /// The session that asks.
+    pub session: Session,
+}
+
+/// What a call about an existing token rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// A session of the owner. Its revocations count against [`crate::quota::REVOCATIONS`].
+    Session(SessionId),
+    /// The token itself, which the caller has verified. Its revocation is not counted: someone who
+    /// has found a token must not use up its owner's quota, and a token can revoke itself only once.
+    Token,
 }
 
 /// Reads one token of a user.
@@ -122,6 +264,8 @@ pub struct ListTokens {
 pub struct ReadToken {
     /// The user; another user's token is not found.
     pub owner: UserId,
+    /// Who asks.
+    pub credential: Credential,
     /// The token.
     pub id: TokenId,
 }
@@ -131,21 +275,12 @@ pub struct ReadToken {
 pub struct Revoke {
     /// The user; another user's tokens are not found.
     pub owner: UserId,
+    /// Who asks.
+    pub credential: Credential,
     /// The tokens to revoke.
     pub target: RevokeTarget,
-    /// Whether the owner or the token itself requested it.
-    pub by: Revoker,
-}
-
-/// Who revokes tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Revoker {
-    /// The owner. These calls count against [`crate::quota::REVOCATIONS`].
-    Owner,
-    /// The token itself. It is not counted: someone who has found a token must not use up its
-    /// owner's quota, and a token can revoke itself only once.
-    Itself,
+    /// Who asks.
+    pub client: ClientInfo,
 }
 
 /// Reports that tokens were used.
@@ -233,25 +368,32 @@ impl ListContent {
 /// With more changes than this, the whole list is smaller.
 pub const MAX_CHANGES: usize = 1_000;
 
-/// Creates a token whose members have passed the rules of [`crate::issue`].
+/// Creates a token. The registry applies the rules of [`crate::issue`] to the account as it is now.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Create {
-    /// The owner.
-    pub owner: UserId,
+    /// The owner's session.
+    pub session: Session,
     /// 128 random bits.
     pub id: TokenId,
-    /// The owner's name for the token.
-    pub name: String,
-    /// At least one.
-    pub organizations: Vec<OrganizationId>,
-    /// Names of scopes; `None` if RBAC is off.
-    pub scopes: Option<Vec<String>>,
+    /// What the owner asks for.
+    pub request: CreateToken,
     /// The time of the request; the limits are checked as of then.
     #[serde(with = "numeric")]
     pub created_at: Timestamp,
-    /// The first second in which the token no longer works.
-    #[serde(with = "numeric")]
-    pub expires_at: Timestamp,
+    /// Who asks.
+    pub client: ClientInfo,
+}
+
+/// Why a token was not created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CreationRefusal {
+    /// The request breaks these rules.
+    Invalid(Vec<Rejection>),
+    /// The token would have more than [`crate::token::MAX_LENGTH`] bytes.
+    TooLong,
+    /// The owner has reached a limit.
+    Limit(CreationLimit),
 }
 
 /// A token that was created.
@@ -294,11 +436,14 @@ mod tests {
         fn sent<C: Call>(call: &C) -> AnyCall {
             serde_json::from_str(&call.to_json().unwrap()).unwrap()
         }
-        let owner: UserId = "ada".parse().unwrap();
+        let session = Session {
+            user: "ada".parse().unwrap(),
+            id: SessionId::from_random([1; 16]),
+        };
         let call = sent(&ListTokens {
-            owner: owner.clone(),
+            session: session.clone(),
         });
-        assert!(matches!(call, AnyCall::ListTokens(list) if list.owner == owner));
+        assert!(matches!(call, AnyCall::ListTokens(list) if list.session == session));
         assert!(matches!(
             sent(&ReadListNumbers {}),
             AnyCall::ReadListNumbers(_)

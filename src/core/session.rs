@@ -1,14 +1,13 @@
-//! The session of a signed-in user: a signed cookie, valid for 12 hours.
+//! The session of a signed-in user: a row of the user's registry, and a signed cookie that names it.
 //!
-//! A session has its own `typ` and its own keys, so an access token never passes as a session, and
-//! a session never passes as a token (RFC 8725, section 3.11). It names only the user. The origin
-//! looks up roles on every request, so a changed role needs no new sign-in.
-//!
-//! Left out: a list of sessions. Sign-out deletes the cookie, and a copy of it stays valid until it
-//! expires.
+//! The signature keeps strangers from asking registries about sessions that never existed. The row
+//! decides: sign-out deletes it, and a copy of the cookie is then worth nothing. A session has its
+//! own `typ` and its own keys, so an access token never passes as a session, and a session never
+//! passes as a token (RFC 8725, section 3.11). It names only the user; [`crate::account`] is read
+//! with every request.
 
 use crate::{
-    ids::UserId,
+    ids::{SessionId, UserId},
     jose::{
         jws::{self, Unverified},
         keys::KeySet,
@@ -29,37 +28,51 @@ pub const LIFETIME: u64 = 12 * 60 * 60;
 /// The longest session that is verified, in bytes.
 const MAX_LENGTH: usize = 1024;
 
+/// The most sessions of one user. A sign-in beyond it ends the oldest.
+pub const MAX_SESSIONS: u64 = 200;
+
+/// The session that a request claims. It counts only if the user's registry has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Whose session it is.
+    pub user: UserId,
+    /// Which of the user's sessions.
+    pub id: SessionId,
+}
+
 #[derive(Serialize, Deserialize)]
 struct SessionClaims {
     sub: UserId,
+    jti: SessionId,
     #[serde(with = "numeric")]
     iat: Timestamp,
     #[serde(with = "numeric")]
     exp: Timestamp,
 }
 
-/// Signs a session that starts now.
+/// Signs the cookie of a session that starts now.
 ///
 /// # Errors
 /// None in practice: the claims are a plain struct.
 pub fn sign(
-    user: UserId,
+    session: Session,
     now: Timestamp,
     key: &SigningKey,
 ) -> Result<String, jwt_compact::CreationError> {
     let claims = SessionClaims {
-        sub: user,
+        sub: session.user,
+        jti: session.id,
         iat: now,
         exp: now.plus(LIFETIME),
     };
     jws::sign(key, TYPE, &claims)
 }
 
-/// Verifies a session and returns its user. `None` if it has expired or was not signed by `keys`.
-pub fn verify(text: &str, now: Timestamp, keys: &KeySet) -> Option<UserId> {
+/// Verifies a cookie. `None` if it has expired or was not signed by `keys`.
+pub fn verify(text: &str, now: Timestamp, keys: &KeySet) -> Option<Session> {
     let unverified = Unverified::parse(text, TYPE, MAX_LENGTH).ok()?;
-    let claims: SessionClaims = unverified.verify(keys, &Dalek).ok()?;
-    (now < claims.exp).then_some(claims.sub)
+    let SessionClaims { sub, jti, exp, .. } = unverified.verify(keys, &Dalek).ok()?;
+    (now < exp).then_some(Session { user: sub, id: jti })
 }
 
 /// The start of the name of every installation's cookie, after the prefix that browsers check.
@@ -185,25 +198,29 @@ mod tests {
     use crate::jose::signing::SigningKeys;
 
     #[test]
-    fn session_names_its_user_for_12_hours() {
+    fn cookie_names_its_session_for_12_hours() {
         let keys = SigningKeys::from_jwks(&SigningKeys::generate(&[3; 32])).unwrap();
         let other = SigningKeys::from_jwks(&SigningKeys::generate(&[4; 32])).unwrap();
         let now = Timestamp::from_seconds(1_000_000);
-        let ada: UserId = "ada".parse().unwrap();
-        let text = sign(ada.clone(), now, keys.first()).unwrap();
-        assert_eq!(verify(&text, now, keys.public()), Some(ada.clone()));
-        assert_eq!(
-            verify(&text, now.plus(LIFETIME - 1), keys.public()),
-            Some(ada)
-        );
-        assert_eq!(verify(&text, now.plus(LIFETIME), keys.public()), None);
-        let behind = Timestamp::from_seconds(999_990);
-        assert_eq!(
-            verify(&text, behind, keys.public()),
-            Some("ada".parse().unwrap()),
-            "a clock that is behind"
-        );
-        assert_eq!(verify(&text, now, other.public()), None);
+        let session = Session {
+            user: "ada".parse().unwrap(),
+            id: SessionId::from_random([1; 16]),
+        };
+        let text = sign(session.clone(), now, keys.first()).unwrap();
+        for (at, keys, expected) in [
+            (now, keys.public(), Some(&session)),
+            (now.plus(LIFETIME - 1), keys.public(), Some(&session)),
+            (now.plus(LIFETIME), keys.public(), None),
+            // A clock that is behind.
+            (
+                Timestamp::from_seconds(999_990),
+                keys.public(),
+                Some(&session),
+            ),
+            (now, other.public(), None),
+        ] {
+            assert_eq!(verify(&text, at, keys).as_ref(), expected, "{at}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) fn authenticate(
     attempted: &mut Attempted,
 ) -> Result<Outcome, Unanswered> {
     let address = || {
-        let nearest = &context.settings.client_address_header;
+        let nearest = &context.settings.installation.client_address_header;
         client_address(access.forwarder, &incoming.request.headers(), nearest)
     };
     outcome(

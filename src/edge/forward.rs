@@ -160,7 +160,7 @@ pub(crate) fn to_upstream(
     let identity = admission.headers();
     let changes = incoming
         .conditional
-        .changes(&context.settings.client_address_header);
+        .changes(&context.settings.installation.client_address_header);
     let changes = if changes.is_empty() {
         identity
     } else {
@@ -254,7 +254,7 @@ fn filter_of(wanted: &forwarding::HeaderNames) -> NameFilter {
 }
 
 fn rules_of(settings: &EdgeSettings) -> ForwardRules {
-    let client = &settings.client_address_header;
+    let client = &settings.installation.client_address_header;
     let to = forwarding::CALLED_ADDRESS
         .into_iter()
         .zip(forwarding::called_address(

@@ -1,14 +1,9 @@
 //! The edge's settings, read once per isolate.
 
-use patrol::{
-    authorize::{forwarding::AddressHeader, stream},
-    revocation::freshness::FreshnessPolicy,
-};
-use patrol_platform::{
-    Installation, address_setting, flag_setting, number_setting, once, optional_setting,
-};
+use patrol::{authorize::stream, revocation::freshness::FreshnessPolicy};
+use patrol_platform::{Installation, address_setting, flag_setting, number_setting, once};
 use std::{sync::OnceLock, time::Duration};
-use worker::{Env, Error, Result};
+use worker::{Env, Result};
 
 #[derive(Debug)]
 pub(crate) struct EdgeSettings {
@@ -24,8 +19,6 @@ pub(crate) struct EdgeSettings {
     pub(crate) upstream_timeout: Option<Duration>,
     /// `STREAM_MAX_SECONDS`: the greatest age of an open connection.
     pub(crate) stream_max_seconds: u64,
-    /// `CLIENT_ADDRESS_HEADER`: the header that holds the client's address.
-    pub(crate) client_address_header: AddressHeader,
     /// `ECHO_PATH`: whether the edge sends paths below `echo-path/` back as they arrived.
     pub(crate) echo_path: bool,
 }
@@ -50,8 +43,6 @@ impl EdgeSettings {
         let timeout = number_setting(env, "UPSTREAM_TIMEOUT_SECONDS", 1..=3600)?;
         let grace = number_setting(env, "STALE_GRACE_SECONDS", 0..=MAX_STALE_GRACE_SECONDS)?;
         let stream_max = number_setting(env, "STREAM_MAX_SECONDS", stream::MAX_SECONDS)?;
-        let address_header = optional_setting(env, "CLIENT_ADDRESS_HEADER");
-        let address_header = AddressHeader::from_setting(address_header.as_deref());
         let installation = Installation::from_env(env)?;
         Ok(Self {
             freshness: FreshnessPolicy::new(installation.mode, 1_000 * grace.unwrap_or(0)),
@@ -60,8 +51,6 @@ impl EdgeSettings {
             stream_max_seconds: stream_max.unwrap_or(*stream::MAX_SECONDS.end()),
             upstream_timeout: timeout.map(Duration::from_secs),
             echo_path: flag_setting(env, "ECHO_PATH")?,
-            client_address_header: address_header
-                .map_err(|error| Error::RustError(error.to_owned()))?,
         })
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     context::OriginContext,
-    directory,
     respond::{ApiError, ApiResult},
     settings::OriginSettings,
 };
@@ -11,7 +10,8 @@ use patrol::{
     http::problem::{Problem, ProblemCode},
     json,
     policy::account::Account,
-    session,
+    registry::{ClientInfo, ReadAccount, SessionEnded},
+    session::{self, Session},
 };
 use patrol_platform::now;
 use serde::de::DeserializeOwned;
@@ -20,33 +20,40 @@ use worker::{Method, Request};
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 
-/// The signed-in user. Only a session counts: a token must not manage tokens.
-pub(crate) fn account(request: &Request, origin: OriginContext<'_>) -> ApiResult<Account> {
-    let settings = origin.settings;
+/// The session that a request claims. Only a session counts: a token must not manage tokens. Every
+/// call of a session asks the user's registry whether it has ended.
+pub(crate) fn session(request: &Request, settings: &OriginSettings) -> ApiResult<Session> {
     let cookies = request.headers().get("Cookie")?.unwrap_or_default();
-    settings
-        .cookie
-        .find(&cookies)
-        .and_then(|text| session::verify(text, now(), settings.session_keys.public()))
-        .and_then(|user| directory::find(user.as_str(), origin))
-        .ok_or_else(|| {
-            Problem::new(
-                ProblemCode::SessionRequired,
-                "Not signed in",
-                "Sign in. An access token cannot manage tokens.",
-            )
-            .into()
-        })
+    let session = settings.cookie.find(&cookies);
+    let session =
+        session.and_then(|text| session::verify(text, now(), settings.session_keys.public()));
+    Ok(session.ok_or(SessionEnded)?)
 }
 
-/// The signed-in user, for a request that changes something. Rejects requests that another site
-/// made the browser send.
-pub(crate) fn account_for_change(
+/// The session of a request that changes something. Rejects requests that another site made the
+/// browser send.
+pub(crate) fn session_for_change(
     request: &Request,
-    origin: OriginContext<'_>,
-) -> ApiResult<Account> {
-    reject_cross_site(request, origin.settings)?;
-    account(request, origin)
+    settings: &OriginSettings,
+) -> ApiResult<Session> {
+    reject_cross_site(request, settings)?;
+    session(request, settings)
+}
+
+/// The account of the session that a request claims.
+pub(crate) async fn account(request: &Request, origin: OriginContext<'_>) -> ApiResult<Account> {
+    let session = session(request, origin.settings)?;
+    let record = origin.call(&ReadAccount { session }).await??;
+    Ok(record.account(origin.policy))
+}
+
+/// Where a request comes from.
+pub(crate) fn client(request: &Request, settings: &OriginSettings) -> ApiResult<ClientInfo> {
+    let headers = request.headers();
+    let address = headers.get(settings.installation.client_address_header.as_str())?;
+    let address = address.and_then(|text| text.parse().ok());
+    let user_agent = headers.get("User-Agent")?;
+    Ok(ClientInfo::new(address, user_agent.as_deref()))
 }
 
 /// Rejects a request that another site made the browser send (CSRF).

@@ -1,7 +1,12 @@
 //! What every handler needs besides its request.
 
-use crate::settings::OriginSettings;
-use patrol::policy::Policy;
+use crate::{public, respond::ApiResult, settings::OriginSettings};
+use patrol::{
+    placement,
+    policy::Policy,
+    registry::{Effect, UserCall},
+};
+use patrol_platform::call_registry;
 use worker::{Context, Env};
 
 /// The bindings, the settings, the policy, and the event that the request belongs to.
@@ -12,4 +17,18 @@ pub(crate) struct OriginContext<'a> {
     pub(crate) event: &'a Context,
     pub(crate) settings: &'static OriginSettings,
     pub(crate) policy: &'static Policy,
+}
+
+impl OriginContext<'_> {
+    /// Calls the registry of the user whom the call is about.
+    pub(crate) async fn call<C: UserCall>(self, call: &C) -> ApiResult<C::Answer> {
+        let installation = &self.settings.installation;
+        let registry = placement::of_user(call.user(), installation.registries);
+        let answer = call_registry(self.env, installation, registry, call).await;
+        if C::EFFECT == Effect::Lists {
+            // Even after an error: the registry may have carried out the call.
+            public::invalidate(registry);
+        }
+        Ok(answer?)
+    }
 }

@@ -19,10 +19,11 @@ mod answer_cache;
 mod caching;
 mod caller;
 mod context;
-mod directory;
+mod development_users;
 mod public;
 mod registry;
 mod respond;
+mod sessions;
 mod settings;
 mod sign_in;
 mod static_files;
@@ -69,8 +70,8 @@ async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {
         .filter(|method| endpoint.methods().contains(method))
         .ok_or_else(|| ApiError::method_not_allowed(&endpoint))?;
     match (method, &endpoint) {
-        (Get, Endpoint::Me) => tokens::me(&request, origin),
-        (Get, Endpoint::Scopes) => tokens::scopes(&request, origin),
+        (Get, Endpoint::Me) => tokens::me(&request, origin).await,
+        (Get, Endpoint::Scopes) => tokens::scopes(&request, origin).await,
         (Get, Endpoint::Tokens) => tokens::list(&request, origin).await,
         (Post, Endpoint::Tokens) => tokens::create(request, origin).await,
         (Post, Endpoint::RevokeTokens) => tokens::revoke_many(request, origin).await,
@@ -78,12 +79,15 @@ async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {
         (Delete, Endpoint::CurrentToken) => tokens::revoke_current(&request, origin).await,
         (Get, Endpoint::Token(id)) => tokens::read(&request, id, origin).await,
         (Delete, Endpoint::Token(id)) => tokens::revoke(&request, id, origin).await,
+        (Get, Endpoint::Sessions) => sessions::list(&request, origin).await,
+        (Delete, Endpoint::Session(id)) => sessions::end(&request, id, origin).await,
+        (Get, Endpoint::Audit) => sessions::audit(&request, origin).await,
         (Get, Endpoint::Ready) => public::ready(origin).await,
         (Get, Endpoint::KeySet) => public::key_set(origin.settings),
         (Get, Endpoint::StatusLists) => public::status_lists(origin).await,
         (Get, Endpoint::StatusList(path)) => public::status_list(&request, path, origin).await,
         (Post, Endpoint::DevSignIn) => sign_in::dev(request, origin).await,
-        (Post, Endpoint::SignOut) => sign_in::sign_out(&request, origin.settings),
+        (Post, Endpoint::SignOut) => sign_in::sign_out(&request, origin).await,
         (Get, Endpoint::Page(file)) => static_files::serve(file, &request, origin).await,
         // The endpoint lists a method that no line above handles.
         (_, endpoint) => Err(ApiError::method_not_allowed(endpoint)),

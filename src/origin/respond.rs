@@ -8,6 +8,7 @@ use patrol::{
     },
     policy::Policy,
     quota::QuotaExceeded,
+    registry::SessionEnded,
 };
 use serde::Serialize;
 use worker::{Error, Response, Result, console_error};
@@ -48,6 +49,17 @@ impl From<Denial> for ApiError {
 impl From<QuotaExceeded> for ApiError {
     fn from(exceeded: QuotaExceeded) -> Self {
         Self::QuotaExceeded(exceeded)
+    }
+}
+
+impl From<SessionEnded> for ApiError {
+    fn from(_: SessionEnded) -> Self {
+        Problem::new(
+            ProblemCode::SessionRequired,
+            "Not signed in",
+            "Sign in. An access token cannot manage tokens.",
+        )
+        .into()
     }
 }
 

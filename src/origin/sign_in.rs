@@ -1,21 +1,22 @@
-//! Sign-in for development, and sign-out.
-//!
-//! An installation adds an endpoint for its identity provider here: `docs/DEPLOY.md`, step 7.
+//! Signing in and out. Every front ends in [`begin_session`].
 
 use crate::{
     caller,
     context::OriginContext,
-    directory,
+    development_users,
     respond::{self, ApiError, ApiResult},
     settings::OriginSettings,
 };
 use patrol::{
+    account::AccountRecord,
     http::{
-        api::{Me, SignIn},
+        api::{DevSignIn, Me},
         problem::{Problem, ProblemCode},
     },
+    ids::SessionId,
     quota::{self, QuotaExceeded},
-    session,
+    registry::{ClientInfo, SignIn, SignInRefusal, SignOut},
+    session::{self, Session},
 };
 use patrol_platform::{is_bound, now};
 use worker::{Env, Request, Response, console_error};
@@ -30,9 +31,10 @@ pub(crate) async fn dev(request: Request, origin: OriginContext<'_>) -> ApiResul
         return Err(ApiError::not_found());
     }
     caller::reject_cross_site(&request, settings)?;
-    count_attempt(&request, env).await?;
-    let SignIn { user } = caller::body(request).await?;
-    let account = directory::find(&user, origin).ok_or_else(|| Problem {
+    let client = caller::client(&request, settings)?;
+    count_attempt(&client, env).await?;
+    let DevSignIn { user } = caller::body(request).await?;
+    let account = development_users::find(&user).ok_or_else(|| Problem {
         field: Some("user"),
         ..Problem::new(
             ProblemCode::UserUnknown,
@@ -40,26 +42,63 @@ pub(crate) async fn dev(request: Request, origin: OriginContext<'_>) -> ApiResul
             "Use ada, vic or otto.",
         )
     })?;
-    let session = session::sign(account.id.clone(), now(), settings.session_keys.first())
-        .map_err(|error| ApiError::unexpected(&error.to_string()))?;
-    let me = Me::new(&account, origin.policy, settings.installation.mode);
+    let me = Me::new(
+        &account.account(origin.policy),
+        origin.policy,
+        settings.installation.mode,
+    );
+    let session = begin_session(account, client, origin).await?;
     with_cookie(respond::json(200, &me)?, &session, settings)
+}
+
+/// Stores the account and a new session in the user's registry. Returns the cookie's value.
+async fn begin_session(
+    account: AccountRecord,
+    client: ClientInfo,
+    origin: OriginContext<'_>,
+) -> ApiResult<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| ApiError::unexpected(&error.to_string()))?;
+    let now = now();
+    let session = Session {
+        user: account.id.clone(),
+        id: SessionId::from_random(random),
+    };
+    let call = SignIn {
+        account,
+        session: session.id.clone(),
+        expires_at: now.plus(session::LIFETIME),
+        client,
+    };
+    origin.call(&call).await?.map_err(refused)?;
+    session::sign(session, now, origin.settings.session_keys.first())
+        .map_err(|error| ApiError::unexpected(&error.to_string()))
+}
+
+fn refused(refusal: SignInRefusal) -> ApiError {
+    match refusal {
+        SignInRefusal::AccountDisabled => Problem::new(
+            ProblemCode::AccountDisabled,
+            "Account disabled",
+            "Ask an administrator of your organization to enable your account.",
+        )
+        .into(),
+        SignInRefusal::Rate(exceeded) => exceeded.into(),
+    }
 }
 
 /// The optional binding that counts sign-in attempts.
 const SIGN_IN_LIMIT: &str = "SIGN_IN_LIMIT";
 
 /// Counts a sign-in attempt against the limit of the client's address.
-async fn count_attempt(request: &Request, env: &Env) -> ApiResult<()> {
+async fn count_attempt(client: &ClientInfo, env: &Env) -> ApiResult<()> {
     if !is_bound(env, SIGN_IN_LIMIT) {
         return Ok(());
     }
-    let address = request.headers().get("CF-Connecting-IP")?;
-    let address = address.and_then(|text| text.parse().ok());
-    let key = quota::address_key(address);
+    let key = quota::address_key(client.address);
     let counted = async { env.rate_limiter(SIGN_IN_LIMIT)?.limit(key).await };
     match counted.await {
-        Ok(outcome) if !outcome.success => Err(QuotaExceeded::SIGN_INS.into()),
+        Ok(outcome) if !outcome.success => Err(QuotaExceeded::SIGN_INS_OF_ADDRESS.into()),
         Ok(_) => Ok(()),
         // Fails open: the limit only slows attackers down, and credentials are still checked.
         Err(error) => {
@@ -69,9 +108,15 @@ async fn count_attempt(request: &Request, env: &Env) -> ApiResult<()> {
     }
 }
 
-/// `POST auth/sign-out`: deletes the session cookie.
-pub(crate) fn sign_out(request: &Request, settings: &OriginSettings) -> ApiResult {
+/// `POST auth/sign-out`: ends the session, and deletes the cookie.
+pub(crate) async fn sign_out(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let settings = origin.settings;
     caller::reject_cross_site(request, settings)?;
+    // Without a session there is nothing to end.
+    if let Ok(session) = caller::session(request, settings) {
+        let client = caller::client(request, settings)?;
+        origin.call(&SignOut { session, client }).await?;
+    }
     with_cookie(Response::builder().with_status(204).empty(), "", settings)
 }
 

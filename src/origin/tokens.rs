@@ -3,7 +3,6 @@
 use crate::{
     caller,
     context::OriginContext,
-    public,
     respond::{self, ApiError, ApiResult},
     settings::OriginSettings,
 };
@@ -14,40 +13,39 @@ use patrol::{
     },
     http::{
         api::{
-            Catalogue, CreateToken, CreatedToken, Me, RevocationEffect, RevokeTarget, RevokeTokens,
-            RevokedToken, RevokedTokens, TokenList, TokenRecord, TokenStatus, owned,
+            Catalogue, CreatedToken, Me, RevocationEffect, RevokeTarget, RevokeTokens,
+            RevokedToken, RevokedTokens, TokenList, TokenRecord, TokenStatus,
         },
         endpoint::TOKENS_FOLDER,
         problem::{Problem, ProblemCode},
     },
     ids::{OrganizationId, TokenId, UserId},
-    issue::{
-        rules::{self, CreationLimit, NewToken},
-        token_length::ClaimLengths,
-    },
+    issue::rules::{self, CreationLimit},
     jose::{signing::Dalek, status_list::StatusReference},
-    placement,
-    policy::account::Account,
-    registry::{Create, Created, ListTokens, OwnerCall, ReadToken, Revoke, Revoked, Revoker},
+    registry::{
+        ClientInfo, Create, Created, CreationRefusal, Credential, ListTokens, ReadToken, Revoke,
+        Revoked,
+    },
+    session::Session,
     token::{
         AccessToken, Claims, MAX_LENGTH, Token, Verifier,
         claims::{self, StatusClaim, StatusListClaim},
     },
 };
-use patrol_platform::{call_registry, now};
+use patrol_platform::now;
 use worker::{Request, Response};
 
 /// `GET api/v1/me`
-pub(crate) fn me(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let account = caller::account(request, origin)?;
+pub(crate) async fn me(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let account = caller::account(request, origin).await?;
     let mode = origin.settings.installation.mode;
     respond::json(200, &Me::new(&account, origin.policy, mode))
 }
 
 /// `GET api/v1/scopes?organization=ID`: the scopes that the user may grant in every named
 /// organization.
-pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let account = caller::account(request, origin)?;
+pub(crate) async fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let account = caller::account(request, origin).await?;
     let url = request.url()?;
     let selected: Vec<String> = url
         .query_pairs()
@@ -66,8 +64,8 @@ pub(crate) fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult 
 
 /// `GET api/v1/tokens`
 pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account(request, origin)?.id;
-    let tokens = call_owners_registry(&ListTokens { owner }, origin).await?;
+    let session = caller::session(request, origin.settings)?;
+    let tokens = origin.call(&ListTokens { session }).await??;
     let active = tokens
         .iter()
         .filter(|token| token.status == TokenStatus::Active)
@@ -85,50 +83,22 @@ pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiRes
 
 /// `POST api/v1/tokens`
 pub(crate) async fn create(request: Request, origin: OriginContext<'_>) -> ApiResult {
-    let account = caller::account_for_change(&request, origin)?;
-    let request: CreateToken = caller::body(request).await?;
-    let token = NewToken::check(&request, &account, origin.policy)
-        .map_err(|rejections| rules::problem(&rejections))?;
-    issue(token, account, origin).await
-}
-
-async fn issue(token: NewToken, owner: Account, origin: OriginContext<'_>) -> ApiResult {
+    let settings = origin.settings;
+    let session = caller::session_for_change(&request, settings)?;
+    let client = caller::client(&request, settings)?;
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| ApiError::unexpected(&error.to_string()))?;
-    let created_at = now();
     let create = Create {
-        owner: owner.id,
+        session,
         id: TokenId::from_random(random),
-        name: token.name.as_str().to_owned(),
-        organizations: token.organizations,
-        scopes: token
-            .scopes
-            .map(|set| owned(origin.policy.scope_names(set))),
-        created_at,
-        expires_at: token.lifetime.expiry(created_at),
+        request: caller::body(request).await?,
+        created_at: now(),
+        client,
     };
-    // The registry commits the token, so check first that it can be signed.
-    let lengths = ClaimLengths::new(
-        &origin.settings.installation.paths,
-        create.owner.as_str(),
-        create.id.as_str(),
-        &create.organizations,
-        create.scopes.as_deref(),
-    );
-    if !lengths.is_allowed() {
-        return Err(Problem::new(
-            ProblemCode::TokenTooLong,
-            "Token too long",
-            format!(
-                "Select fewer organizations or scopes. A token can have at most {MAX_LENGTH} bytes."
-            ),
-        )
-        .into());
-    }
-    let answer = call_owners_registry(&create, origin).await?;
-    let Created { record, status } = answer.map_err(limit_reached)?;
-    let token = sign(create, status, origin.settings)?;
-    let paths = &origin.settings.installation.paths;
+    let created = origin.call(&create).await??.map_err(refused)?;
+    let Created { record, status } = created;
+    let token = sign(create.session.user, &record, status, settings)?;
+    let paths = &settings.installation.paths;
     let location = paths.public_path_of(&format!("{TOKENS_FOLDER}{}", record.id));
     let created = CreatedToken {
         record,
@@ -140,21 +110,23 @@ async fn issue(token: NewToken, owner: Account, origin: OriginContext<'_>) -> Ap
 }
 
 fn sign(
-    create: Create,
+    owner: UserId,
+    record: &TokenRecord,
     status: StatusReference,
     settings: &OriginSettings,
 ) -> ApiResult<AccessToken> {
     let paths = &settings.installation.paths;
+    let scopes = record.scopes.as_ref();
     let claims = Claims {
         iss: paths.public_url().to_owned(),
         aud: paths.public_url().to_owned(),
-        sub: create.owner,
-        org: create.organizations,
-        jti: create.id,
-        iat: create.created_at,
+        sub: owner,
+        org: record.organizations.clone(),
+        jti: record.id.clone(),
+        iat: record.created_at,
         nbf: None,
-        exp: create.expires_at,
-        scope: create.scopes.map(|names| names.join(" ")),
+        exp: record.expires_at,
+        scope: scopes.map(|names| names.join(" ")),
         status: StatusClaim {
             status_list: StatusListClaim {
                 idx: status.idx,
@@ -166,9 +138,18 @@ fn sign(
         .map_err(|error| ApiError::unexpected(&format!("{error:?}")))
 }
 
-fn limit_reached(limit: CreationLimit) -> ApiError {
-    match limit {
-        CreationLimit::Active => Problem::new(
+fn refused(refusal: CreationRefusal) -> ApiError {
+    match refusal {
+        CreationRefusal::Invalid(rejections) => rules::problem(&rejections).into(),
+        CreationRefusal::TooLong => Problem::new(
+            ProblemCode::TokenTooLong,
+            "Token too long",
+            format!(
+                "Select fewer organizations or scopes. A token can have at most {MAX_LENGTH} bytes."
+            ),
+        )
+        .into(),
+        CreationRefusal::Limit(CreationLimit::Active) => Problem::new(
             ProblemCode::TokenLimitReached,
             "Active token limit reached",
             format!(
@@ -177,30 +158,35 @@ fn limit_reached(limit: CreationLimit) -> ApiError {
             ),
         )
         .into(),
-        CreationLimit::Rate(exceeded) => exceeded.into(),
+        CreationRefusal::Limit(CreationLimit::Rate(exceeded)) => exceeded.into(),
     }
 }
 
 /// `GET api/v1/tokens/{id}`
 pub(crate) async fn read(request: &Request, id: &str, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account(request, origin)?.id;
-    respond::json(200, &record(owner, token_id(id)?, origin).await?)
+    let session = caller::session(request, origin.settings)?;
+    respond::json(
+        200,
+        &record(by_session(session), token_id(id)?, origin).await?,
+    )
 }
 
 /// `DELETE api/v1/tokens/{id}`
 pub(crate) async fn revoke(request: &Request, id: &str, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account_for_change(request, origin)?.id;
-    revoke_one(owner, token_id(id)?, Revoker::Owner, origin).await
+    let session = caller::session_for_change(request, origin.settings)?;
+    revoke_one(request, by_session(session), token_id(id)?, origin).await
 }
 
 /// `POST api/v1/tokens/revoke`: several tokens, with one wait.
 pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account_for_change(&request, origin)?.id;
+    let settings = origin.settings;
+    let session = caller::session_for_change(&request, settings)?;
+    let client = caller::client(&request, settings)?;
     let request: RevokeTokens = caller::body(request).await?;
     let target = request
         .target()
         .map_err(|fix| ApiError::body_invalid(fix.to_owned()))?;
-    let (revoked, effect) = revoke_all(owner, target, Revoker::Owner, origin).await?;
+    let (revoked, effect) = revoke_all(by_session(session), target, client, origin).await?;
     let response = RevokedTokens {
         tokens: revoked.records,
         unknown: revoked.unknown,
@@ -212,7 +198,7 @@ pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> 
 /// `GET api/v1/tokens/current`: the record of the token that the request carries.
 pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let token = bearer_token(request, origin)?;
-    let record = record(token.owner, token.id, origin).await?;
+    let record = record((token.owner, Credential::Token), token.id, origin).await?;
     match record.status {
         TokenStatus::Active => respond::json(200, &record),
         TokenStatus::Expired => Err(Denial::TokenExpired.into()),
@@ -224,7 +210,7 @@ pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -
 /// token can stop it. Once an edge knows that the token is revoked, the request ends there.
 pub(crate) async fn revoke_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let token = bearer_token(request, origin)?;
-    revoke_one(token.owner, token.id, Revoker::Itself, origin).await
+    revoke_one(request, (token.owner, Credential::Token), token.id, origin).await
 }
 
 /// The token that a request carries. Its signature and times are valid, but it may be revoked.
@@ -247,19 +233,36 @@ fn bearer_token(request: &Request, origin: OriginContext<'_>) -> ApiResult<Token
     Ok(token)
 }
 
-async fn record(owner: UserId, id: TokenId, origin: OriginContext<'_>) -> ApiResult<TokenRecord> {
-    let record = call_owners_registry(&ReadToken { owner, id }, origin).await?;
+/// Whose tokens a call is about, and what it rests on.
+type Authority = (UserId, Credential);
+
+fn by_session(Session { user, id }: Session) -> Authority {
+    (user, Credential::Session(id))
+}
+
+async fn record(
+    (owner, credential): Authority,
+    id: TokenId,
+    origin: OriginContext<'_>,
+) -> ApiResult<TokenRecord> {
+    let call = ReadToken {
+        owner,
+        credential,
+        id,
+    };
+    let record = origin.call(&call).await??;
     record.ok_or_else(ApiError::not_found)
 }
 
 async fn revoke_one(
-    owner: UserId,
+    request: &Request,
+    authority: Authority,
     id: TokenId,
-    by: Revoker,
     origin: OriginContext<'_>,
 ) -> ApiResult<Response> {
+    let client = caller::client(request, origin.settings)?;
     let target = RevokeTarget::Ids(vec![id]);
-    let (revoked, effect) = revoke_all(owner, target, by, origin).await?;
+    let (revoked, effect) = revoke_all(authority, target, client, origin).await?;
     let record = revoked.records.into_iter().next();
     let record = record.ok_or_else(ApiError::not_found)?;
     respond::json(effect.status(), &RevokedToken { record, effect })
@@ -268,30 +271,21 @@ async fn revoke_one(
 /// Revokes tokens. Returns once every edge refuses them, or in `kv` mode with the time at which
 /// every edge will.
 async fn revoke_all(
-    owner: UserId,
+    (owner, credential): Authority,
     target: RevokeTarget,
-    by: Revoker,
+    client: ClientInfo,
     origin: OriginContext<'_>,
 ) -> ApiResult<(Revoked, RevocationEffect)> {
-    let call = Revoke { owner, target, by };
-    let revoked = call_owners_registry(&call, origin).await??;
+    let call = Revoke {
+        owner,
+        credential,
+        target,
+        client,
+    };
+    let revoked = origin.call(&call).await???;
     let mode = origin.settings.installation.mode;
     let effect = RevocationEffect::new(mode, revoked.effective_ms, revoked.waited_ms);
     Ok((revoked, effect))
-}
-
-async fn call_owners_registry<C: OwnerCall>(
-    call: &C,
-    origin: OriginContext<'_>,
-) -> ApiResult<C::Answer> {
-    let installation = &origin.settings.installation;
-    let registry = placement::of_user(call.owner(), installation.registries);
-    let answer = call_registry(origin.env, installation, registry, call).await;
-    if C::CHANGES_LISTS {
-        // Even after an error: the registry may have carried out the call.
-        public::invalidate(registry);
-    }
-    Ok(answer?)
 }
 
 fn token_id(text: &str) -> ApiResult<TokenId> {

@@ -15,6 +15,7 @@ pub mod timeout;
 
 use js_sys::{JSON, Promise, Reflect};
 use patrol::{
+    authorize::forwarding::AddressHeader,
     mode::RevocationMode,
     placement::{self, object_name},
     registry::Call,
@@ -155,6 +156,8 @@ pub struct Installation {
     pub mode: RevocationMode,
     /// `REGISTRY_LOCATION`: where new registries are created. `None`: near the first caller.
     pub registry_location: Option<&'static str>,
+    /// `CLIENT_ADDRESS_HEADER`: the header that holds the client's address.
+    pub client_address_header: AddressHeader,
 }
 
 impl Installation {
@@ -188,11 +191,15 @@ impl Installation {
             .map(|text| placement::location(&text))
             .transpose()
             .map_err(Error::RustError)?;
+        let address_header = optional_setting(env, "CLIENT_ADDRESS_HEADER");
+        let client_address_header =
+            AddressHeader::from_setting(address_header.as_deref()).map_err(invalid)?;
         Ok(Self {
             paths,
             registries,
             mode,
             registry_location,
+            client_address_header,
         })
     }
 }

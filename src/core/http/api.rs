@@ -4,7 +4,8 @@
 //! created without it.
 
 use crate::{
-    ids::{OrganizationId, TokenId, UserId},
+    audit::{self, AuditEntry},
+    ids::{OrganizationId, SessionId, TokenId, UserId},
     json,
     mode::RevocationMode,
     policy::{
@@ -185,6 +186,51 @@ pub struct TokenRecord {
     pub revoked_at: Option<Timestamp>,
     /// As of this response.
     pub status: TokenStatus,
+}
+
+/// The response of `GET api/v1/sessions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionList {
+    /// Newest first.
+    pub sessions: Vec<SessionRecord>,
+}
+
+/// What a user sees of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// Names it in `DELETE api/v1/sessions/{id}`.
+    pub id: SessionId,
+    /// When the user signed in.
+    pub created_at: Timestamp,
+    /// The first second in which it no longer counts.
+    pub expires_at: Timestamp,
+    /// The client's address at sign-in. Null if it was unknown.
+    pub address: Option<String>,
+    /// The browser, as it names itself. Null if it did not.
+    pub user_agent: Option<String>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+/// The response of `GET api/v1/audit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditPage {
+    /// Newest first.
+    pub entries: Vec<AuditEntry>,
+    /// The value of `before` for the next page. Null if this is the last one.
+    pub next: Option<u64>,
+}
+
+impl AuditPage {
+    /// The page with these entries.
+    pub fn new(entries: Vec<AuditEntry>) -> Self {
+        let is_full = entries.len() as u64 >= audit::PAGE_SIZE;
+        let last = entries.last().map(|entry| entry.number);
+        Self {
+            next: last.filter(|_| is_full),
+            entries,
+        }
+    }
 }
 
 /// A token's status. Revoked takes precedence over expired.
@@ -393,7 +439,7 @@ pub struct EchoedPath<'a> {
 /// The request of `POST auth/dev`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SignIn {
+pub struct DevSignIn {
     /// The id of a development user.
     pub user: String,
 }

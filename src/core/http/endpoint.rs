@@ -16,6 +16,9 @@ pub const CURRENT_TOKEN: &str = "api/v1/tokens/current";
 /// The folder of single tokens.
 pub const TOKENS_FOLDER: &str = "api/v1/tokens/";
 
+/// The folder of single sessions.
+const SESSIONS_FOLDER: &str = "api/v1/sessions/";
+
 /// The endpoint that serves a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint<'a> {
@@ -31,6 +34,12 @@ pub enum Endpoint<'a> {
     CurrentToken,
     /// One token, by its id.
     Token(&'a str),
+    /// The user's sessions.
+    Sessions,
+    /// One session, by its id.
+    Session(&'a str),
+    /// The user's part of the audit log.
+    Audit,
     /// Whether the installation can serve requests.
     Ready,
     /// The public keys.
@@ -49,13 +58,16 @@ pub enum Endpoint<'a> {
 
 impl<'a> Endpoint<'a> {
     /// The endpoints of the API, each once. Files of the page are left out.
-    pub const API: [Self; 12] = [
+    pub const API: [Self; 15] = [
         Self::Me,
         Self::Scopes,
         Self::Tokens,
         Self::Token(""),
         Self::RevokeTokens,
         Self::CurrentToken,
+        Self::Sessions,
+        Self::Session(""),
+        Self::Audit,
         Self::DevSignIn,
         Self::SignOut,
         Self::Ready,
@@ -84,7 +96,8 @@ impl<'a> Endpoint<'a> {
         if path.starts_with(status_list::FOLDER) {
             return Some(Self::StatusList(path));
         }
-        path.strip_prefix(TOKENS_FOLDER).map(Self::Token)
+        let token = path.strip_prefix(TOKENS_FOLDER).map(Self::Token);
+        token.or_else(|| path.strip_prefix(SESSIONS_FOLDER).map(Self::Session))
     }
 
     /// The path below the prefix, with its parameters in braces.
@@ -96,6 +109,9 @@ impl<'a> Endpoint<'a> {
             Self::RevokeTokens => "api/v1/tokens/revoke",
             Self::CurrentToken => CURRENT_TOKEN,
             Self::Token(_) => "api/v1/tokens/{id}",
+            Self::Sessions => "api/v1/sessions",
+            Self::Session(_) => "api/v1/sessions/{id}",
+            Self::Audit => "api/v1/audit",
             Self::Ready => routes::READY,
             Self::KeySet => routes::JWKS,
             Self::StatusLists => status_list::AGGREGATION,
@@ -111,9 +127,12 @@ impl<'a> Endpoint<'a> {
         match self {
             Self::Tokens => &[Method::Get, Method::Post],
             Self::CurrentToken | Self::Token(_) => &[Method::Get, Method::Delete],
+            Self::Session(_) => &[Method::Delete],
             Self::RevokeTokens | Self::DevSignIn | Self::SignOut => &[Method::Post],
             Self::Me
             | Self::Scopes
+            | Self::Sessions
+            | Self::Audit
             | Self::Ready
             | Self::KeySet
             | Self::StatusLists

@@ -70,7 +70,9 @@ problem_codes! {
     TokenTooLong = "token-too-long", 422;
     TokenLimitReached = "token-limit-reached", 409;
     UserUnknown = "user-unknown", 422;
+    AccountDisabled = "account-disabled", 403;
     RateLimited = "rate-limited", 429;
+    ParameterInvalid = "parameter-invalid", 400;
     BodyInvalid = "body-invalid", 400;
     BodyTooLarge = "body-too-large", 413;
     NotFound = "not-found", 404;

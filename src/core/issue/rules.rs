@@ -67,7 +67,8 @@ impl Field {
 }
 
 /// Why a request to create a token is invalid.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rejection {
     /// The name is empty or only white space.
     NameMissing,

@@ -1,11 +1,12 @@
 //! `docs/API.md` and the code name the same endpoints, members and codes.
 
 use patrol::{
+    audit::{Action, ActorKind, AuditEntry, Outcome},
     http::{
         api::{
-            Catalogue, CreateToken, CreatedToken, EchoedPath, Me, Readiness, RevocationEffect,
-            RevokeTokens, RevokedToken, RevokedTokens, SignIn, TokenList, TokenRecord, TokenStatus,
-            VERSION,
+            AuditPage, Catalogue, CreateToken, CreatedToken, DevSignIn, EchoedPath, Me, Readiness,
+            RevocationEffect, RevokeTokens, RevokedToken, RevokedTokens, SessionList,
+            SessionRecord, TokenList, TokenRecord, TokenStatus, VERSION,
         },
         endpoint::Endpoint,
         problem::ProblemCode,
@@ -17,7 +18,7 @@ use patrol::{
         Method,
         account::{Account, Membership},
     },
-    quota::{CREATIONS, QuotaPolicy, REVOCATIONS, SIGN_INS_PER_MINUTE},
+    quota::{CREATIONS, QuotaPolicy, REVOCATIONS, SIGN_INS, SIGN_INS_PER_MINUTE},
     routes,
     time::Timestamp,
 };
@@ -122,7 +123,10 @@ fn every_rate_limit_is_documented() {
             QuotaPolicy::Revocation,
             vec![REVOCATIONS.burst, REVOCATIONS.per_hour],
         ),
-        (QuotaPolicy::SignIn, vec![SIGN_INS_PER_MINUTE]),
+        (
+            QuotaPolicy::SignIn,
+            vec![SIGN_INS_PER_MINUTE, SIGN_INS.burst, SIGN_INS.per_hour],
+        ),
     ] {
         assert_eq!(number(documented[policy.name()]), expected, "{policy:?}");
     }
@@ -175,7 +179,7 @@ fn requests() -> [Object; 3] {
         ),
         (
             "Sign-in request",
-            members(&SignIn {
+            members(&DevSignIn {
                 user: String::new(),
             }),
         ),
@@ -215,6 +219,38 @@ fn token_responses() -> [Object; 5] {
         ("Revoked token", &revoked_token - &record_members),
         ("Revoked tokens", revoked_tokens),
         ("Token record", record_members),
+    ]
+}
+
+fn session_responses() -> [Object; 4] {
+    let time = Timestamp::from_seconds(1_800_000_000);
+    let session = SessionRecord {
+        id: "session-1".parse().unwrap(),
+        created_at: time,
+        expires_at: time,
+        address: None,
+        user_agent: None,
+        current: true,
+    };
+    let entry = AuditEntry {
+        number: 1,
+        at: time,
+        user: "ada".parse().unwrap(),
+        actor: ActorKind::User,
+        action: Action::SignIn,
+        token: None,
+        organizations: Vec::new(),
+        address: None,
+        outcome: Outcome::Done,
+    };
+    let list = SessionList {
+        sessions: Vec::new(),
+    };
+    [
+        ("Session list", members(&list)),
+        ("Session record", members(&session)),
+        ("Audit page", members(&AuditPage::new(Vec::new()))),
+        ("Audit entry", members(&entry)),
     ]
 }
 
@@ -263,6 +299,7 @@ fn every_member_is_documented() {
     let objects: BTreeMap<_, _> = requests()
         .into_iter()
         .chain(token_responses())
+        .chain(session_responses())
         .chain(other_responses())
         .collect();
     for (heading, expected) in &objects {

@@ -1,49 +1,112 @@
-//! Creating a token: its owner's limits, its index in a status list, its row.
+//! Creating a token: the rules for its owner, the owner's limits, its index in a status list, its
+//! row.
 
 use super::{
-    quotas,
-    store::{IssuedIndex, Store},
+    audit, quotas,
+    store::{IssuedIndex, NewAuditEntry, Store, TokenRow},
 };
+use crate::settings::OriginSettings;
 use patrol::{
+    audit::{Action, ActorKind, Outcome},
+    http::api::owned,
     issue::{
         index_permutation::IndexPermutation,
-        rules::{self, CreationLimit},
+        rules::{self, CreationLimit, NewToken},
+        token_length::ClaimLengths,
     },
     jose::status_list::{StatusListId, StatusReference},
-    quota::{Quota, QuotaPolicy},
-    registry::{Create, Created},
+    policy::{Policy, account::Account},
+    quota::QuotaPolicy,
+    registry::{Create, Created, CreationRefusal},
     time::Timestamp,
 };
 use worker::{Error, Result};
 
-/// Creates a token, unless its owner has reached a limit. A refused call counts against the quota
-/// too.
+/// Creates a token, if the rules and the owner's limits allow that. A call that a limit refuses
+/// counts against the quota too.
 pub(super) fn create(
     store: &Store,
     registry: u16,
     call: &Create,
-    quota: Quota,
-) -> Result<std::result::Result<Created, CreationLimit>> {
+    owner: &Account,
+    policy: &Policy,
+    settings: &OriginSettings,
+) -> Result<std::result::Result<Created, CreationRefusal>> {
+    let row = match check(call, owner, policy, settings) {
+        Ok(row) => row,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let now = call.created_at;
-    if let Err(exceeded) = quotas::take(store, &call.owner, QuotaPolicy::Creation, quota, now)? {
-        return Ok(Err(CreationLimit::Rate(exceeded)));
+    let (bucket, quota) = (QuotaPolicy::Creation, settings.creations);
+    if let Err(exceeded) = quotas::take(store, &owner.id, bucket, quota, now)? {
+        let limit = CreationLimit::Rate(exceeded);
+        return Ok(Err(CreationRefusal::Limit(limit)));
     }
-    let active = store.count_active_tokens(&call.owner, now)?;
+    let active = store.count_active_tokens(&owner.id, now)?;
     let active = usize::try_from(active).unwrap_or(usize::MAX);
-    if !rules::has_room(active, rules::MAX_ACTIVE_TOKENS) {
-        return Ok(Err(CreationLimit::Active));
+    let has_room = rules::has_room(active, rules::MAX_ACTIVE_TOKENS);
+    audit::append(
+        store,
+        &NewAuditEntry {
+            at: now,
+            user: &owner.id,
+            actor: ActorKind::User,
+            action: Action::TokenCreation,
+            token: has_room.then_some((&call.id, &row.organizations)),
+            address: call.client.address,
+            outcome: if has_room {
+                Outcome::Done
+            } else {
+                Outcome::TokenLimitReached
+            },
+        },
+    )?;
+    if !has_room {
+        return Ok(Err(CreationRefusal::Limit(CreationLimit::Active)));
     }
-    let issued = issue_index(store, call.expires_at)?;
+    let issued = issue_index(store, row.expires_at)?;
     let list = issued.list;
     let idx = IndexPermutation::new(issued.permutation_key()?)
         .nth(issued.count)
         .ok_or_else(|| Error::RustError("the list is full".to_owned()))?;
-    let record = store.insert_token(call, list, idx)?.into_record(now)?;
+    let record = store.insert_token(&row, list, idx)?.into_record(now)?;
     let status = StatusReference {
         list: StatusListId { registry, list },
         idx,
     };
     Ok(Ok(Created { record, status }))
+}
+
+/// Applies the rules.
+fn check<'a>(
+    call: &'a Create,
+    owner: &'a Account,
+    policy: &Policy,
+    settings: &OriginSettings,
+) -> std::result::Result<TokenRow<'a>, CreationRefusal> {
+    let token = NewToken::check(&call.request, owner, policy).map_err(CreationRefusal::Invalid)?;
+    let row = TokenRow {
+        owner: &owner.id,
+        id: &call.id,
+        name: token.name,
+        organizations: token.organizations,
+        scopes: token.scopes.map(|set| owned(policy.scope_names(set))),
+        created_at: call.created_at,
+        expires_at: token.lifetime.expiry(call.created_at),
+    };
+    // The row is committed before the token is signed, so check first that it can be.
+    let lengths = ClaimLengths::new(
+        &settings.installation.paths,
+        row.owner.as_str(),
+        row.id.as_str(),
+        &row.organizations,
+        row.scopes.as_deref(),
+    );
+    if lengths.is_allowed() {
+        Ok(row)
+    } else {
+        Err(CreationRefusal::TooLong)
+    }
 }
 
 /// Issues an index of the newest list. Adds a list if that is full, or the first one.

@@ -1,4 +1,5 @@
-//! The Registry: a Durable Object that stores the tokens of a share of the users.
+//! The Registry: a Durable Object that stores the accounts, sessions and tokens of a share of the
+//! users.
 //!
 //! The runtime runs one object at a time, and each call does its work without an await, so each
 //! call is a transaction. Concurrent calls cannot exceed the limit of active tokens, and a lease
@@ -12,6 +13,8 @@
 //! The object takes its number from its name, which the runtime also passes to alarms. An object
 //! that was addressed by an id without a name has none, and fails every call.
 
+mod accounts;
+mod audit;
 mod creation;
 mod quotas;
 mod revocation;
@@ -22,18 +25,20 @@ mod store;
 
 use crate::{caching::LIST_VALIDITY, settings::OriginSettings};
 use patrol::{
+    account::AccountRecord,
     issue::rules,
     jose::status_list::StatusListId,
     placement::{object_name, object_number},
     quota::{self, QuotaPolicy},
     registry::{
-        AnyCall, Call, LeaseAnswer, LeaseRequest, ReadSignedList, Revoke, Revoker, SignedList,
-        Usage,
+        AnyCall, Call, Credential, Effect, LeaseAnswer, LeaseRequest, ReadSignedList, ReadToken,
+        Revoke, SessionEnded, SignedList, Usage,
     },
     revocation::lease::Grantor,
+    session::Session,
     time::{Instant, Timestamp},
 };
-use patrol_platform::{STATUS, clock, now};
+use patrol_platform::{STATUS, clock, now, policy::policy};
 use revocation::Revocation;
 use schedule::DueWork;
 use status_lists::SignedSnapshot;
@@ -51,7 +56,7 @@ use worker::{
 /// How soon the alarm tries again after KV failed, in milliseconds.
 const RETRY_DELAY: u64 = 5_000;
 
-/// How many tokens one alarm deletes: more would hold up calls.
+/// How many rows of a table one alarm deletes: more would hold up calls.
 const MAX_DELETIONS: u64 = 1_000;
 
 /// The Durable Object of one registry.
@@ -93,9 +98,9 @@ impl DurableObject for Registry {
         let call: AnyCall = serde_json::from_str(&request.text().await?)?;
         let settings = OriginSettings::get(&self.env)?;
         let arrived = clock();
-        let changes_lists = call.changes_lists();
+        let effect = call.effect();
         let handled = self.handle(call, settings)?;
-        if changes_lists || !self.is_alarm_planned.get() {
+        if effect != Effect::Nothing || !self.is_alarm_planned.get() {
             // No await since the writes: one transaction with them.
             self.plan_alarm(settings, Instant::default()).await?;
             self.is_alarm_planned.set(true);
@@ -110,7 +115,7 @@ impl DurableObject for Registry {
                     wait_until(clear_at).await;
                     revoked.waited_ms = arrived.until(clock());
                 }
-                serde_json::to_string::<<Revoke as Call>::Answer>(&Ok(revoked))?
+                serde_json::to_string::<<Revoke as Call>::Answer>(&Ok(Ok(revoked)))?
             }
         };
         Response::ok(answer)
@@ -139,6 +144,8 @@ impl DurableObject for Registry {
         }
         let now = now();
         store.delete_tokens(rules::retention_start(now), now, MAX_DELETIONS)?;
+        store.delete_sessions(now, MAX_DELETIONS)?;
+        store.delete_audit_entries(audit::retention_start(now), MAX_DELETIONS)?;
         store.delete_full_buckets(now)?;
         self.plan_alarm(settings, not_before).await?;
         Response::empty()
@@ -174,6 +181,36 @@ fn answer<C: Call>(_: &C, answer: &C::Answer) -> Result<Handled> {
     Ok(Handled::Answered(serde_json::to_string(answer)?))
 }
 
+/// Answers a call of a session, unless the session has ended.
+fn answer_session<T, C: Call<Answer = std::result::Result<T, SessionEnded>>>(
+    store: &Store,
+    settings: &OriginSettings,
+    call: &C,
+    session: &Session,
+    act: impl FnOnce(AccountRecord) -> Result<T>,
+) -> Result<Handled> {
+    let account = accounts::authenticate(store, session, settings, now())?;
+    answer(
+        call,
+        &match account {
+            Ok(account) => Ok(act(account)?),
+            Err(ended) => Err(ended),
+        },
+    )
+}
+
+fn read_token(
+    store: &Store,
+    call: &ReadToken,
+    settings: &OriginSettings,
+) -> Result<<ReadToken as Call>::Answer> {
+    if let Err(ended) = accounts::authorize(store, &call.owner, &call.credential, settings)? {
+        return Ok(Err(ended));
+    }
+    let row = store.token(&call.owner, &call.id)?;
+    row.map(|row| row.into_record(now())).transpose().map(Ok)
+}
+
 impl Registry {
     fn opened(&self) -> Result<(u16, &Store)> {
         match &self.opened {
@@ -186,22 +223,40 @@ impl Registry {
     fn handle(&self, call: AnyCall, settings: &OriginSettings) -> Result<Handled> {
         let (registry, store) = self.opened()?;
         match call {
+            AnyCall::SignIn(call) => answer(&call, &accounts::sign_in(store, &call, now())?),
+            AnyCall::SignOut(call) => answer(&call, &accounts::sign_out(store, &call, now())?),
+            AnyCall::ReadAccount(call) => answer_session(store, settings, &call, &call.session, Ok),
+            AnyCall::ListSessions(call) => {
+                let session = &call.session;
+                answer_session(store, settings, &call, session, |_| {
+                    store.sessions(session, now())
+                })
+            }
+            AnyCall::EndSession(call) => {
+                answer_session(store, settings, &call, &call.session, |_| {
+                    accounts::end_session(store, &call, now())
+                })
+            }
+            AnyCall::ReadAudit(call) => {
+                answer_session(store, settings, &call, &call.session, |account| {
+                    store.audit_entries(&account.id, call.before, audit::PAGE_SIZE)
+                })
+            }
             AnyCall::Create(call) => {
-                let created = creation::create(store, registry, &call, settings.creations)?;
-                answer(&call, &created)
+                answer_session(store, settings, &call, &call.session, |account| {
+                    let policy = policy()?;
+                    let owner = account.account(policy);
+                    creation::create(store, registry, &call, &owner, policy, settings)
+                })
             }
             AnyCall::ListTokens(call) => {
-                let rows = store.tokens(&call.owner)?.into_iter();
-                let records = rows
-                    .map(|row| row.into_record(now()))
-                    .collect::<Result<_>>()?;
-                answer(&call, &records)
+                answer_session(store, settings, &call, &call.session, |account| {
+                    let rows = store.tokens(&account.id)?.into_iter();
+                    rows.map(|row| row.into_record(now())).collect()
+                })
             }
-            AnyCall::ReadToken(call) => {
-                let row = store.token(&call.owner, &call.id)?;
-                answer(&call, &row.map(|row| row.into_record(now())).transpose()?)
-            }
-            AnyCall::Revoke(call) => self.revoke(store, call),
+            AnyCall::ReadToken(call) => answer(&call, &read_token(store, &call, settings)?),
+            AnyCall::Revoke(call) => self.revoke(store, call, settings),
             AnyCall::LeaseRequest(call) => answer(&call, &self.lease(store, &call, settings)?),
             AnyCall::Used(call) => answer(&call, &record_usage(store, call.list, &call.usage)?),
             AnyCall::ReadSignedList(call) => {
@@ -216,16 +271,18 @@ impl Registry {
         }
     }
 
-    fn revoke(&self, store: &Store, call: Revoke) -> Result<Handled> {
-        if call.by == Revoker::Owner {
+    fn revoke(&self, store: &Store, call: Revoke, settings: &OriginSettings) -> Result<Handled> {
+        if let Err(ended) = accounts::authorize(store, &call.owner, &call.credential, settings)? {
+            return answer(&call, &Err(ended));
+        }
+        if let Credential::Session(_) = call.credential {
             let (policy, quota) = (QuotaPolicy::Revocation, quota::REVOCATIONS);
             if let Err(exceeded) = quotas::take(store, &call.owner, policy, quota, now())? {
-                return answer(&call, &Err(exceeded));
+                return answer(&call, &Ok(Err(exceeded)));
             }
         }
         self.with_grantor(store, |grantor| {
-            revocation::revoke(store, &call.owner, call.target, clock(), grantor)
-                .map(Handled::Revoked)
+            revocation::revoke(store, call, clock(), grantor).map(Handled::Revoked)
         })
     }
 

@@ -1,11 +1,15 @@
 //! Revoking tokens: which rows change, when every edge refuses the tokens, and how long the answer
 //! waits for that.
 
-use super::store::{Store, StoredToken};
+use super::{
+    audit,
+    store::{NewAuditEntry, Store, StoredToken},
+};
 use patrol::{
-    http::api::RevokeTarget,
+    audit::{Action, ActorKind, Outcome},
+    http::api::{RevokeTarget, TokenRecord},
     ids::{TokenId, UserId},
-    registry::Revoked,
+    registry::{Credential, Revoke, Revoked},
     revocation::lease::Grantor,
     time::{Instant, Timestamp},
 };
@@ -41,17 +45,39 @@ impl EffectiveTime {
 /// been cut off while it waited.
 pub(super) fn revoke(
     store: &Store,
-    owner: &UserId,
-    target: RevokeTarget,
+    call: Revoke,
     now: Instant,
     grantor: &Grantor,
 ) -> Result<Revocation> {
+    let Revoke {
+        owner,
+        credential,
+        target,
+        client,
+    } = call;
+    let record_entry = |token: &TokenRecord| {
+        audit::append(
+            store,
+            &NewAuditEntry {
+                at: Timestamp::from_millis(now.millis()),
+                user: &owner,
+                actor: match credential {
+                    Credential::Session(_) => ActorKind::User,
+                    Credential::Token => ActorKind::Token,
+                },
+                action: Action::TokenRevocation,
+                token: Some((&token.id, &token.organizations)),
+                address: client.address,
+                outcome: Outcome::Done,
+            },
+        )
+    };
     let time = Timestamp::from_millis(now.millis());
     let all_active = target == RevokeTarget::Active;
     // Everything is read before anything is written: a call does all of its work or none.
     let (tokens, unknown) = match target {
-        RevokeTarget::Ids(ids) => find(store, owner, ids)?,
-        RevokeTarget::Active => (store.unexpired_tokens(owner, time)?, Vec::new()),
+        RevokeTarget::Ids(ids) => find(store, &owner, ids)?,
+        RevokeTarget::Active => (store.unexpired_tokens(&owner, time)?, Vec::new()),
     };
     // A list gets one new version, however many of its tokens are revoked.
     let mut versions = BTreeMap::new();
@@ -78,7 +104,9 @@ pub(super) fn revoke(
         let since_ms = clear_at.max(now).millis();
         effective = effective.latest(EffectiveTime { since_ms, clear_at });
         let row = store.set_revoked(&token.id, time, version, since_ms)?;
-        records.push(row.into_record(time)?);
+        let record = row.into_record(time)?;
+        record_entry(&record)?;
+        records.push(record);
     }
     if records.is_empty() {
         effective.since_ms = effective.since_ms.max(now.millis());

@@ -1,8 +1,9 @@
-//! When the alarm has something to do: write a list to KV, retire one, or delete old tokens.
+//! When the alarm has something to do: write a list to KV, retire one, or delete old rows.
 
 use super::store::{ListRow, Store};
 use crate::settings::OriginSettings;
 use patrol::{
+    audit,
     issue::rules,
     jose::keys::KeySet,
     time::{DAY, Instant, Timestamp},
@@ -41,11 +42,16 @@ pub(super) fn next_due(
     let due = lists
         .iter()
         .flat_map(|list| [publishes_at(list, now, settings), retires_at(list)]);
-    let deletes_at = store
-        .first_end()?
-        .map(|token| rules::deletable_at(token.ends_at, token.expires_at))
-        // Once a day, for all tokens of the day before.
-        .map(|at| instant(Timestamp::from_seconds(at.seconds().next_multiple_of(DAY))));
+    let first_token = store.first_end()?;
+    let deletable = [
+        first_token.map(|token| rules::deletable_at(token.ends_at, token.expires_at)),
+        store.first_session_end()?,
+        store.first_audit_entry()?.map(audit::deletable_at),
+    ];
+    // Once a day, for all rows of the day before.
+    let deletes_at = deletable.into_iter().flatten().min();
+    let deletes_at =
+        deletes_at.map(|at| instant(Timestamp::from_seconds(at.seconds().next_multiple_of(DAY))));
     Ok(due.chain([deletes_at]).flatten().min())
 }
 

@@ -66,6 +66,46 @@ const INITIAL: &[&str] = &[
         PRIMARY KEY (owner, policy)
     ) STRICT, WITHOUT ROWID",
     "CREATE INDEX buckets_by_time ON buckets (full_at)",
+    // `memberships` is JSON. `front`, `issuer` and `subject`: who vouches for the account, and by
+    // which id. `confirmed_at`: when that was last said. `disabled_at`: since when nobody may use it.
+    "CREATE TABLE accounts (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        email TEXT NOT NULL,
+        memberships TEXT NOT NULL,
+        front TEXT NOT NULL,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        confirmed_at INTEGER NOT NULL,
+        disabled_at INTEGER
+    ) STRICT, WITHOUT ROWID",
+    // A session that ends is deleted.
+    "CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        user TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        address TEXT,
+        user_agent TEXT
+    ) STRICT",
+    // A user's sessions, newest last.
+    "CREATE INDEX sessions_by_user ON sessions (user, created_at)",
+    "CREATE INDEX sessions_by_end ON sessions (expires_at)",
+    // Append-only. `organizations` is JSON, NULL if the entry is not about a token.
+    "CREATE TABLE audit (
+        number INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        user TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        token TEXT,
+        organizations TEXT,
+        address TEXT,
+        outcome TEXT NOT NULL
+    ) STRICT",
+    // A user's entries, newest last.
+    "CREATE INDEX audit_by_user ON audit (user, number)",
+    "CREATE INDEX audit_by_time ON audit (at)",
 ];
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! End to end, on the real runtime. Files are named after the route and the action; `forward_*` are
 //! the routes of the policy, which the edge forwards to the upstream.
 
+mod accounts;
 mod auth_dev;
 mod authorize;
 mod common;

@@ -9,8 +9,12 @@ use std::fmt::Write;
 use tokio::sync::OnceCell;
 
 /// All of them. A test has a variant to itself, so it may count tokens and calls.
-const VARIANTS: [Variant; 18] = [
+const VARIANTS: [Variant; 22] = [
     Variant::new("default"),
+    Variant::new("accounts"),
+    Variant::new("many-sessions"),
+    Variant::new("audit"),
+    Variant::new("audit-pages"),
     Variant::new("active-limit"),
     Variant::new("revoke-all"),
     Variant::new("creation-limit").with(&[("CREATION_BURST", "3"), ("CREATIONS_PER_HOUR", "1")]),

@@ -1,13 +1,6 @@
-//! The development users.
-//!
-//! An installation replaces this module with its own directory: the rest of the origin only calls
-//! [`find`]. Without `DEV_SIGN_IN` it finds nobody.
+//! The development users, whom anyone on the developer's machine can be.
 
-use crate::context::OriginContext;
-use patrol::{
-    ids::UserId,
-    policy::account::{Account, Membership},
-};
+use patrol::account::{AccountRecord, ExternalIdentity, Front, MembershipRecord};
 
 struct DevUser {
     id: &'static str,
@@ -39,28 +32,30 @@ const ORGANIZATIONS: &[(&str, &str)] = &[
     ("globex", "Globex Chemicals"),
 ];
 
-/// Finds a user's account.
-pub(crate) fn find(id: &str, origin: OriginContext<'_>) -> Option<Account> {
-    let user = USERS
-        .iter()
-        .find(|user| origin.settings.dev_sign_in && user.id == id)?;
+/// Finds a development user.
+pub(crate) fn find(id: &str) -> Option<AccountRecord> {
+    let user = USERS.iter().find(|user| user.id == id)?;
     let memberships = user
         .roles
         .iter()
         .map(|(organization, role)| {
             let name = ORGANIZATIONS.iter().find(|(id, _)| id == organization);
-            Some(Membership::new(
-                organization.parse().ok()?,
-                name.map_or(*organization, |(_, name)| name).to_owned(),
-                vec![(*role).to_owned()],
-                origin.policy,
-            ))
+            Some(MembershipRecord {
+                organization: organization.parse().ok()?,
+                name: name.map_or(*organization, |(_, name)| name).to_owned(),
+                roles: vec![(*role).to_owned()],
+            })
         })
         .collect::<Option<_>>()?;
-    Some(Account {
-        id: user.id.parse::<UserId>().ok()?,
+    Some(AccountRecord {
+        id: user.id.parse().ok()?,
         name: user.name.to_owned(),
         email: format!("{}@example.com", user.id),
         memberships,
+        identity: ExternalIdentity {
+            front: Front::Development,
+            issuer: String::new(),
+            subject: user.id.to_owned(),
+        },
     })
 }

@@ -4,13 +4,17 @@
 //! registry are one transaction. Methods return rows and versions; the sibling modules decide what
 //! they mean.
 
+mod accounts;
+
+pub(super) use accounts::NewAuditEntry;
+
 use super::schema;
 use patrol::{
     http::api::{TokenRecord, TokenStatus},
-    ids::{TokenId, UserId},
+    ids::{OrganizationId, TokenId, UserId},
+    issue::rules::TokenName,
     jose::{keys::KeyId, status_list::LIST_SIZE},
     quota::QuotaPolicy,
-    registry::Create,
     time::{Timestamp, numeric},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -42,6 +46,18 @@ pub(super) struct StoredToken {
     pub(super) effective_ms: Option<u64>,
     last_used_at: Option<u64>,
     last_used_address: Option<String>,
+}
+
+/// A token that has passed the rules.
+pub(super) struct TokenRow<'a> {
+    pub(super) owner: &'a UserId,
+    pub(super) id: &'a TokenId,
+    pub(super) name: TokenName,
+    pub(super) organizations: Vec<OrganizationId>,
+    /// `None` if RBAC is off.
+    pub(super) scopes: Option<Vec<String>>,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Timestamp,
 }
 
 impl StoredToken {
@@ -128,9 +144,14 @@ impl Store {
 
     // Tokens.
 
-    pub(super) fn insert_token(&self, create: &Create, list: u32, idx: u32) -> Result<StoredToken> {
-        let organizations = serde_json::to_string(&create.organizations)?;
-        let scopes = create
+    pub(super) fn insert_token(
+        &self,
+        token: &TokenRow<'_>,
+        list: u32,
+        idx: u32,
+    ) -> Result<StoredToken> {
+        let organizations = serde_json::to_string(&token.organizations)?;
+        let scopes = token
             .scopes
             .as_ref()
             .map(serde_json::to_string)
@@ -142,15 +163,15 @@ impl Store {
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}"
             ),
             vec![
-                create.id.as_str().into(),
-                create.owner.as_str().into(),
-                create.name.as_str().into(),
+                token.id.as_str().into(),
+                token.owner.as_str().into(),
+                token.name.as_str().into(),
                 organizations.into(),
                 scopes.into(),
                 i64::from(list).into(),
                 i64::from(idx).into(),
-                seconds(create.created_at)?,
-                seconds(create.expires_at)?,
+                seconds(token.created_at)?,
+                seconds(token.expires_at)?,
             ],
         )
     }

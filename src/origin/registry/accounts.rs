@@ -1,0 +1,143 @@
+//! Accounts and sessions: who may call, and what is recorded of it.
+
+use super::{
+    audit, quotas,
+    store::{NewAuditEntry, Store},
+};
+use crate::settings::OriginSettings;
+use patrol::{
+    account::AccountRecord,
+    audit::{Action, ActorKind, Outcome},
+    ids::UserId,
+    quota::{self, QuotaPolicy},
+    registry::{Credential, EndSession, SessionEnded, SignIn, SignInRefusal, SignOut},
+    session::{self, Session},
+    time::Timestamp,
+};
+use patrol_platform::now;
+use std::net::IpAddr;
+use worker::Result;
+
+/// Returns the account of a session. Everything that a session may do passes here, in the
+/// transaction of what it does.
+pub(super) fn authenticate(
+    store: &Store,
+    session: &Session,
+    settings: &OriginSettings,
+    now: Timestamp,
+) -> Result<std::result::Result<AccountRecord, SessionEnded>> {
+    let Some(row) = store.account_of_session(session, now)? else {
+        return Ok(Err(SessionEnded));
+    };
+    let account = row.into_record()?;
+    if account.identity.front.is_open(settings.dev_sign_in) {
+        Ok(Ok(account))
+    } else {
+        Ok(Err(SessionEnded))
+    }
+}
+
+/// Checks what a call about an existing token rests on.
+pub(super) fn authorize(
+    store: &Store,
+    owner: &UserId,
+    credential: &Credential,
+    settings: &OriginSettings,
+) -> Result<std::result::Result<(), SessionEnded>> {
+    let Credential::Session(id) = credential else {
+        return Ok(Ok(()));
+    };
+    let session = Session {
+        user: owner.clone(),
+        id: id.clone(),
+    };
+    let account = authenticate(store, &session, settings, now())?;
+    Ok(account.map(|_| ()))
+}
+
+/// Stores an account as its front describes it, and begins a session.
+pub(super) fn sign_in(
+    store: &Store,
+    call: &SignIn,
+    now: Timestamp,
+) -> Result<std::result::Result<(), SignInRefusal>> {
+    let user = &call.account.id;
+    if let Err(exceeded) = quotas::take(store, user, QuotaPolicy::SignIn, quota::SIGN_INS, now)? {
+        return Ok(Err(SignInRefusal::Rate(exceeded)));
+    }
+    let mut entry = NewAuditEntry {
+        at: now,
+        user,
+        actor: ActorKind::User,
+        action: Action::SignIn,
+        token: None,
+        address: call.client.address,
+        outcome: Outcome::Done,
+    };
+    if store.is_disabled(user)? {
+        entry.outcome = Outcome::AccountDisabled;
+        audit::append(store, &entry)?;
+        return Ok(Err(SignInRefusal::AccountDisabled));
+    }
+    store.set_account(&call.account, now)?;
+    let session = Session {
+        user: user.clone(),
+        id: call.session.clone(),
+    };
+    store.insert_session(&session, now, call.expires_at, &call.client)?;
+    store.keep_newest_sessions(user, session::MAX_SESSIONS)?;
+    audit::append(store, &entry)?;
+    Ok(Ok(()))
+}
+
+/// Ends the session that calls.
+pub(super) fn sign_out(store: &Store, call: &SignOut, now: Timestamp) -> Result<()> {
+    end(
+        store,
+        &call.session,
+        Action::SignOut,
+        call.client.address,
+        now,
+    )
+    .map(|_| ())
+}
+
+/// Ends a session of the user who calls. Returns whether there was one.
+pub(super) fn end_session(store: &Store, call: &EndSession, now: Timestamp) -> Result<bool> {
+    let session = Session {
+        user: call.session.user.clone(),
+        id: call.id.clone(),
+    };
+    end(
+        store,
+        &session,
+        Action::SessionEnd,
+        call.client.address,
+        now,
+    )
+}
+
+fn end(
+    store: &Store,
+    session: &Session,
+    action: Action,
+    address: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<bool> {
+    let existed = store.delete_session(session)?;
+    if existed {
+        audit::append(
+            store,
+            &NewAuditEntry {
+                at: now,
+                user: &session.user,
+                actor: ActorKind::User,
+                action,
+                token: None,
+                address,
+                outcome: Outcome::Done,
+            },
+        )?;
+    }
+    Ok(existed)
+}
