@@ -27,8 +27,20 @@ pub(crate) fn session(request: &Request, settings: &OriginSettings) -> ApiResult
     let session = settings.cookie.find(&cookies);
     let session =
         session.and_then(|text| session::verify(text, now(), settings.session_keys.public()));
-    Ok(session.ok_or(SessionEnded)?)
+    let session = session.ok_or(SessionEnded)?;
+    match request.headers().get(EXPECTED_USER)? {
+        Some(expected) if expected != session.user.as_str() => Err(Problem::new(
+            ProblemCode::UserChanged,
+            "Another user has signed in",
+            "In this browser, another user has signed in since. Reload the page.",
+        )
+        .into()),
+        _ => Ok(session),
+    }
 }
+
+/// Names the user whom a page shows. In another tab, another user may have signed in since.
+const EXPECTED_USER: &str = "X-Patrol-Expected-User";
 
 /// The session of a request that changes something. Rejects requests that another site made the
 /// browser send.

@@ -67,6 +67,14 @@ addEventListener("patrol-session-required", (event) => {
   ).detail.waitFor(signInAgain());
 });
 
+addEventListener("patrol-user-changed", async () => {
+  try {
+    setUser(await api.me());
+  } catch {
+    // The next request says what is wrong.
+  }
+});
+
 document.documentElement.lang = language.code;
 await start();
 
@@ -147,13 +155,18 @@ async function signInAgain() {
   if (!me) return false;
   const account = await showSignInDialog({ language, api });
   if (!account) return false;
-  const isOther = account.id !== me.id;
+  setUser(account);
+  return true;
+}
+
+/** @param {Me} account */
+function setUser(account) {
+  const isOther = account.id !== me?.id;
   me = account;
   if (isOther) {
     shell?.setUser(account);
     view?.setUser?.(account);
   }
-  return true;
 }
 
 function signedOut() {

@@ -7,6 +7,7 @@ import { button } from "../shared/button.js";
 import { h, setText } from "../shared/dom.js";
 import { explain } from "../shared/explain.js";
 import { addressOf } from "./mount.js";
+import { activityCard, sessionsCard } from "./sessions.js";
 
 /** @typedef {import("./main.js").Context} Context */
 /** @typedef {import("./main.js").View} View */
@@ -65,7 +66,7 @@ export function generalView(context) {
 }
 
 /**
- * The tab Security: the session, and the tokens at the bottom.
+ * The tab Security: the sessions, what was done, and the tokens at the bottom.
  *
  * @param {Context} context
  * @returns {View}
@@ -90,14 +91,25 @@ export function securityView(context) {
     },
   });
   const user = h("span", {}, texts.signedInAs(me.email));
+  const sessions = sessionsCard(context);
+  const activity = activityCard(context);
   const view = tab(
     context,
     "profile/security",
     texts.security,
     card("session", texts.session, user, signOut.element, failed),
+    sessions.element,
+    activity.element,
     h("patrol-tokens", { lang: language.code }),
   );
-  return { ...view, setUser: ({ email }) => setText(user, texts.signedInAs(email)) };
+  return {
+    ...view,
+    setUser: ({ email }) => {
+      setText(user, texts.signedInAs(email));
+      sessions.reload();
+      activity.reload();
+    },
+  };
 }
 
 /**

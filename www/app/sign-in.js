@@ -2,7 +2,7 @@
  * Sign-in as a development user, on a page or in a dialog.
  *
  * A production platform has its own sign-in and needs neither. The users are those of
- * src/origin/directory.rs.
+ * src/origin/development_users.rs.
  */
 
 import { ServerError } from "../shared/api.js";

@@ -58,6 +58,37 @@ export default {
     signOutFailed: "Die Abmeldung ist fehlgeschlagen.",
   },
 
+  sessions: {
+    title: "Sitzungen",
+    lead: "Wo Sie angemeldet sind",
+    since: (time) => `Angemeldet am ${time}`,
+    from: (address) => `Von ${address}`,
+    fromUnknown: "Von einer unbekannten Adresse",
+    unknownAgent: "Unbekannter Browser",
+    current: "Diese Sitzung",
+    end: "Beenden",
+    endNamed: (time) => `Die Sitzung vom ${time} beenden`,
+    endFailed: "Die Sitzung konnte nicht beendet werden.",
+  },
+
+  activity: {
+    title: "Aktivität",
+    lead: "Anmeldungen, und was mit Ihren Tokens geschah",
+    actions: {
+      "sign-in": "Sie haben sich angemeldet",
+      "sign-out": "Sie haben sich abgemeldet",
+      "session-end": "Sie haben eine Sitzung beendet",
+      "token-creation": "Sie haben ein Token erstellt",
+      "token-revocation": "Sie haben ein Token widerrufen",
+    },
+    byToken: "Ein Token hat sich selbst widerrufen",
+    outcomes: {
+      "account-disabled": "Abgelehnt: Das Konto ist deaktiviert.",
+      "token-limit-reached": "Abgelehnt: Sie hatten die Höchstzahl aktiver Tokens.",
+    },
+    more: "Ältere Aktivität anzeigen",
+  },
+
   signIn: {
     title: "Anmelden",
     again: "Erneut anmelden",
@@ -162,6 +193,8 @@ export default {
     cancel: "Abbrechen",
     submit: "Token erstellen",
     busy: "Wird erstellt …",
+    userChanged: (email) =>
+      `In einem anderen Tab haben Sie sich als ${email} angemeldet. Es wurde nichts erstellt. Prüfen Sie Ihre Eingaben, bevor Sie das Token für dieses Konto erstellen.`,
     signedInAgain:
       "Sie sind wieder angemeldet, Ihre Eingaben sind erhalten geblieben. Sie können das Token jetzt erstellen.",
     unknownOutcome:
@@ -270,6 +303,8 @@ export default {
       `Sie haben die Höchstzahl von ${limit} aktiven Tokens erreicht. Widerrufen Sie zuerst eines.`,
     "body-invalid": () => "Der Server konnte die Anfrage nicht lesen. Laden Sie die Seite neu.",
     "rate-limited": () => "Zu viele Anfragen. Versuchen Sie es in einigen Minuten erneut.",
+    "user-changed": () =>
+      "In diesem Browser hat sich inzwischen ein anderer Benutzer angemeldet. Laden Sie die Seite neu.",
     "body-too-large": () => "Die Anfrage ist zu groß. Kürzen Sie den Namen.",
     "origin-forbidden": (_values, _language, detail) => {
       const address = /https?:\/\/\S*[^\s.]/.exec(detail)?.[0];

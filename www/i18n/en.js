@@ -67,6 +67,42 @@ export default {
     signOutFailed: "Could not sign you out.",
   },
 
+  sessions: {
+    title: "Sessions",
+    lead: "Where you are signed in",
+    /** @param {string} time */
+    since: (time) => `Signed in on ${time}`,
+    /** @param {string} address */
+    from: (address) => `From ${address}`,
+    fromUnknown: "From an unknown address",
+    unknownAgent: "Unknown browser",
+    current: "This session",
+    end: "End",
+    /** @param {string} time */
+    endNamed: (time) => `End the session of ${time}`,
+    endFailed: "Could not end the session.",
+  },
+
+  activity: {
+    title: "Activity",
+    lead: "Sign-ins, and what was done with your tokens",
+    /** @type {Record<string, string>} */
+    actions: {
+      "sign-in": "You signed in",
+      "sign-out": "You signed out",
+      "session-end": "You ended a session",
+      "token-creation": "You created a token",
+      "token-revocation": "You revoked a token",
+    },
+    byToken: "A token revoked itself",
+    /** @type {Record<string, string>} */
+    outcomes: {
+      "account-disabled": "Refused: the account is disabled.",
+      "token-limit-reached": "Refused: you had the most active tokens.",
+    },
+    more: "Show earlier activity",
+  },
+
   signIn: {
     title: "Sign in",
     again: "Sign in again",
@@ -184,6 +220,9 @@ export default {
     cancel: "Cancel",
     submit: "Create Token",
     busy: "Creating…",
+    /** @param {string} email */
+    userChanged: (email) =>
+      `In another tab, you signed in as ${email}. Nothing was created. Check your entries before you create the token for this account.`,
     signedInAgain: "You are signed in again and nothing was lost. You can create the token now.",
     /** No response, or an error on the server: the token may exist. */
     unknownOutcome:

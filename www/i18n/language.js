@@ -31,7 +31,8 @@ import en from "./en.js";
  *     | "name-invalid"
  *     | "origin-forbidden"
  *     | "rate-limited"
- *     | "scopes-invalid"]?: (values: object, language: Language, text: string) => string;
+ *     | "scopes-invalid"
+ *     | "user-changed"]?: (values: object, language: Language, text: string) => string;
  * }} Messages
  */
 

@@ -17,6 +17,27 @@
  *
  * @typedef {TokenRecord & { effective_at?: string, effective_by?: string, waited_ms?: number }} RevokedToken
  */
+/**
+ * @typedef {object} Session
+ * @property {string} id
+ * @property {string} created_at
+ * @property {string} expires_at
+ * @property {string | null} address
+ * @property {string | null} user_agent
+ * @property {boolean} current
+ */
+/**
+ * @typedef {object} AuditEntry
+ * @property {number} number
+ * @property {string} at
+ * @property {string} user
+ * @property {"user" | "token"} actor
+ * @property {string} action
+ * @property {string | null} token
+ * @property {string[]} organizations
+ * @property {string | null} address
+ * @property {string} outcome
+ */
 
 /** In ms. */
 const TIMEOUT = 30_000;
@@ -36,6 +57,11 @@ export class ServerError extends Error {
   get needsSession() {
     return this.problem.status === 401;
   }
+
+  /** Whether another user has signed in, in another tab. */
+  get isOtherUser() {
+    return this.problem.code === "user-changed";
+  }
 }
 
 /** No readable response arrived; the server may have handled the request. */
@@ -47,6 +73,8 @@ const PREFIX = new URL("../../../../", import.meta.url).href;
 /** The API at one base address. */
 export class Api {
   #base;
+  /** The user whom the page shows. A change must not happen as another. @type {string | null} */
+  #user = null;
   /** Reads in flight, so that two views share one request. @type {Map<string, Promise<unknown>>} */
   #reads = new Map();
 
@@ -66,8 +94,11 @@ export class Api {
   }
 
   /** @returns {Promise<Me>} */
-  me() {
-    return this.#read("api/v1/me");
+  async me() {
+    /** @type {Me} */
+    const me = await this.#read("api/v1/me");
+    this.#user = me.id;
+    return me;
   }
 
   /** @returns {Promise<TokenList>} */
@@ -92,12 +123,37 @@ export class Api {
     return this.#write("DELETE", path, undefined, REVOKE_TIMEOUT);
   }
 
+  /** @returns {Promise<{ sessions: Session[] }>} */
+  sessions() {
+    return this.#read("api/v1/sessions");
+  }
+
+  /**
+   * @param {string} id
+   * @returns {Promise<void>}
+   */
+  endSession(id) {
+    return this.#write("DELETE", `api/v1/sessions/${encodeURIComponent(id)}`);
+  }
+
+  /**
+   * @param {number | null} [before] The page after this one, from its `next`.
+   * @returns {Promise<{ entries: AuditEntry[], next: number | null }>}
+   */
+  audit(before) {
+    return this.#read(`api/v1/audit${before ? `?before=${before}` : ""}`);
+  }
+
   /**
    * @param {string} user
    * @returns {Promise<Me>}
    */
-  signIn(user) {
-    return this.#write("POST", "auth/dev", { user });
+  async signIn(user) {
+    this.#user = null;
+    /** @type {Me} */
+    const me = await this.#write("POST", "auth/dev", { user });
+    this.#user = me.id;
+    return me;
   }
 
   /** @returns {Promise<void>} */
@@ -148,6 +204,7 @@ export class Api {
         headers: {
           Accept: "application/json",
           ...(body !== undefined && { "Content-Type": "application/json" }),
+          ...(method !== "GET" && this.#user !== null && { "X-Patrol-Expected-User": this.#user }),
         },
         body: body === undefined ? undefined : JSON.stringify(body),
         cache: "no-store",

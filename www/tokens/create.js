@@ -29,6 +29,7 @@ import { Permissions } from "./permissions.js";
  * @property {import("../shared/api.js").Api} api
  * @property {FormInput} input
  * @property {() => Promise<FormInput | null>} renewSession Signs in again; null if the user did not.
+ * @property {() => Promise<FormInput | null>} changeUser Another user has signed in, in another tab.
  * @property {(record: import("../shared/api.js").TokenRecord) => void} oncreated
  * @property {() => void} onclosed
  */
@@ -322,6 +323,9 @@ export class CreateDialog {
       this.#focusBanner();
     } else if (error.needsSession) {
       await this.#signInAgain();
+    } else if (error.isOtherUser) {
+      const { changeUser } = this.#options;
+      await this.#rebuild(changeUser, ({ me }) => this.#texts.userChanged(me.email));
     } else {
       const view = this.#form.reject(error.problem);
       this.#draw(view);
@@ -332,13 +336,22 @@ export class CreateDialog {
     }
   }
 
-  /** Rebuilds the form with the user's entries, because roles or the user may have changed. */
   async #signInAgain() {
+    await this.#rebuild(this.#options.renewSession, () => this.#texts.signedInAgain);
+  }
+
+  /**
+   * Rebuilds the form with the user's entries, because roles or the user may have changed.
+   *
+   * @param {() => Promise<FormInput | null>} load
+   * @param {(input: FormInput) => string} explanation
+   */
+  async #rebuild(load, explanation) {
     const { problems } = this.#options.language.texts;
     let input = null;
     let why = problems.session;
     try {
-      input = await this.#options.renewSession();
+      input = await load();
     } catch (error) {
       why = explain(error, this.#options.language);
     }
@@ -352,7 +365,7 @@ export class CreateDialog {
     this.#form.free();
     this.#form = TokenForm.fromState(input, state);
     this.#draw(this.#form.view());
-    this.#showBanner("info", "create-session", this.#texts.signedInAgain);
+    this.#showBanner("info", "create-session", explanation(input));
     this.#banners.firstElementChild?.scrollIntoView({ block: "nearest" });
     this.#submit.element.focus({ preventScroll: true });
   }

@@ -16,6 +16,9 @@
  * without leaving calls `event.detail.waitFor(promise)`. If the promise resolves to true, the
  * element continues where it was. Otherwise it asks the user to sign in.
  *
+ * When another user has signed in, in another tab, it does nothing in that user's name: it shows the
+ * tokens of that user, says so, and fires `patrol-user-changed`.
+ *
  * Sign-in itself and the rest of a profile page are not part of it.
  */
 
@@ -225,6 +228,10 @@ export class PatrolTokens extends HTMLElement {
         await this.#fetch();
         return this.#formInput();
       },
+      changeUser: async () => {
+        await this.#changeUser();
+        return this.#formInput();
+      },
       oncreated: (record) => this.#showChange(record, api),
       onclosed: this.#onDialogClosed,
     });
@@ -273,10 +280,18 @@ export class PatrolTokens extends HTMLElement {
     try {
       return await call();
     } catch (error) {
+      if (error instanceof ServerError && error.isOtherUser) await this.#changeUser();
       const needsSession = error instanceof ServerError && error.needsSession;
       if (!needsSession || !(await this.#signIn())) throw error;
       return call();
     }
+  }
+
+  /** Shows the tokens of the user who has signed in in another tab, and tells the page. */
+  async #changeUser() {
+    await this.#fetch();
+    const options = { bubbles: true, composed: true };
+    this.dispatchEvent(new CustomEvent("patrol-user-changed", options));
   }
 
   /**

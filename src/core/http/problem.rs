@@ -61,6 +61,7 @@ problem_codes! {
     ForwardedInvalid = "forwarded-invalid", 400;
     HeaderRefused = "header-refused", 400;
     SessionRequired = "session-required", 401;
+    UserChanged = "user-changed", 409;
     OriginForbidden = "origin-forbidden", 403;
     NameInvalid = "name-invalid", 422;
     ExpiryInvalid = "expiry-invalid", 422;

@@ -6,7 +6,7 @@ use patrol_browser::{
     systems::{sample_system, shared_system},
     visit,
 };
-use patrol_support::{Response, User, api_request};
+use patrol_support::{Response, User, api_request, wait_until};
 use reqwest::Method;
 
 #[tokio::test]
@@ -122,6 +122,76 @@ async fn belongs_to(page: &Page<'_>, user: &str, name: &str) {
     let list = user.get("/api/v1/tokens").await.body;
     let tokens = list["tokens"].as_array().expect("a list");
     assert!(tokens.iter().any(|token| token["name"] == name));
+}
+
+#[tokio::test]
+async fn another_user_in_a_second_tab_gets_no_token_by_mistake() {
+    visit(sample_system().await, Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
+        page.open_form().await;
+        page.paste("#token-name", "Not for otto").await;
+        page.click("#scopes-all").await;
+        sign_in_in_another_tab(page, "otto").await;
+        page.expect_status(409);
+        page.click("#create-submit").await;
+        page.wait_for_text("#create-session", "otto@example.com")
+            .await;
+        page.audit("user-changed").await;
+        assert_eq!(page.property("#token-name", "value").await, "Not for otto");
+        page.wait_for_text("#session", "otto@example.com").await;
+        page.wait_for_text("#user", "Otto Operator").await;
+        let otto = User::sign_in(&page.system().url, "otto").await;
+        let list = otto.get("/api/v1/tokens").await.body;
+        let tokens = list["tokens"].as_array().expect("a list");
+        assert!(tokens.iter().all(|token| token["name"] != "Not for otto"));
+        page.click("#create-submit").await;
+        page.wait_for("#created-token").await;
+        belongs_to(page, "otto", "Not for otto").await;
+    })
+    .await;
+}
+
+/// The tabs of a browser share its cookies.
+async fn sign_in_in_another_tab(page: &Page<'_>, user: &str) {
+    let script = format!(
+        "const done = arguments[arguments.length - 1];
+        fetch('/.patrol/auth/dev', {{
+            method: 'POST',
+            headers: {{ 'Content-Type': 'application/json' }},
+            body: '{{\"user\":\"{user}\"}}',
+        }}).then(({{ status }}) => done(status));"
+    );
+    assert_eq!(page.eval_async(&script).await, 200);
+}
+
+#[tokio::test]
+async fn user_sees_and_ends_sessions_and_reads_the_activity() {
+    let narrow = Appearance {
+        width: 320,
+        ..Appearance::default()
+    };
+    for (name, appearance) in [("wide", Appearance::default()), ("narrow", narrow)] {
+        visit(sample_system().await, appearance, async |page| {
+            page.open_tokens("vic").await;
+            let other = User::sign_in(&page.system().url, "vic").await;
+            page.click("#sessions summary").await;
+            page.wait_for("#sessions .current").await;
+            let before = page.count("#sessions li").await;
+            assert!(before >= 2);
+            page.audit(&format!("sessions-{name}")).await;
+            page.click("#sessions li:nth-child(1) button").await;
+            wait_until("the session is gone", async || {
+                (page.count("#sessions li").await == before - 1).then_some(())
+            })
+            .await;
+            assert_eq!(other.get("/api/v1/me").await.status, 401);
+            page.click("#activity summary").await;
+            page.wait_for_text("#activity li:nth-child(1)", "You ended a session")
+                .await;
+            page.audit(&format!("activity-{name}")).await;
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
