@@ -189,6 +189,10 @@ async fn user_sees_and_ends_sessions_and_reads_the_activity() {
             page.wait_for_text("#activity li:nth-child(1)", "You ended a session")
                 .await;
             page.audit(&format!("activity-{name}")).await;
+            for card in ["sessions", "activity"] {
+                let fits = format!("$('#{card}').getBoundingClientRect().right <= innerWidth");
+                assert_eq!(page.eval(&fits).await, true, "{card}, {name}");
+            }
         })
         .await;
     }
