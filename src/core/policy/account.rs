@@ -1,6 +1,6 @@
 //! A user's account: their organizations, and their roles in each.
 //!
-//! Left out: where accounts come from. The origin asks a directory or an identity provider.
+//! Left out: where accounts come from. [`crate::account`] is what a registry keeps.
 
 use crate::{
     ids::{OrganizationId, UserId},
