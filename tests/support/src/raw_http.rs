@@ -47,30 +47,39 @@ impl RawConnection {
     }
 
     /// Reads to the end, and counts the bytes.
+    ///
+    /// # Panics
+    /// If the response does not end.
     pub async fn count_to_end(&mut self) -> usize {
-        let (mut total, mut chunk) = (0, vec![0; 64 * 1024]);
-        loop {
-            match with_timeout("more of the response", self.0.read(&mut chunk)).await {
-                Ok(count @ 1..) => total += count,
-                Ok(0) | Err(_) => return total,
+        let mut total = 0;
+        let mut chunk = vec![0; 64 * 1024];
+        with_timeout("the end of the response", async {
+            while let Ok(count @ 1..) = self.0.read(&mut chunk).await {
+                total += count;
             }
-        }
+        })
+        .await;
+        total
     }
 
     /// Reads until the response contains `text` or ends.
+    ///
+    /// # Panics
+    /// If it goes on without that text.
     pub async fn read_until(&mut self, text: &str) -> RawResponse {
         let mut bytes = Vec::new();
         let mut chunk = [0; 4096];
-        loop {
-            let all = String::from_utf8_lossy(&bytes);
-            if !text.is_empty() && all.contains(text) {
-                return RawResponse(all.into_owned());
+        let has_text =
+            |bytes: &[u8]| !text.is_empty() && String::from_utf8_lossy(bytes).contains(text);
+        with_timeout("more of the response", async {
+            while !has_text(&bytes)
+                && let Ok(count @ 1..) = self.0.read(&mut chunk).await
+            {
+                bytes.extend_from_slice(&chunk[..count]);
             }
-            match with_timeout("more of the response", self.0.read(&mut chunk)).await {
-                Ok(count @ 1..) => bytes.extend_from_slice(&chunk[..count]),
-                Ok(0) | Err(_) => return RawResponse(all.into_owned()),
-            }
-        }
+        })
+        .await;
+        RawResponse(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
