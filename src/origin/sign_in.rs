@@ -3,7 +3,7 @@
 //! An installation adds an endpoint for its identity provider here: `docs/DEPLOY.md`, step 7.
 
 use crate::{
-    caller,
+    caller::{self, Body},
     context::OriginContext,
     directory,
     respond::{self, ApiError, ApiResult},
@@ -23,15 +23,15 @@ use worker::{Env, Request, Response, console_error};
 /// `POST auth/dev`: signs in anyone. It exists only with `DEV_SIGN_IN`, which needs a `PUBLIC_URL`
 /// on loopback. The host of the request must be on loopback too: another site's name may resolve to
 /// this machine (DNS rebinding).
-pub(crate) async fn dev(request: Request, origin: OriginContext<'_>) -> ApiResult {
+pub(crate) async fn dev(request: &Request, body: &Body, origin: OriginContext<'_>) -> ApiResult {
     let OriginContext { env, settings, .. } = origin;
     let host = request.url()?.host_str().unwrap_or_default().to_owned();
     if !settings.dev_sign_in || !session::is_loopback(&host) {
         return Err(ApiError::not_found());
     }
-    caller::reject_cross_site(&request, settings)?;
-    count_attempt(&request, env).await?;
-    let SignIn { user } = caller::body(request).await?;
+    caller::reject_cross_site(request, settings)?;
+    count_attempt(request, env).await?;
+    let SignIn { user } = body.parse(request)?;
     let account = directory::find(&user, origin).ok_or_else(|| Problem {
         field: Some("user"),
         ..Problem::new(

@@ -1,7 +1,7 @@
 //! Token management: `api/v1/me`, `api/v1/scopes` and `api/v1/tokens`, below the prefix.
 
 use crate::{
-    caller,
+    caller::{self, Body},
     context::OriginContext,
     public,
     respond::{self, ApiError, ApiResult},
@@ -84,9 +84,9 @@ pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiRes
 }
 
 /// `POST api/v1/tokens`
-pub(crate) async fn create(request: Request, origin: OriginContext<'_>) -> ApiResult {
-    let account = caller::account_for_change(&request, origin)?;
-    let request: CreateToken = caller::body(request).await?;
+pub(crate) async fn create(request: &Request, body: &Body, origin: OriginContext<'_>) -> ApiResult {
+    let account = caller::account_for_change(request, origin)?;
+    let request: CreateToken = body.parse(request)?;
     let token = NewToken::check(&request, &account, origin.policy)
         .map_err(|rejections| rules::problem(&rejections))?;
     issue(token, account, origin).await
@@ -194,9 +194,13 @@ pub(crate) async fn revoke(request: &Request, id: &str, origin: OriginContext<'_
 }
 
 /// `POST api/v1/tokens/revoke`: several tokens, with one wait.
-pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> ApiResult {
-    let owner = caller::account_for_change(&request, origin)?.id;
-    let request: RevokeTokens = caller::body(request).await?;
+pub(crate) async fn revoke_many(
+    request: &Request,
+    body: &Body,
+    origin: OriginContext<'_>,
+) -> ApiResult {
+    let owner = caller::account_for_change(request, origin)?.id;
+    let request: RevokeTokens = body.parse(request)?;
     let target = request
         .target()
         .map_err(|fix| ApiError::body_invalid(fix.to_owned()))?;

@@ -81,8 +81,14 @@ async fn abort(worker: SocketAddr, request: &str, state: State) {
         State::Answered => {
             for stream in &mut streams {
                 let mut start = [0; 12];
-                with_timeout("a response", stream.read_exact(&mut start)).await.unwrap();
-                assert!(matches!(&start[9..], b"200" | b"101"), "{}", String::from_utf8_lossy(&start));
+                with_timeout("a response", stream.read_exact(&mut start))
+                    .await
+                    .unwrap();
+                assert!(
+                    matches!(&start[9..], b"200" | b"101"),
+                    "{}",
+                    String::from_utf8_lossy(&start)
+                );
             }
         }
     }
@@ -203,7 +209,10 @@ async fn settled(name: &str, worker: SocketAddr, idle: Held) {
 
 #[tokio::test]
 async fn edge_keeps_nothing_of_clients_that_go_away() {
-    for (name, settings) in [("leaks-edge", &[][..]), ("leaks-timeout", &[("UPSTREAM_TIMEOUT_SECONDS", "600")][..])] {
+    for (name, settings) in [
+        ("leaks-edge", &[][..]),
+        ("leaks-timeout", &[("UPSTREAM_TIMEOUT_SECONDS", "600")][..]),
+    ] {
         let mut site = Site::start(name, settings).await;
         let slow = "/api/v1/models/slow";
         // keys
@@ -219,27 +228,51 @@ async fn edge_keeps_nothing_of_clients_that_go_away() {
         eprintln!("keys {idle:?}");
         for round in 0..3 {
             site.use_edge().await;
-            if round == 0 { idle = held(edge).await; }
+            if round == 0 {
+                idle = held(edge).await;
+            }
             // GET waiting
             for (what, request) in [
                 ("get", get.clone()),
-                ("post cut", site.with_token("POST", "/api/v1/models/m/import") + CUT),
-                ("post cut chunked", site.with_token("POST", "/api/v1/models/m/import") + CUT_CHUNKED),
+                (
+                    "post cut",
+                    site.with_token("POST", "/api/v1/models/m/import") + CUT,
+                ),
+                (
+                    "post cut chunked",
+                    site.with_token("POST", "/api/v1/models/m/import") + CUT_CHUNKED,
+                ),
             ] {
                 abort(edge, &request, State::Begun).await;
                 settled(what, edge, idle).await;
             }
             for (what, request) in [
-                ("events", site.with_token("GET", "/api/v1/uns/events") + "\r\n"),
-                ("socket", site.with_token("GET", "/api/v1/uns/socket") + UPGRADE),
-                ("download", site.with_token("GET", "/api/v1/models/m/export?bytes=1000000000") + "\r\n"),
-                ("upload", site.with_token("POST", "/api/v1/models/m/import") + "X-Echo-Headers: 1\r\n" + CUT_CHUNKED),
+                (
+                    "events",
+                    site.with_token("GET", "/api/v1/uns/events") + "\r\n",
+                ),
+                (
+                    "socket",
+                    site.with_token("GET", "/api/v1/uns/socket") + UPGRADE,
+                ),
+                (
+                    "download",
+                    site.with_token("GET", "/api/v1/models/m/export?bytes=1000000000") + "\r\n",
+                ),
+                (
+                    "upload",
+                    site.with_token("POST", "/api/v1/models/m/import")
+                        + "X-Echo-Headers: 1\r\n"
+                        + CUT_CHUNKED,
+                ),
             ] {
                 abort(edge, &request, State::Answered).await;
                 settled(what, edge, idle).await;
             }
             site.upstream.set_fault(LinkFault::OneWay);
-            let preflight = format!("OPTIONS {slow} HTTP/1.1\r\nHost: localhost\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\n\r\n");
+            let preflight = format!(
+                "OPTIONS {slow} HTTP/1.1\r\nHost: localhost\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\n\r\n"
+            );
             abort(edge, &preflight, State::Begun).await;
             site.upstream.set_fault(LinkFault::None);
             settled("preflight", edge, idle).await;
@@ -248,8 +281,14 @@ async fn edge_keeps_nothing_of_clients_that_go_away() {
             for (what, request) in [
                 ("page", site.with_session("GET", "/.patrol/ui/") + "\r\n"),
                 ("list", site.with_session("GET", "/api/v1/tokens") + "\r\n"),
-                ("create cut", site.with_session("POST", "/api/v1/tokens") + CUT),
-                ("ready", "GET /.patrol/ready HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned()),
+                (
+                    "create cut",
+                    site.with_session("POST", "/api/v1/tokens") + CUT,
+                ),
+                (
+                    "ready",
+                    "GET /.patrol/ready HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+                ),
             ] {
                 abort(edge, &request, State::Begun).await;
                 settled(what, edge, idle).await;
@@ -262,7 +301,10 @@ async fn edge_keeps_nothing_of_clients_that_go_away() {
             while held(edge).await.waiting == before {
                 let had = held(edge).await.requests;
                 probes.push(send(edge, &site.authorize()).await);
-                wait_until("begun", async || (held(edge).await.requests > had).then_some(())).await;
+                wait_until("begun", async || {
+                    (held(edge).await.requests > had).then_some(())
+                })
+                .await;
             }
             eprintln!("{} probes", probes.len());
             abort(edge, &site.authorize(), State::Begun).await;
@@ -283,20 +325,54 @@ async fn origin_keeps_nothing_of_clients_that_go_away() {
     eprintln!("{idle:?}");
     for _ in 0..3 {
         for (what, request, state) in [
-            ("create", site.with_session("POST", "/api/v1/tokens") + CUT, State::Begun),
-            ("create chunked", site.with_session("POST", "/api/v1/tokens") + CUT_CHUNKED, State::Begun),
-            ("revoke", site.with_session("POST", "/api/v1/tokens/revoke") + CUT, State::Begun),
-            ("sign-in", site.with_session("POST", "/.patrol/auth/dev") + CUT, State::Begun),
-            ("list", site.with_session("GET", "/api/v1/tokens") + "\r\n", State::Begun),
-            ("read", site.with_session("GET", &format!("/api/v1/tokens/{id}")) + "\r\n", State::Begun),
-            ("page", site.with_session("GET", "/.patrol/ui/") + "\r\n", State::Begun),
+            (
+                "create",
+                site.with_session("POST", "/api/v1/tokens") + CUT,
+                State::Begun,
+            ),
+            (
+                "create chunked",
+                site.with_session("POST", "/api/v1/tokens") + CUT_CHUNKED,
+                State::Begun,
+            ),
+            (
+                "revoke",
+                site.with_session("POST", "/api/v1/tokens/revoke") + CUT,
+                State::Begun,
+            ),
+            (
+                "sign-in",
+                site.with_session("POST", "/.patrol/auth/dev") + CUT,
+                State::Begun,
+            ),
+            (
+                "list",
+                site.with_session("GET", "/api/v1/tokens") + "\r\n",
+                State::Begun,
+            ),
+            (
+                "read",
+                site.with_session("GET", &format!("/api/v1/tokens/{id}")) + "\r\n",
+                State::Begun,
+            ),
+            (
+                "page",
+                site.with_session("GET", "/.patrol/ui/") + "\r\n",
+                State::Begun,
+            ),
         ] {
             abort(origin, &request, state).await;
             settled(what, origin, idle).await;
         }
         let created = site.ada.create_token(&["models:read"]).await;
-        assert_eq!(authorize(&format!("http://{}", site.edge()), &created.token).await, 403);
-        let delete = format!("DELETE /.patrol/api/v1/tokens/current HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", created.token);
+        assert_eq!(
+            authorize(&format!("http://{}", site.edge()), &created.token).await,
+            403
+        );
+        let delete = format!(
+            "DELETE /.patrol/api/v1/tokens/current HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+            created.token
+        );
         abort(origin, &delete, State::Called).await;
         settled("delete", origin, idle).await;
     }
