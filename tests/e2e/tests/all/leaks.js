@@ -1,4 +1,5 @@
-// A built Worker that says at `/held` what its module holds, and how far its requests have come.
+// A built Worker that says at `/held` what its module holds, and how far its requests have come. From
+// `/hold` to `/release`, Registry objects do not answer.
 
 const { Instance } = WebAssembly;
 let exports;
@@ -12,8 +13,8 @@ WebAssembly.Instance = function (module, imports) {
 // Not a static import: the module is instantiated when it is imported.
 const worker = await import("./index.js");
 
-/** How many requests, and how many calls of Registry objects, have reached the module. */
 const reached = { requests: 0, waiting: 0, calls: 0 };
+let isHolding = false;
 
 function held() {
   const { memory, __wbindgen_externrefs: table } = exports;
@@ -27,16 +28,24 @@ function held() {
 
 /** The origin's class; the edge has none. */
 export class Registry extends (worker.Registry ?? class {}) {
-  fetch(request) {
+  async fetch(request) {
     const answer = super.fetch(request);
     reached.calls++;
+    while (isHolding) await scheduler.wait(1);
     return answer;
   }
 }
 
+const own = {
+  "/held": held,
+  "/hold": () => (isHolding = true),
+  "/release": () => (isHolding = false),
+};
+
 export default {
   fetch(request, env, context) {
-    if (new URL(request.url).pathname === "/held") return Response.json(held());
+    const answerOwn = own[new URL(request.url).pathname];
+    if (answerOwn) return Response.json(answerOwn());
     const answer = worker.default.fetch(request, env, context);
     reached.requests++;
     if (answer instanceof Promise) reached.waiting++;

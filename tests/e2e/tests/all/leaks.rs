@@ -19,8 +19,8 @@ use tokio::{
     net::TcpStream,
 };
 
-/// How often each state is reached. Memory may grow in the first round.
-const ROUNDS: usize = 2;
+/// How often each state is reached. Memory may grow until the last round.
+const ROUNDS: usize = 3;
 
 /// How many requests are aborted in each state and round.
 const REQUESTS: u64 = 100;
@@ -28,8 +28,8 @@ const REQUESTS: u64 = 100;
 /// How many objects more than at first a Worker may hold: those of a report of uses, which waits.
 const OBJECTS: u64 = 20;
 
-/// How many bytes a Worker may grow after the first round.
-const BYTES: u64 = 1024 * 1024;
+/// How many bytes a Worker's memory may grow in the last round.
+const BYTES: u64 = 128 * 1024;
 
 /// What a Worker's module holds, and how far its requests have come ([`ENTRY`]).
 #[derive(Deserialize)]
@@ -51,8 +51,6 @@ const ENTRY: &str = include_str!("leaks.js");
 /// When a request is aborted.
 #[derive(Clone, Copy)]
 enum State {
-    /// As soon as it is sent, so it may have come any way.
-    Sent,
     /// The Worker works on it.
     Begun,
     /// A Registry object works on it.
@@ -60,7 +58,7 @@ enum State {
     /// The response has begun.
     Answered,
 }
-use State::{Answered, Begun, Called, Sent};
+use State::{Answered, Begun, Called};
 
 /// A Worker, and what it held when no request was open.
 struct Watched {
@@ -88,7 +86,6 @@ impl Watched {
             connections.push(send(self.address, request).await);
         }
         match state {
-            Sent => {}
             Begun => {
                 let count = |held: &Held| held.requests - before.requests;
                 self.reaches(count).await;
@@ -121,6 +118,13 @@ impl Watched {
             (objects <= self.idle.objects + OBJECTS).then_some(())
         })
         .await;
+    }
+
+    /// Holds back the answers of the Registry objects, or lets them go.
+    async fn holds_registries(&self, holds: bool) {
+        let path = if holds { "hold" } else { "release" };
+        let response = client().get(format!("http://{}/{path}", self.address));
+        assert_eq!(Response::to(response).await.status, 200);
     }
 
     /// Sends a request again and again, until one is not answered at once.
@@ -156,16 +160,20 @@ async fn read_status(connection: &mut TcpStream) {
     assert!(start.ends_with("200") || start.ends_with("101"), "{start}");
 }
 
-/// How much the memory of a Worker grew after the first round.
+/// The size of a Worker's memory after each round.
 #[derive(Default)]
-struct Growth(Option<u64>);
+struct Sizes(Vec<u64>);
 
-impl Growth {
-    async fn is_small(&mut self, worker: &Watched) {
-        let now = held(worker.address).await.bytes;
-        let first = *self.0.get_or_insert(now);
-        let grown = now.saturating_sub(first);
-        assert!(grown <= BYTES, "the memory grew by {grown} bytes");
+impl Sizes {
+    async fn note(&mut self, worker: &Watched) {
+        self.0.push(held(worker.address).await.bytes);
+    }
+
+    fn are_flat(&self) {
+        let [.., before, last] = self.0[..] else {
+            panic!("too few rounds");
+        };
+        assert!(last <= before + BYTES, "the memory grew: {:?}", self.0);
     }
 }
 
@@ -276,11 +284,17 @@ impl System {
             ("the page", self.management("GET", "/.patrol/ui/") + END),
             ("the list", self.management("GET", TOKENS) + END),
             ("a creation", self.management("POST", TOKENS) + CUT),
-            ("ready", head("GET", "/.patrol/ready", "") + END),
         ] {
             edge.survives(name, &request, Begun).await;
         }
         self.cluster.origin_link.set_fault(LinkFault::None);
+    }
+
+    /// What waits until the edge gives the origin up.
+    async fn waits_for_nothing(&self, edge: &Watched) {
+        self.cluster.origin_link.set_fault(LinkFault::OneWay);
+        let ready = head("GET", "/.patrol/ready", "") + END;
+        edge.survives("ready", &ready, Begun).await;
     }
 
     /// What waits for a lease.
@@ -335,15 +349,17 @@ async fn edge_keeps_nothing_of_a_client_that_goes_away() {
 
     let edge = Watched::start(system.edge()).await;
     let origin = Watched::start(system.cluster.origin_address()).await;
-    let mut growth = Growth::default();
+    let mut sizes = Sizes::default();
     for _ in 0..ROUNDS {
         system.waits_for_upstream(&edge).await;
         system.streams(&edge).await;
         system.waits_for_origin(&edge).await;
         origin.frees("requests through the edge").await;
         system.waits_for_lease(&edge).await;
-        growth.is_small(&edge).await;
+        sizes.note(&edge).await;
     }
+    sizes.are_flat();
+    system.waits_for_nothing(&edge).await;
 }
 
 #[tokio::test]
@@ -351,55 +367,57 @@ async fn edge_with_a_timeout_keeps_nothing_of_a_client_that_goes_away() {
     let system = System::start("leaks-timeout", &[("UPSTREAM_TIMEOUT_SECONDS", "600")]).await;
     system.is_ready().await;
     let edge = Watched::start(system.edge()).await;
-    let mut growth = Growth::default();
+    let mut sizes = Sizes::default();
     for _ in 0..ROUNDS {
         system.waits_for_upstream(&edge).await;
-        growth.is_small(&edge).await;
+        sizes.note(&edge).await;
     }
+    sizes.are_flat();
 }
 
 #[tokio::test]
 async fn origin_keeps_nothing_of_a_client_that_goes_away() {
     let system = System::start("leaks-origin", &[]).await;
-    let list = system.created.claims()["status"]["status_list"]["uri"].clone();
-    let list = list
-        .as_str()
-        .unwrap()
-        .replace(&system.cluster.management_url(), "");
+    let list = &system.created.claims()["status"]["status_list"]["uri"];
+    let list = list.as_str().unwrap();
+    let list = list.strip_prefix(&system.cluster.management_url()).unwrap();
     let token = format!("{TOKENS}/{}", system.created.id);
     system.is_ready().await;
     let origin = Watched::start(system.cluster.origin_address()).await;
-    let mut growth = Growth::default();
+    let mut sizes = Sizes::default();
     for _ in 0..ROUNDS {
         let creation = system.management("POST", TOKENS);
         let revocation = system.management("POST", "/api/v1/tokens/revoke");
-        for (name, request, state) in [
-            ("a creation", creation.clone() + CUT, Begun),
-            ("a chunked creation", creation + CUT_CHUNKED, Begun),
-            ("a revocation of several", revocation + CUT, Begun),
-            (
-                "a sign-in",
-                head("POST", "/.patrol/auth/dev", "") + CUT,
-                Begun,
-            ),
-            ("the tokens", system.management("GET", TOKENS) + END, Sent),
-            ("a token", system.management("GET", &token) + END, Sent),
-            ("the page", head("GET", "/.patrol/ui/", "") + END, Sent),
-            ("a status list", head("GET", &list, "") + END, Sent),
-            ("ready", head("GET", "/.patrol/ready", "") + END, Sent),
+        let sign_in = head("POST", "/.patrol/auth/dev", "");
+        for (name, request) in [
+            ("a creation", creation.clone() + CUT),
+            ("a chunked creation", creation + CUT_CHUNKED),
+            ("a revocation of several", revocation + CUT),
+            ("a sign-in", sign_in + CUT),
         ] {
-            origin.survives(name, &request, state).await;
+            origin.survives(name, &request, Begun).await;
         }
-        // The edge gets a lease that the revocation waits for.
+        // The edge gets a lease that the revocation waits for, and the origin forgets its lists.
         let created = system.ada.create_token(&["models:read"]).await;
         let edge = format!("http://{}", system.edge());
-        assert_eq!(
-            authorize(&edge, &created.token).await,
-            StatusCode::FORBIDDEN
-        );
+        let asked = authorize(&edge, &created.token).await;
+        assert_eq!(asked, StatusCode::FORBIDDEN);
         let bearer = format!("Authorization: Bearer {}\r\n", created.token);
         let revocation = head("DELETE", "/.patrol/api/v1/tokens/current", &bearer) + END;
         origin.survives("a revocation", &revocation, Called).await;
-        growth.is_small(&origin).await;
+
+        for (name, request, state) in [
+            ("a status list", head("GET", list, "") + END, Begun),
+            ("ready", head("GET", "/.patrol/ready", "") + END, Begun),
+            ("the tokens", system.management("GET", TOKENS) + END, Called),
+            ("a token", system.management("GET", &token) + END, Called),
+        ] {
+            origin.holds_registries(true).await;
+            origin.abort(&request, state).await;
+            origin.holds_registries(false).await;
+            origin.frees(name).await;
+        }
+        sizes.note(&origin).await;
     }
+    sizes.are_flat();
 }
