@@ -16,7 +16,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// How often each state is reached. Memory may grow until the last round.
@@ -147,7 +147,10 @@ async fn held(worker: SocketAddr) -> Held {
 }
 
 async fn send(worker: SocketAddr, request: &str) -> TcpStream {
-    let mut connection = TcpStream::connect(worker).await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    // So that a download which nobody reads does not come to its end.
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut connection = socket.connect(worker).await.unwrap();
     connection.write_all(request.as_bytes()).await.unwrap();
     connection
 }
@@ -319,7 +322,7 @@ fn head(method: &str, path: &str, headers: &str) -> String {
 /// A path to which the sample API never responds.
 const SLOW: &str = "/api/v1/models/slow";
 
-const EXPORT: &str = "/api/v1/models/m/export?bytes=1000000000";
+const EXPORT: &str = "/api/v1/models/m/export?bytes=1000000&length=1";
 
 const TOKENS: &str = "/api/v1/tokens";
 
