@@ -5,7 +5,6 @@ use crate::{
     respond::{ApiError, ApiResult},
     settings::OriginSettings,
 };
-use futures_util::StreamExt;
 use patrol::{
     http::problem::{Problem, ProblemCode},
     json,
@@ -15,10 +14,10 @@ use patrol::{
 };
 use patrol_platform::now;
 use serde::de::DeserializeOwned;
-use worker::{Method, Request};
+use worker::Request;
 
-/// The largest body that is read, in bytes.
-const MAX_BODY: usize = 16 * 1024;
+/// The largest body, in bytes.
+pub(crate) const MAX_BODY: usize = 16 * 1024;
 
 /// The session that a request claims. Only a session counts: a token must not manage tokens. Every
 /// call of a session asks the user's registry whether it has ended.
@@ -85,33 +84,35 @@ pub(crate) fn reject_cross_site(request: &Request, settings: &OriginSettings) ->
     Ok(())
 }
 
-/// Reads and parses the JSON body.
-pub(crate) async fn body<T: DeserializeOwned>(mut request: Request) -> ApiResult<T> {
-    debug_assert!(request.method() != Method::Get);
-    let media_type = request.headers().get("Content-Type")?.unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
-        return Err(ApiError::body_invalid(
-            "Send JSON with the header `Content-Type: application/json`.".to_owned(),
-        ));
+/// The body of a request, read already.
+pub(crate) struct Body(Option<Vec<u8>>);
+
+impl Body {
+    /// `None`: the client broke it off.
+    pub(crate) fn new(bytes: Option<Vec<u8>>) -> Self {
+        Self(bytes)
     }
-    let mut bytes = Vec::new();
-    // A request without a body has no stream. Parsing fails below.
-    if let Ok(mut stream) = request.stream() {
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| {
-                ApiError::body_invalid("The body ended early; send all of it.".to_owned())
-            })?;
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MAX_BODY {
-                return Err(Problem::new(
-                    ProblemCode::BodyTooLarge,
-                    "Request body too large",
-                    format!("Send at most {MAX_BODY} bytes."),
-                )
-                .into());
-            }
+
+    /// Parses a JSON body.
+    pub(crate) fn parse<T: DeserializeOwned>(&self, request: &Request) -> ApiResult<T> {
+        let media_type = request.headers().get("Content-Type")?.unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(ApiError::body_invalid(
+                "Send JSON with the header `Content-Type: application/json`.".to_owned(),
+            ));
         }
+        let bytes = self.0.as_ref().ok_or_else(|| {
+            ApiError::body_invalid("The body ended early; send all of it.".to_owned())
+        })?;
+        if bytes.len() > MAX_BODY {
+            return Err(Problem::new(
+                ProblemCode::BodyTooLarge,
+                "Request body too large",
+                format!("Send at most {MAX_BODY} bytes."),
+            )
+            .into());
+        }
+        json::read(bytes).map_err(|error| ApiError::body_invalid(format!("Fix the JSON: {error}.")))
     }
-    json::read(&bytes).map_err(|error| ApiError::body_invalid(format!("Fix the JSON: {error}.")))
 }

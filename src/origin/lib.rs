@@ -29,19 +29,46 @@ mod sign_in;
 mod static_files;
 mod tokens;
 
+use caller::{Body, MAX_BODY};
 use context::OriginContext;
 use patrol::{http::endpoint::Endpoint, policy::Method};
-use patrol_platform::policy::policy;
+use patrol_platform::{
+    policy::policy,
+    timeout::{LONGEST_WAIT, in_time},
+};
 use respond::{ApiError, ApiResult};
 use settings::OriginSettings;
-use worker::{Context, Env, Request, Response, Result, event};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use worker::{
+    Context, Env, Request, Response, Result, js_sys::Promise,
+    wasm_bindgen_futures::future_to_promise, worker_sys,
+};
 
-/// Handles one request.
+/// Handles one request. The entry has read its body: `None` if the client broke it off, and not
+/// all of it if it is too large.
 ///
-/// # Errors
-/// Fails only if the runtime cannot create a response.
-#[event(fetch)]
-pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+/// The promise is rejected only if the runtime cannot create a response.
+#[wasm_bindgen]
+pub fn fetch(
+    request: web_sys::Request,
+    body: Option<Vec<u8>>,
+    env: Env,
+    event: worker_sys::Context,
+) -> Promise {
+    future_to_promise(async move {
+        let (request, body, event) = (request.into(), Body::new(body), Context::new(event));
+        let response = handle(request, body, env, event).await?;
+        Ok(JsValue::from(web_sys::Response::from(response)))
+    })
+}
+
+/// How many bytes of a body the entry must be able to read.
+#[wasm_bindgen(js_name = maxBody)]
+pub fn max_body() -> usize {
+    MAX_BODY
+}
+
+async fn handle(request: Request, body: Body, env: Env, event: Context) -> Result<Response> {
     // The log names the mistake already.
     let Ok(policy) = policy() else {
         return respond::internal_error();
@@ -50,18 +77,20 @@ pub async fn fetch(request: Request, env: Env, context: Context) -> Result<Respo
         Ok(settings) => {
             let origin = OriginContext {
                 env: &env,
-                event: &context,
+                event: &event,
                 settings,
                 policy,
             };
-            route(request, origin).await
+            let routed = async { Ok(route(&request, &body, origin).await) };
+            let in_time = in_time(LONGEST_WAIT, routed).await;
+            in_time.unwrap_or_else(|error| Err(ApiError::Internal(error)))
         }
         Err(error) => Err(ApiError::Internal(error)),
     };
     handled.or_else(|error| error.into_response(policy))
 }
 
-async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {
+async fn route(request: &Request, body: &Body, origin: OriginContext<'_>) -> ApiResult {
     use Method::{Delete, Get, Post};
     let path = request.path();
     let paths = &origin.settings.installation.paths;
@@ -70,24 +99,24 @@ async fn route(request: Request, origin: OriginContext<'_>) -> ApiResult {
         .filter(|method| endpoint.methods().contains(method))
         .ok_or_else(|| ApiError::method_not_allowed(&endpoint))?;
     match (method, &endpoint) {
-        (Get, Endpoint::Me) => tokens::me(&request, origin).await,
-        (Get, Endpoint::Scopes) => tokens::scopes(&request, origin).await,
-        (Get, Endpoint::Tokens) => tokens::list(&request, origin).await,
-        (Post, Endpoint::Tokens) => tokens::create(request, origin).await,
-        (Post, Endpoint::RevokeTokens) => tokens::revoke_many(request, origin).await,
-        (Get, Endpoint::CurrentToken) => tokens::read_current(&request, origin).await,
-        (Delete, Endpoint::CurrentToken) => tokens::revoke_current(&request, origin).await,
-        (Get, Endpoint::Token(id)) => tokens::read(&request, id, origin).await,
-        (Delete, Endpoint::Token(id)) => tokens::revoke(&request, id, origin).await,
-        (Get, Endpoint::Sessions) => sessions::list(&request, origin).await,
-        (Delete, Endpoint::Session(id)) => sessions::end(&request, id, origin).await,
-        (Get, Endpoint::Audit) => sessions::audit(&request, origin).await,
+        (Get, Endpoint::Me) => tokens::me(request, origin).await,
+        (Get, Endpoint::Scopes) => tokens::scopes(request, origin).await,
+        (Get, Endpoint::Tokens) => tokens::list(request, origin).await,
+        (Post, Endpoint::Tokens) => tokens::create(request, body, origin).await,
+        (Post, Endpoint::RevokeTokens) => tokens::revoke_many(request, body, origin).await,
+        (Get, Endpoint::CurrentToken) => tokens::read_current(request, origin).await,
+        (Delete, Endpoint::CurrentToken) => tokens::revoke_current(request, origin).await,
+        (Get, Endpoint::Token(id)) => tokens::read(request, id, origin).await,
+        (Delete, Endpoint::Token(id)) => tokens::revoke(request, id, origin).await,
+        (Get, Endpoint::Sessions) => sessions::list(request, origin).await,
+        (Delete, Endpoint::Session(id)) => sessions::end(request, id, origin).await,
+        (Get, Endpoint::Audit) => sessions::audit(request, origin).await,
         (Get, Endpoint::Ready) => public::ready(origin).await,
         (Get, Endpoint::KeySet) => public::key_set(origin.settings),
         (Get, Endpoint::StatusLists) => public::status_lists(origin).await,
-        (Get, Endpoint::StatusList(path)) => public::status_list(&request, path, origin).await,
-        (Post, Endpoint::DevSignIn) => sign_in::dev(request, origin).await,
-        (Post, Endpoint::SignOut) => sign_in::sign_out(&request, origin).await,
+        (Get, Endpoint::StatusList(path)) => public::status_list(request, path, origin).await,
+        (Post, Endpoint::DevSignIn) => sign_in::dev(request, body, origin).await,
+        (Post, Endpoint::SignOut) => sign_in::sign_out(request, origin).await,
         (Get, Endpoint::Page(file)) => static_files::serve(file, &request, origin).await,
         // The endpoint lists a method that no line above handles.
         (_, endpoint) => Err(ApiError::method_not_allowed(endpoint)),

@@ -1,7 +1,7 @@
 //! Signing in and out. Every front ends in [`begin_session`].
 
 use crate::{
-    caller,
+    caller::{self, Body},
     context::OriginContext,
     development_users,
     respond::{self, ApiError, ApiResult},
@@ -24,16 +24,16 @@ use worker::{Env, Request, Response, console_error};
 /// `POST auth/dev`: signs in anyone. It exists only with `DEV_SIGN_IN`, which needs a `PUBLIC_URL`
 /// on loopback. The host of the request must be on loopback too: another site's name may resolve to
 /// this machine (DNS rebinding).
-pub(crate) async fn dev(request: Request, origin: OriginContext<'_>) -> ApiResult {
+pub(crate) async fn dev(request: &Request, body: &Body, origin: OriginContext<'_>) -> ApiResult {
     let OriginContext { env, settings, .. } = origin;
     let host = request.url()?.host_str().unwrap_or_default().to_owned();
     if !settings.dev_sign_in || !session::is_loopback(&host) {
         return Err(ApiError::not_found());
     }
-    caller::reject_cross_site(&request, settings)?;
-    let client = caller::client(&request, settings)?;
+    caller::reject_cross_site(request, settings)?;
+    let client = caller::client(request, settings)?;
     count_attempt(&client, env).await?;
-    let DevSignIn { user } = caller::body(request).await?;
+    let DevSignIn { user } = body.parse(request)?;
     let account = development_users::find(&user).ok_or_else(|| Problem {
         field: Some("user"),
         ..Problem::new(

@@ -1,7 +1,7 @@
 //! Token management: `api/v1/me`, `api/v1/scopes` and `api/v1/tokens`, below the prefix.
 
 use crate::{
-    caller,
+    caller::{self, Body},
     context::OriginContext,
     respond::{self, ApiError, ApiResult},
     settings::OriginSettings,
@@ -82,16 +82,16 @@ pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiRes
 }
 
 /// `POST api/v1/tokens`
-pub(crate) async fn create(request: Request, origin: OriginContext<'_>) -> ApiResult {
+pub(crate) async fn create(request: &Request, body: &Body, origin: OriginContext<'_>) -> ApiResult {
     let settings = origin.settings;
-    let session = caller::session_for_change(&request, settings)?;
-    let client = caller::client(&request, settings)?;
+    let session = caller::session_for_change(request, settings)?;
+    let client = caller::client(request, settings)?;
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| ApiError::unexpected(&error.to_string()))?;
     let create = Create {
         session,
         id: TokenId::from_random(random),
-        request: caller::body(request).await?,
+        request: body.parse(request)?,
         created_at: now(),
         client,
     };
@@ -178,11 +178,15 @@ pub(crate) async fn revoke(request: &Request, id: &str, origin: OriginContext<'_
 }
 
 /// `POST api/v1/tokens/revoke`: several tokens, with one wait.
-pub(crate) async fn revoke_many(request: Request, origin: OriginContext<'_>) -> ApiResult {
+pub(crate) async fn revoke_many(
+    request: &Request,
+    body: &Body,
+    origin: OriginContext<'_>,
+) -> ApiResult {
     let settings = origin.settings;
-    let session = caller::session_for_change(&request, settings)?;
-    let client = caller::client(&request, settings)?;
-    let request: RevokeTokens = caller::body(request).await?;
+    let session = caller::session_for_change(request, settings)?;
+    let client = caller::client(request, settings)?;
+    let request: RevokeTokens = body.parse(request)?;
     let target = request
         .target()
         .map_err(|fix| ApiError::body_invalid(fix.to_owned()))?;

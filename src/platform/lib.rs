@@ -25,7 +25,6 @@ use patrol::{
 };
 use std::{ops::RangeInclusive, sync::OnceLock};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response, Url};
 use worker::{Env, Error, Result};
 
@@ -249,7 +248,7 @@ impl Fetcher {
     /// # Errors
     /// Fails if there is no response.
     pub async fn send(&self, request: &Request) -> Result<Response> {
-        let response = JsFuture::from(self.fetch(request)?).await?;
+        let response = timeout::settled(&self.fetch(request)?).await?;
         response
             .dyn_into()
             .map_err(|_| Error::RustError("fetch returned no response".to_owned()))
@@ -282,7 +281,7 @@ pub async fn read(response: Response, what: &str) -> Result<String> {
 /// # Errors
 /// Fails if it ends early.
 pub async fn body_of(response: Response) -> Result<String> {
-    let text = JsFuture::from(response.text()?).await?;
+    let text = timeout::settled(&response.text()?).await?;
     Ok(text.as_string().unwrap_or_default())
 }
 

@@ -2,9 +2,49 @@
 
 use crate::clock;
 use futures_util::future::{Either, FutureExt, LocalBoxFuture, select};
+use js_sys::Promise;
 use patrol::revocation::single_flight::{FETCH_TIMEOUT, poll_intervals};
 use std::time::Duration;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
 use worker::{Context, Delay, Error, Result};
+
+/// How long a request may wait in Rust. The platform stops work under `waitUntil` 30 seconds after
+/// the client has gone away, and what it stops is never freed.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
+
+#[wasm_bindgen(module = "/wait.js")]
+extern "C" {
+    type Wait;
+
+    #[wasm_bindgen(constructor)]
+    fn new(promise: &Promise) -> Wait;
+
+    #[wasm_bindgen(method, getter)]
+    fn settled(this: &Wait) -> Promise;
+
+    #[wasm_bindgen(method)]
+    fn abandon(this: &Wait);
+}
+
+/// Abandons the wait when it is dropped.
+struct Waiting(Wait);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// Awaits a promise. Unlike with [`JsFuture`], nothing of a wait remains that ends before the promise
+/// settles ([`in_time`]).
+///
+/// # Errors
+/// The value that the promise was rejected with.
+pub(crate) async fn settled(promise: &Promise) -> std::result::Result<JsValue, JsValue> {
+    let waiting = Waiting(Wait::new(promise));
+    JsFuture::from(waiting.0.settled()).await
+}
 
 /// Awaits `work` for at most `limit`. It is boxed, because the code would otherwise be compiled for
 /// each future, with that future inside.

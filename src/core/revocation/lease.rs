@@ -24,8 +24,9 @@ pub const DEFAULT_LENGTH: u64 = 1_000;
 
 /// The permitted lengths, in milliseconds. Shorter leases would be useless to edges far from a
 /// registry ([`longest_round_trip`](super::single_flight::longest_round_trip)); longer ones would
-/// make revocation slower than most other systems do.
-pub const LENGTHS: RangeInclusive<u64> = 500..=30_000;
+/// make revocation slower than most other systems do. A revocation must end well before the platform
+/// stops the work of a request whose client has gone, 30 seconds later.
+pub const LENGTHS: RangeInclusive<u64> = 500..=20_000;
 
 /// The part of a lease that the holder does not use. It covers two clocks whose speeds differ by up
 /// to a tenth, and readings in whole milliseconds.

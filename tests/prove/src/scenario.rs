@@ -117,6 +117,7 @@ impl Scenario {
             isolates: size.isolates,
             build: &size.built,
             settings: self.settings(),
+            entry: None,
         })
         .await;
         let edges = cluster.edge_urls();

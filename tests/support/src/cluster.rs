@@ -38,7 +38,23 @@ pub struct ClusterConfig<'a> {
     pub build: &'a Path,
     /// Settings of both Workers, beyond the required ones.
     pub settings: &'a [(&'a str, &'a str)],
+    /// A script in front of the entry of both Workers. It imports `./index.js`.
+    pub entry: Option<&'a str>,
 }
+
+impl ClusterConfig<'_> {
+    /// Copies a built Worker into a folder, and returns its modules.
+    fn copy_worker(&self, worker: &str, folder: &Path) -> Vec<&'static str> {
+        copy_worker(&self.build.join(worker), folder);
+        let Some(script) = self.entry else {
+            return MODULES.to_vec();
+        };
+        write(&folder.join(ENTRY), script);
+        [&[ENTRY], &MODULES[..]].concat()
+    }
+}
+
+const ENTRY: &str = "entry.js";
 
 /// A running cluster.
 pub struct Cluster {
@@ -115,6 +131,16 @@ impl Cluster {
         };
         let ports = self.edges.iter().filter_map(process).flatten();
         ports.map(|port| ([127, 0, 0, 1], port).into()).collect()
+    }
+
+    /// The address of the origin without a link.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn origin_address(&self) -> SocketAddr {
+        let process = self.origin_process.as_ref();
+        let port = process.expect("the origin does not run").port("origin");
+        ([127, 0, 0, 1], port).into()
     }
 
     /// The folder with the databases of the Registry objects.
@@ -230,7 +256,7 @@ impl Cluster {
 
     fn write_origin(&self, cluster: &ClusterConfig<'_>) {
         let folder = self.folder.join("origin");
-        copy_worker(&cluster.build.join("origin"), &folder);
+        let modules = cluster.copy_worker("origin", &folder);
         write(&folder.join("gate.js"), GATE);
         write(&folder.join("assets.js"), ASSETS);
         let objects = folder.join("objects");
@@ -257,7 +283,7 @@ impl Cluster {
         let mut config = Config::default();
         config.add_worker(&Worker {
             name: "origin",
-            modules: &MODULES,
+            modules: &modules,
             bindings: &bindings,
             storage: Some("objects"),
         });
@@ -282,7 +308,7 @@ impl Cluster {
 
     async fn write_edges(&self, number: usize, cluster: &ClusterConfig<'_>) -> Edges {
         let folder = self.folder.join(format!("edges-{number}"));
-        copy_worker(&cluster.build.join("edge"), &folder);
+        let modules = cluster.copy_worker("edge", &folder);
         write(&folder.join("namespace.js"), NAMESPACE);
         let management = self.management_url();
         let mut links = Vec::new();
@@ -305,7 +331,7 @@ impl Cluster {
             );
             config.add_worker(&Worker {
                 name: &name,
-                modules: &MODULES,
+                modules: &modules,
                 bindings: &bindings,
                 storage: None,
             });

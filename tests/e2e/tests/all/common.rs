@@ -32,6 +32,7 @@ pub(crate) async fn start_cluster(name: &str, settings: &[(&str, &str)]) -> Clus
         isolates: 1,
         build: &root().join("build"),
         settings,
+        entry: None,
     })
     .await
 }

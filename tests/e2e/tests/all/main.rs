@@ -13,6 +13,7 @@ mod forward_headers;
 mod forward_path;
 mod forward_upstream;
 mod jose;
+mod leaks;
 mod logs;
 mod paths;
 mod policy;

@@ -77,6 +77,7 @@ async fn ready_says_what_is_missing_and_that_policies_differ() {
         isolates: 1,
         build: &build,
         settings: &[],
+        entry: None,
     })
     .await;
     let edge = cluster.edge_urls().remove(0);

@@ -137,7 +137,7 @@ const ORIGIN: [(&str, &str, &str); 12] = [
     (
         "LEASE_MILLISECONDS",
         "499",
-        "LEASE_MILLISECONDS must be a number from 500 to",
+        "LEASE_MILLISECONDS must be a number from 500 to 20000",
     ),
     (
         "CREATION_BURST",
