@@ -34,12 +34,14 @@ async fn dev_sign_in_is_rate_limited_by_address() {
     let settings = origin_settings();
     let mut bindings = text_bindings(&settings);
     bindings.push(("SIGN_IN_LIMIT", Binding::Wrapped("test:limit")));
+    bindings.push(("REGISTRY", Binding::Objects("origin")));
     sandbox.config.add_worker(&Worker {
         name: "origin",
         modules: &MODULES,
         bindings: &bindings,
-        storage: None,
+        storage: Some("objects"),
     });
+    sandbox.add_storage("objects");
     sandbox.config.add_socket("origin");
     sandbox.config.add_module("test:limit", "limit.js");
     let runtime = sandbox.start().await;

@@ -42,8 +42,11 @@ async fn anonymous_requests_create_no_registries() {
     let forged = get("/api/v1/tokens/current").await;
     assert_eq!(forged.status, 401);
     assert_eq!(cluster.count_registries(), 0);
+    let mut forged = client().get(format!("{base}/api/v1/me"));
+    forged = forged.header("Cookie", "patrol_session_00000000=x.y.z");
+    assert_eq!(Response::to(forged).await.status, 401);
+    assert_eq!(cluster.count_registries(), 0);
     let ada = User::sign_in(&base, "ada").await;
-    assert_eq!(cluster.count_registries(), 0, "sign-in creates no registry");
     ada.create_token(&["pipelines:read"]).await;
     assert_eq!(cluster.count_registries(), 1);
     let list = get("/.patrol/status/14/0").await;
