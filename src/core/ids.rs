@@ -136,7 +136,10 @@ mod tests {
     #[test]
     fn user_id_is_a_hash_of_issuer_and_subject() {
         let id = |issuer, subject| UserId::of_subject(issuer, subject);
-        assert_eq!(id("https://idp.example", "123").as_str(), "dE-8Sx6hKYBgSR5eeTeq4w");
+        assert_eq!(
+            id("https://idp.example", "123").as_str(),
+            "dE-8Sx6hKYBgSR5eeTeq4w"
+        );
         let long = "cn=Ada,ou=People,dc=example,dc=com".repeat(9);
         let all = [
             id("https://idp.example", "123"),
