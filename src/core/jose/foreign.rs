@@ -161,7 +161,7 @@ pub enum VerifyError {
 
 impl VerifyError {
     /// Whether the issuer may have new keys, so that a newer JWK Set could verify the JWT. Get one
-    /// at most once for a JWT, and not more often than [`crate::sign_in::provider`] says.
+    /// at most once for a JWT, and not more often than [`crate::sign_in::fetched`] says.
     pub fn may_need_newer_keys(self) -> bool {
         match self {
             Self::UnknownKey | Self::NoFittingKey | Self::Signature => true,

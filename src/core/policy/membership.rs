@@ -383,7 +383,7 @@ impl MembershipRules {
                 };
                 let organizations = organizations.iter().copied().chain(bound.organization);
                 for organization in organizations {
-                    self.grant(&mut mapped, organization, role, policy);
+                    mapped.grant(organization, role, policy, |id| self.name_of(id));
                 }
             });
         }
@@ -392,31 +392,6 @@ impl MembershipRules {
             membership.roles.sort_by_key(place);
         }
         mapped
-    }
-
-    fn grant(&self, mapped: &mut Mapped, organization: &str, role: &str, policy: &Policy) {
-        if policy.role(role).is_none() {
-            return mapped.notice(Notice::UnknownRole(shortened(role)));
-        }
-        let Ok(organization) = organization.parse::<OrganizationId>() else {
-            return mapped.notice(Notice::InvalidOrganization(shortened(organization)));
-        };
-        let role = role.to_owned();
-        let is_full = mapped.memberships.len() >= MAX_ORGANIZATIONS;
-        let known = mapped
-            .memberships
-            .iter_mut()
-            .find(|known| known.organization == organization);
-        match known {
-            Some(known) if known.roles.contains(&role) => {}
-            Some(known) => known.roles.push(role),
-            None if is_full => mapped.notice(Notice::TooManyOrganizations),
-            None => mapped.memberships.push(MappedMembership {
-                name: self.name_of(&organization),
-                organization,
-                roles: vec![role],
-            }),
-        }
     }
 }
 
@@ -583,6 +558,39 @@ pub struct Mapped {
 }
 
 impl Mapped {
+    /// Adds a role in an organization, whose display name is asked for if it is new here. What cannot
+    /// be added becomes a notice.
+    pub fn grant(
+        &mut self,
+        organization: &str,
+        role: &str,
+        policy: &Policy,
+        name_of: impl FnOnce(&OrganizationId) -> String,
+    ) {
+        if policy.role(role).is_none() {
+            return self.notice(Notice::UnknownRole(shortened(role)));
+        }
+        let Ok(organization) = organization.parse::<OrganizationId>() else {
+            return self.notice(Notice::InvalidOrganization(shortened(organization)));
+        };
+        let role = role.to_owned();
+        let is_full = self.memberships.len() >= MAX_ORGANIZATIONS;
+        let known = self
+            .memberships
+            .iter_mut()
+            .find(|known| known.organization == organization);
+        match known {
+            Some(known) if known.roles.contains(&role) => {}
+            Some(known) => known.roles.push(role),
+            None if is_full => self.notice(Notice::TooManyOrganizations),
+            None => self.memberships.push(MappedMembership {
+                name: name_of(&organization),
+                organization,
+                roles: vec![role],
+            }),
+        }
+    }
+
     fn notice(&mut self, notice: Notice) {
         if self.notices.len() < MAX_NOTICES && !self.notices.contains(&notice) {
             self.notices.push(notice);
