@@ -157,6 +157,8 @@ pub enum VerifyError {
     Signature,
     /// The payload is not a JSON object.
     Claims,
+    /// `iss` is not the issuer that the keys belong to (RFC 8725, section 3.8).
+    Issuer,
 }
 
 impl VerifyError {
@@ -165,7 +167,7 @@ impl VerifyError {
     pub fn may_need_newer_keys(self) -> bool {
         match self {
             Self::UnknownKey | Self::NoFittingKey | Self::Signature => true,
-            Self::AmbiguousKey | Self::UnusableKey(_) | Self::Claims => false,
+            Self::AmbiguousKey | Self::UnusableKey(_) | Self::Claims | Self::Issuer => false,
         }
     }
 }
@@ -179,15 +181,20 @@ impl fmt::Display for VerifyError {
             Self::UnusableKey(fault) => write!(f, "its key cannot be used: {fault}"),
             Self::Signature => f.write_str("its signature does not verify"),
             Self::Claims => f.write_str("its payload is not a JSON object"),
+            Self::Issuer => f.write_str("its `iss` is another issuer than the configured one"),
         }
     }
 }
 
 impl std::error::Error for VerifyError {}
 
-/// The public keys of an issuer (RFC 7517, section 5).
+/// The public keys of an issuer (RFC 7517, section 5). They verify nothing of another issuer, so a
+/// provider cannot speak for its neighbour.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwkSet(Vec<Jwk>);
+pub struct JwkSet {
+    issuer: String,
+    keys: Vec<Jwk>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Jwk {
@@ -323,12 +330,12 @@ fn decode(part: &str) -> Option<Vec<u8>> {
 }
 
 impl JwkSet {
-    /// Reads a JWK Set. Keys of other types are kept only by name, as RFC 7517, section 5, allows:
-    /// a provider may also publish keys for encryption.
+    /// Reads the JWK Set of an issuer. Keys of other types are kept only by name, as RFC 7517,
+    /// section 5, allows: a provider may also publish keys for encryption.
     ///
     /// # Errors
     /// [`InvalidJwkSet`].
-    pub fn read(json: &[u8]) -> Result<Self, InvalidJwkSet> {
+    pub fn read(json: &[u8], issuer: &str) -> Result<Self, InvalidJwkSet> {
         if json.len() > MAX_JWK_SET {
             return Err(InvalidJwkSet);
         }
@@ -338,13 +345,16 @@ impl JwkSet {
             algorithm: raw.alg.as_deref().map(Algorithm::parse),
             kid: raw.kid,
         });
-        Ok(Self(keys.collect()))
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            keys: keys.collect(),
+        })
     }
 
     fn choose(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Key, VerifyError> {
         let named = || {
             let is_named = |jwk: &&Jwk| kid.is_none() || jwk.kid.as_deref() == kid;
-            self.0.iter().filter(is_named)
+            self.keys.iter().filter(is_named)
         };
         let mut fitting = named().filter_map(|jwk| jwk.fitting(algorithm).ok());
         match (fitting.next(), fitting.next()) {
@@ -420,13 +430,15 @@ impl<'a> Parts<'a> {
     }
 
     /// Call it once the signature has been verified.
-    fn claims(&self) -> Result<Verified, VerifyError> {
+    fn claims(&self, issuer: &str) -> Result<Verified, VerifyError> {
         let payload = decode(self.payload).ok_or(VerifyError::Claims)?;
         let claims = serde_json::from_slice(&payload).map_err(|_| VerifyError::Claims)?;
-        Ok(Verified {
-            typ: self.header.typ.clone(),
-            claims: Claims(claims),
-        })
+        let claims = Claims(claims);
+        if claims.text("iss") != Some(issuer) {
+            return Err(VerifyError::Issuer);
+        }
+        let typ = self.header.typ.clone();
+        Ok(Verified { typ, claims })
     }
 }
 
@@ -460,7 +472,7 @@ impl<'a> Unverified<'a> {
         if !signatures.verify(check).await {
             return Err(VerifyError::Signature);
         }
-        self.parts.claims()
+        self.parts.claims(&keys.issuer)
     }
 
     fn signature_check<'b>(&'b self, keys: &'b JwkSet) -> Result<SignatureCheck<'b>, VerifyError> {
@@ -518,16 +530,22 @@ pub trait VerifyForeignSignature {
 }
 
 /// A secret that Patrol shares with an issuer, for HS256.
-pub struct SharedSecret(Hmac<Sha256>);
+pub struct SharedSecret {
+    issuer: String,
+    key: Hmac<Sha256>,
+}
 
 impl SharedSecret {
     /// The fewest bytes of a secret (RFC 7518, section 3.2).
     pub const MIN_LENGTH: usize = 32;
 
     /// The bytes of the text are the key. `None` if there are too few.
-    pub fn from_text(text: &str) -> Option<Self> {
+    pub fn from_text(text: &str, issuer: &str) -> Option<Self> {
         let key = Some(text.as_bytes()).filter(|key| key.len() >= Self::MIN_LENGTH)?;
-        Hmac::new_from_slice(key).ok().map(Self)
+        Some(Self {
+            issuer: issuer.to_owned(),
+            key: Hmac::new_from_slice(key).ok()?,
+        })
     }
 }
 
@@ -549,14 +567,14 @@ pub fn verify_by_secret(
     if parts.header.alg != "HS256" {
         return Err(ParseError::Algorithm);
     }
-    let mac = secret.0.clone().chain_update(parts.message);
+    let mac = secret.key.clone().chain_update(parts.message);
     Ok(mac
         .verify_slice(&parts.signature)
         .map_err(|_| VerifyError::Signature)
-        .and_then(|()| parts.claims()))
+        .and_then(|()| parts.claims(&secret.issuer)))
 }
 
-/// A JWT that its issuer has signed. What it claims, for whom and until when is still to be checked.
+/// A JWT that the issuer in `iss` has signed. For whom and until when is still to be checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {
     typ: Option<String>,

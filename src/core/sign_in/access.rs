@@ -59,6 +59,11 @@ impl Access {
         }))
     }
 
+    /// The team as an issuer, for the [`JwkSet`](crate::jose::foreign::JwkSet).
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Where the team's keys are. `None` cannot happen: the team's name was checked.
     pub fn jwks_uri(&self) -> Option<Address> {
         Address::parse(&format!("{}/cdn-cgi/access/certs", self.issuer)).ok()

@@ -68,41 +68,47 @@ impl Platform {
             jwks_url,
             secret,
         } = settings;
-        let keys = match (jwks_url, secret) {
-            (None, None) if issuer.is_none() => return Ok(None),
-            (None, None) => {
-                return Err(
-                    "PLATFORM_JWKS_URL is missing: set it, or the secret PLATFORM_SECRET"
-                        .to_owned(),
-                );
-            }
-            (Some(_), Some(_)) => {
-                return Err(
-                    "PLATFORM_JWKS_URL and PLATFORM_SECRET are both set: remove one".to_owned(),
-                );
-            }
-            (Some(url), None) => PlatformKeys::JwkSet(
-                Address::parse(url)
-                    .map_err(|_| format!("PLATFORM_JWKS_URL must be {InvalidAddress}"))?,
-            ),
-            (None, Some(secret)) => {
-                let least = SharedSecret::MIN_LENGTH;
-                let secret = SharedSecret::from_text(secret);
-                PlatformKeys::Secret(secret.ok_or_else(|| {
-                    format!(
-                        "PLATFORM_SECRET must have at least {least} characters, chosen at random"
-                    )
-                })?)
-            }
-        };
+        let missing = jwks_url.is_none() && secret.is_none();
+        if missing && issuer.is_none() {
+            return Ok(None);
+        }
+        if missing {
+            let problem = "PLATFORM_JWKS_URL is missing: set it, or the secret PLATFORM_SECRET";
+            return Err(problem.to_owned());
+        }
         let issuer = issuer.unwrap_or_default();
         if issuer.is_empty() || issuer.len() > 512 || issuer.chars().any(char::is_control) {
             return Err(
                 "PLATFORM_ISSUER must be the `iss` of the platform's assertions".to_owned(),
             );
         }
+        let keys = match (jwks_url, secret) {
+            (Some(url), None) => PlatformKeys::JwkSet(
+                Address::parse(url)
+                    .map_err(|_| format!("PLATFORM_JWKS_URL must be {InvalidAddress}"))?,
+            ),
+            (None, Some(secret)) => {
+                let least = SharedSecret::MIN_LENGTH;
+                let secret = SharedSecret::from_text(secret, issuer);
+                PlatformKeys::Secret(secret.ok_or_else(|| {
+                    format!(
+                        "PLATFORM_SECRET must have at least {least} characters, chosen at random"
+                    )
+                })?)
+            }
+            _ => {
+                return Err(
+                    "PLATFORM_JWKS_URL and PLATFORM_SECRET are both set: remove one".to_owned(),
+                );
+            }
+        };
         let issuer = issuer.to_owned();
         Ok(Some(Self { issuer, keys }))
+    }
+
+    /// The `iss` of assertions, for the [`JwkSet`](crate::jose::foreign::JwkSet).
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// Checks the claims of an assertion. The caller must still see to it that `jti` is new.

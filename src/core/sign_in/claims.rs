@@ -116,8 +116,7 @@ pub(super) fn check(
     now: Timestamp,
 ) -> Result<Timestamp, ClaimsError> {
     let time = |name| claims.time(name).ok_or(ClaimsError::Missing(name));
-    let found = claims.text("iss").ok_or(ClaimsError::Missing("iss"))?;
-    if found != issuer {
+    if claims.text("iss") != Some(issuer) {
         return Err(ClaimsError::Issuer);
     }
     let issued_at = time("iat")?;

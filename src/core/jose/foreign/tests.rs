@@ -68,15 +68,16 @@ impl Issuer {
         format!("{message}.{}", encode(signature.to_bytes()))
     }
 
-    pub(crate) fn keys(&self) -> JwkSet {
-        JwkSet::read(self.0.public().to_jwks().as_bytes()).unwrap()
+    pub(crate) fn keys(&self, issuer: &str) -> JwkSet {
+        JwkSet::read(self.0.public().to_jwks().as_bytes(), issuer).unwrap()
     }
 
     /// The claims as if they had come in a JWT of type `typ`.
     pub(crate) fn verified(typ: &str, claims: &Value) -> Verified {
         let issuer = Self::new(1);
         let text = issuer.sign(typ, claims);
-        verify(&text, &issuer.keys()).unwrap()
+        let name = claims["iss"].as_str().unwrap();
+        verify(&text, &issuer.keys(name)).unwrap()
     }
 }
 
@@ -93,7 +94,7 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 }
 
 fn set(keys: &Value) -> JwkSet {
-    JwkSet::read(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
+    JwkSet::read(json!({ "keys": keys }).to_string().as_bytes(), "joe").unwrap()
 }
 
 /// RFC 7515, appendices A.2 and A.3.
@@ -165,16 +166,25 @@ fn verifier_gets_exactly_what_rfc_7515_signed() {
 fn jwt_of_another_issuer_is_verified_by_its_key() {
     let (ours, other) = (Issuer::new(1), Issuer::new(2));
     let text = ours.sign("JWT", &json!({ "iss": "i", "exp": 1.5 }));
-    let verified = verify(&text, &ours.keys()).unwrap();
+    let verified = verify(&text, &ours.keys("i")).unwrap();
     assert_eq!(
         verified.claims().time("exp"),
         Some(Timestamp::from_seconds(1))
     );
-    assert_eq!(verify(&text, &other.keys()), Err(VerifyError::UnknownKey));
+    assert_eq!(
+        verify(&text, &other.keys("i")),
+        Err(VerifyError::UnknownKey)
+    );
+    for issuer in ["I", "i/", ""] {
+        let found = verify(&text, &ours.keys(issuer));
+        assert_eq!(found, Err(VerifyError::Issuer), "{issuer}");
+    }
+    let text = ours.sign("JWT", &json!({ "iss": ["i"] }));
+    assert_eq!(verify(&text, &ours.keys("i")), Err(VerifyError::Issuer));
     for payload in ["[]", "7", "{", "{} {}"] {
         let text = ours.sign_payload(payload);
         assert_eq!(
-            verify(&text, &ours.keys()),
+            verify(&text, &ours.keys("i")),
             Err(VerifyError::Claims),
             "{payload}"
         );
@@ -389,17 +399,17 @@ fn key_that_cannot_be_trusted_is_not_used() {
         assert_eq!(found, fault.map(VerifyError::UnusableKey), "{key}");
     }
     for wrong in [&b"[]"[..], b"{}", b"{\"keys\":{}}", b"{\"keys\":[[]]}", b""] {
-        assert_eq!(JwkSet::read(wrong), Err(InvalidJwkSet));
+        assert_eq!(JwkSet::read(wrong, "joe"), Err(InvalidJwkSet));
     }
     let long = format!("{{\"keys\":[]}}{}", " ".repeat(MAX_JWK_SET));
-    assert_eq!(JwkSet::read(long.as_bytes()), Err(InvalidJwkSet));
+    assert_eq!(JwkSet::read(long.as_bytes(), "joe"), Err(InvalidJwkSet));
 }
 
 #[test]
 fn shared_secret_verifies_hs256_alone() {
     let text = "a secret of at least thirty-two bytes";
-    let secret = SharedSecret::from_text(text).unwrap();
-    assert!(SharedSecret::from_text(&text[..31]).is_none());
+    let secret = SharedSecret::from_text(text, "joe").unwrap();
+    assert!(SharedSecret::from_text(&text[..31], "joe").is_none());
     assert_eq!(format!("{secret:?}"), "SharedSecret(..)");
     let sign = |alg: &str| {
         let message = format!("{}.{PAYLOAD}", encode(json!({ "alg": alg }).to_string()));
@@ -413,7 +423,10 @@ fn shared_secret_verifies_hs256_alone() {
         let found = verify_by_secret(&sign(alg), &secret);
         assert_eq!(found, Err(ParseError::Algorithm), "{alg}");
     }
-    let other = SharedSecret::from_text(&text.to_uppercase()).unwrap();
+    let neighbour = SharedSecret::from_text(text, "jim").unwrap();
+    let found = verify_by_secret(&sign("HS256"), &neighbour).unwrap();
+    assert_eq!(found, Err(VerifyError::Issuer));
+    let other = SharedSecret::from_text(&text.to_uppercase(), "joe").unwrap();
     let found = verify_by_secret(&sign("HS256"), &other).unwrap();
     assert_eq!(found, Err(VerifyError::Signature));
     let cut = sign("HS256");
@@ -430,9 +443,9 @@ fn typ_may_be_written_as_a_media_type() {
         ("application/", "at+jwt", false),
         ("JWT", "at+jwt", false),
     ] {
-        let verified = Issuer::verified(typ, &json!({}));
+        let verified = Issuer::verified(typ, &json!({ "iss": "i" }));
         assert_eq!(verified.is_of_type(kind), expected, "{typ}");
     }
-    assert!(Issuer::verified("jwt", &json!({})).is_untyped());
-    assert!(!Issuer::verified("logout+jwt", &json!({})).is_untyped());
+    assert!(Issuer::verified("jwt", &json!({ "iss": "i" })).is_untyped());
+    assert!(!Issuer::verified("logout+jwt", &json!({ "iss": "i" })).is_untyped());
 }
