@@ -20,6 +20,7 @@ mod caching;
 mod caller;
 mod context;
 mod directory;
+mod foreign_signature;
 mod public;
 mod registry;
 mod respond;

@@ -5,7 +5,7 @@
 //! answer to the browser that began: another's code cannot be slipped in (RFC 6749, section 10.12).
 //! It is signed and not encrypted, because the only one who can read it is its own user.
 
-use super::{discovery::Discovery, provider::Provider};
+use super::discovery::Discovery;
 use crate::{
     jose::{
         jws::{self, Unverified},
@@ -106,7 +106,6 @@ pub struct Begun {
 /// # Errors
 /// None in practice: the cookie's claims are a plain struct.
 pub fn begin(
-    provider: &Provider,
     discovery: &Discovery,
     return_to: ReturnTo,
     random: &Random,
@@ -114,6 +113,7 @@ pub fn begin(
     key: &SigningKey,
     paths: &Paths,
 ) -> Result<Begun, jwt_compact::CreationError> {
+    let provider = &discovery.provider;
     let [state, nonce, verifier] = random
         .each_ref()
         .map(|bytes| Base64UrlUnpadded::encode_string(bytes));

@@ -4,7 +4,6 @@ use super::{
     Secret,
     authorization::{Cookie, Pending, ReturnTo},
     discovery::Discovery,
-    provider::Provider,
 };
 use crate::{jose::keys::KeySet, routes::Paths, time::Timestamp};
 use std::fmt;
@@ -209,7 +208,8 @@ impl Returned {
     ///
     /// # Errors
     /// [`CallbackError`].
-    pub fn grant(self, provider: &Provider, discovery: &Discovery) -> Result<Grant, CallbackError> {
+    pub fn grant(self, discovery: &Discovery) -> Result<Grant, CallbackError> {
+        let provider = &discovery.provider;
         let Parameters {
             iss,
             code,

@@ -14,9 +14,10 @@ pub fn url(issuer: &str) -> String {
     format!("{issuer}/.well-known/openid-configuration")
 }
 
-/// The addresses of a provider, and what it can do.
+/// A provider, its addresses, and what it can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discovery {
+    pub(super) provider: Provider,
     pub(super) authorization_endpoint: Address,
     pub(super) token_endpoint: Address,
     jwks_uri: Address,
@@ -150,12 +151,18 @@ impl Discovery {
             }
         }
         Ok(Self {
+            provider: provider.clone(),
             authorization_endpoint: required("authorization_endpoint", raw.authorization_endpoint)?,
             token_endpoint: required("token_endpoint", raw.token_endpoint)?,
             jwks_uri: required("jwks_uri", raw.jwks_uri)?,
             end_session_endpoint: optional("end_session_endpoint", raw.end_session_endpoint)?,
             sends_issuer: raw.authorization_response_iss_parameter_supported,
         })
+    }
+
+    /// The provider whose document this is.
+    pub fn provider(&self) -> &Provider {
+        &self.provider
     }
 
     /// Where the provider's keys are.

@@ -6,7 +6,7 @@ use super::{
     authorization::ReturnTo,
     callback::Grant,
     claims::{self, ClaimsError, Identity},
-    provider::Provider,
+    discovery::Discovery,
 };
 use crate::{
     jose::foreign::{Claims, Verified},
@@ -32,9 +32,13 @@ impl Grant {
     pub fn sign_in(
         self,
         id_token: Verified,
-        provider: &Provider,
+        discovery: &Discovery,
         now: Timestamp,
     ) -> Result<SignedIn, ClaimsError> {
+        let provider = &discovery.provider;
+        if self.pending.provider != provider.name {
+            return Err(ClaimsError::Issuer);
+        }
         // Logout tokens and access tokens of the same issuer have types of their own.
         if !id_token.is_untyped() {
             return Err(ClaimsError::Type);

@@ -85,11 +85,12 @@ fn document() -> Value {
     })
 }
 
+fn discover_as(provider: &Provider, members: &Value) -> Result<Discovery, DiscoveryError> {
+    Discovery::read(with(document(), members).to_string().as_bytes(), provider)
+}
+
 fn discover(members: &Value) -> Result<Discovery, DiscoveryError> {
-    Discovery::read(
-        with(document(), members).to_string().as_bytes(),
-        &provider(),
-    )
+    discover_as(&provider(), members)
 }
 
 fn discovery() -> Discovery {
@@ -110,18 +111,9 @@ fn random(first: u8) -> Random {
 }
 
 fn begun(paths: &Paths, first: u8) -> Begun {
-    let (provider, discovery, keys) = (provider(), discovery(), session_keys());
+    let (discovery, keys) = (discovery(), session_keys());
     let to = return_to("/profile/security?a=b#c");
-    begin(
-        &provider,
-        &discovery,
-        to,
-        &random(first),
-        now(),
-        keys.first(),
-        paths,
-    )
-    .unwrap()
+    begin(&discovery, to, &random(first), now(), keys.first(), paths).unwrap()
 }
 
 fn state(first: u8) -> String {
@@ -146,7 +138,7 @@ fn grant() -> Grant {
     let begun = begun(&paths(), 1);
     let query = answer(&[("code", "c0de"), ("state", &state(1)), ("iss", ISSUER)]);
     let returned = read(&query, cookie(&begun.set_cookie), now()).unwrap();
-    returned.grant(&provider(), &discovery()).unwrap()
+    returned.grant(&discovery()).unwrap()
 }
 
 fn nonce() -> String {
@@ -524,7 +516,7 @@ fn answer_is_checked_before_its_code_is_used() {
     let finish = |query: &str, sends_issuer: bool| {
         let discovery =
             discover(&json!({ "authorization_response_iss_parameter_supported": sends_issuer }));
-        read(query, cookie(&begun.set_cookie), now())?.grant(&provider(), &discovery.unwrap())
+        read(query, cookie(&begun.set_cookie), now())?.grant(&discovery.unwrap())
     };
     let state = format!("state={}", state(1));
     let iss = "iss=https%3A%2F%2Fidp.example%2Frealms%2Ffactory";
@@ -567,7 +559,9 @@ fn answer_is_checked_before_its_code_is_used() {
         cookie(&begun.set_cookie),
         now(),
     );
-    let found = returned.unwrap().grant(&other, &discovery());
+    let found = returned
+        .unwrap()
+        .grant(&discover_as(&other, &json!({})).unwrap());
     assert_eq!(found.err(), Some(Issuer));
 }
 
@@ -600,7 +594,7 @@ fn error_of_a_provider_says_who_can_do_what() {
             state(1)
         );
         let returned = read(&query, cookie(&begun.set_cookie), now()).unwrap();
-        let error = returned.grant(&provider(), &discovery()).unwrap_err();
+        let error = returned.grant(&discovery()).unwrap_err();
         assert_eq!(error.code(), "callback-error");
         let text = error.to_string();
         assert!(text.contains(message), "{text}");
@@ -629,16 +623,9 @@ fn client_key() -> Value {
 fn token_request(members: &Value, credential: &str) -> TokenRequest {
     let provider = provider_with(members);
     let credential = provider.credential(Some(credential)).unwrap();
-    let (grant, discovery, paths) = (grant(), discovery(), paths());
-    let request = grant.token_request(
-        &provider,
-        &credential,
-        &discovery,
-        &paths,
-        now(),
-        [3; 16],
-        &Runtime,
-    );
+    let discovery = discover_as(&provider, &json!({})).unwrap();
+    let (grant, paths) = (grant(), paths());
+    let request = grant.token_request(&discovery, &credential, &paths, now(), [3; 16], &Runtime);
     ready(request).unwrap()
 }
 
@@ -777,7 +764,7 @@ fn id_claims() -> Value {
 #[test]
 fn id_token_names_the_user() {
     let verified = Issuer::verified("JWT", &id_claims());
-    let signed_in = grant().sign_in(verified, &provider(), now()).unwrap();
+    let signed_in = grant().sign_in(verified, &discovery(), now()).unwrap();
     let identity = &signed_in.identity;
     assert_eq!(identity.user, UserId::of_subject(ISSUER, "f:1:ada"));
     assert_eq!((&*identity.issuer, &*identity.subject), (ISSUER, "f:1:ada"));
@@ -796,7 +783,7 @@ fn id_token_is_rejected_for_each_claim_that_is_wrong() {
     use ClaimsError::{Audience, Expired, Future, Missing, Nonce};
     let sign_in = |members: &Value| {
         let verified = Issuer::verified("JWT", &with(id_claims(), members));
-        grant().sign_in(verified, &provider(), now()).map(drop)
+        grant().sign_in(verified, &discovery(), now()).map(drop)
     };
     for good in [
         json!({}),
@@ -853,15 +840,24 @@ fn id_token_is_rejected_for_each_claim_that_is_wrong() {
     }
     for typ in ["at+jwt", "logout+jwt", "session+jwt"] {
         let verified = Issuer::verified(typ, &id_claims());
-        let found = grant().sign_in(verified, &provider(), now()).map(drop);
+        let found = grant().sign_in(verified, &discovery(), now()).map(drop);
         assert_eq!(found, Err(ClaimsError::Type), "{typ}");
     }
+    let other = provider_with(&json!({ "name": "other" }));
+    let other = discover_as(&other, &json!({})).unwrap();
+    let found = grant().sign_in(Issuer::verified("JWT", &id_claims()), &other, now());
+    assert_eq!(
+        found.map(drop),
+        Err(ClaimsError::Issuer),
+        "another provider"
+    );
 }
 
 /// Microsoft's `sub` differs between applications, so its `oid` is the subject.
 #[test]
 fn subject_is_the_claim_that_the_provider_is_known_for() {
     let entra = provider_with(&json!({ "subject": "oid" }));
+    let entra = discover_as(&entra, &json!({})).unwrap();
     let oid = "cb7eda1b-d09a-40ae-b8bb-37836ebc6abd";
     let verified = Issuer::verified("JWT", &with(id_claims(), &json!({ "oid": oid })));
     let signed_in = grant().sign_in(verified, &entra, now()).unwrap();
@@ -897,7 +893,7 @@ fn user_has_a_name_that_can_be_shown() {
     ] {
         let verified = Issuer::verified("JWT", &with(id_claims(), &members));
         let identity = grant()
-            .sign_in(verified, &provider(), now())
+            .sign_in(verified, &discovery(), now())
             .unwrap()
             .identity;
         assert_eq!(
@@ -912,11 +908,11 @@ fn user_has_a_name_that_can_be_shown() {
 fn sign_out_goes_on_at_the_provider_if_it_can() {
     let back = "https://patrol.example/";
     assert_eq!(
-        logout::url(&provider(), &discovery(), back).unwrap(),
+        logout::url(&discovery(), back).unwrap(),
         "https://idp.example/logout?x=1&client_id=patrol&post_logout_redirect_uri=https%3A%2F%2Fpatrol.example%2F"
     );
     let without = discover(&json!({ "end_session_endpoint": null })).unwrap();
-    assert_eq!(logout::url(&provider(), &without, back), None);
+    assert_eq!(logout::url(&without, back), None);
 }
 
 const TAG: &str = "32eafc7626e974616deaf0dc3ce63d7bcbed58a2731e84d06bc3cdf1b53c4228";

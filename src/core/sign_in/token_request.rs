@@ -6,7 +6,7 @@ use super::{
     callback::{Grant, ProviderError},
     client::{ClientKey, Credential, SignWithClientKey},
     discovery::Discovery,
-    provider::{AssertionAudience, Provider},
+    provider::AssertionAudience,
 };
 use crate::{
     json,
@@ -113,14 +113,14 @@ impl Grant {
     /// [`TokenError::Key`].
     pub async fn token_request(
         &self,
-        provider: &Provider,
-        credential: &Credential,
         discovery: &Discovery,
+        credential: &Credential,
         paths: &Paths,
         now: Timestamp,
         random: [u8; 16],
         signatures: &impl SignWithClientKey,
     ) -> Result<TokenRequest, TokenError> {
+        let provider = &discovery.provider;
         let id = &*provider.client_id;
         let mut authorization = None;
         let mut form = form_urlencoded::Serializer::new(String::new());
