@@ -626,6 +626,13 @@ impl Claims {
         &self.0
     }
 
+    /// The claims without one of them.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.remove(name);
+        self
+    }
+
     /// A claim that is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()

@@ -1,6 +1,7 @@
 //! The claims that every JWT of a sign-in has (RFC 7519, section 4.1), and whom they name.
 
 use crate::{ids::UserId, jose::foreign::Claims, time::Timestamp};
+use serde_json::Value;
 use std::fmt;
 
 /// How far another party's clock may be ahead or behind, in seconds.
@@ -155,10 +156,8 @@ pub(super) fn identity(
         .filter(|subject| (1..=MAX_SUBJECT).contains(&subject.len()))
         .ok_or_else(|| ClaimsError::Subject(subject_claim.to_owned()))?;
     let shown = |name| claims.text(name).map(shown).filter(|text| !text.is_empty());
-    // Anyone can enter an address that is not verified.
-    let is_verified = claims
-        .get("email_verified")
-        .is_none_or(|value| value.as_bool() == Some(true) || value.as_str() == Some("true"));
+    let verified = claims.get("email_verified");
+    let is_verified = verified.is_none() || is_true(verified);
     let email = shown("email").filter(|_| is_verified).unwrap_or_default();
     let name = shown("name")
         .or_else(|| shown("preferred_username"))
@@ -171,6 +170,21 @@ pub(super) fn identity(
         name,
         email,
     })
+}
+
+/// The claims that may decide what a user is allowed to do. At some providers users enter their own
+/// address, so `email` counts only if the provider says that it has verified it.
+pub(super) fn trusted(claims: Claims) -> Claims {
+    if is_true(claims.get("email_verified")) {
+        claims
+    } else {
+        claims.without("email")
+    }
+}
+
+/// Some providers write a text.
+fn is_true(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| value.as_bool() == Some(true) || value.as_str() == Some("true"))
 }
 
 /// A foreign text that people will see.

@@ -18,7 +18,7 @@ use crate::{
 pub struct SignedIn {
     /// Who it is.
     pub identity: Identity,
-    /// For the rules of memberships.
+    /// For the rules of memberships; without an `email` that the provider has not verified.
     pub claims: Claims,
     /// Where the user wanted to go.
     pub return_to: ReturnTo,
@@ -52,7 +52,7 @@ impl Grant {
         let identity = claims::identity(&claims, &provider.issuer, &provider.subject_claim)?;
         Ok(SignedIn {
             identity,
-            claims,
+            claims: claims::trusted(claims),
             return_to: self.pending.return_to,
         })
     }

@@ -892,10 +892,18 @@ fn user_has_a_name_that_can_be_shown() {
         ),
     ] {
         let verified = Issuer::verified("JWT", &with(id_claims(), &members));
-        let identity = grant()
-            .sign_in(verified, &discovery(), now())
-            .unwrap()
-            .identity;
+        let signed_in = grant().sign_in(verified, &discovery(), now()).unwrap();
+        let identity = signed_in.identity;
+        // Rules of memberships must not see an address that the user may have made up.
+        let is_verified = matches!(
+            members["email_verified"].to_string().as_str(),
+            "true" | "\"true\""
+        );
+        assert_eq!(
+            signed_in.claims.get("email").is_some(),
+            is_verified,
+            "{members}"
+        );
         assert_eq!(
             (&*identity.name, &*identity.email),
             (name, email),
