@@ -92,6 +92,19 @@ pub enum ParseError {
     Algorithm,
 }
 
+impl ParseError {
+    /// A stable name.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooLong => "jwt-too-long",
+            Self::NotCompact => "jwt-not-compact",
+            Self::Header => "jwt-header",
+            Self::Critical => "jwt-critical",
+            Self::Algorithm => "jwt-algorithm",
+        }
+    }
+}
+
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -162,6 +175,19 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    /// A stable name.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownKey => "jwt-key-unknown",
+            Self::NoFittingKey => "jwt-key-missing",
+            Self::AmbiguousKey => "jwt-key-ambiguous",
+            Self::UnusableKey(_) => "jwt-key-unusable",
+            Self::Signature => "jwt-signature",
+            Self::Claims => "jwt-claims",
+            Self::Issuer => "jwt-issuer",
+        }
+    }
+
     /// Whether the issuer may have new keys, so that a newer JWK Set could verify the JWT. Get one
     /// at most once for a JWT, and not more often than [`crate::sign_in::fetched`] says.
     pub fn may_need_newer_keys(self) -> bool {
@@ -199,9 +225,30 @@ pub struct JwkSet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Jwk {
     kid: Option<String>,
-    /// `alg`. `Some(None)`: one that no JWT may have.
-    algorithm: Option<Option<Algorithm>>,
+    algorithm: DeclaredAlgorithm,
     key: Result<Key, KeyFault>,
+}
+
+/// `alg` of a JWK (RFC 7517, section 4.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DeclaredAlgorithm {
+    /// Absent: any for which the key fits.
+    Any,
+    Only(Algorithm),
+    /// One that no JWT may have.
+    Other,
+}
+
+impl DeclaredAlgorithm {
+    fn parse(name: Option<&str>) -> Self {
+        name.map_or(Self::Any, |name| {
+            Algorithm::parse(name).map_or(Self::Other, Self::Only)
+        })
+    }
+
+    fn allows(self, algorithm: Algorithm) -> bool {
+        self == Self::Any || self == Self::Only(algorithm)
+    }
 }
 
 /// The members that identify a key (RFC 7638, section 3.2).
@@ -342,7 +389,7 @@ impl JwkSet {
         let set: RawJwkSet = json::read(json).map_err(|_| InvalidJwkSet)?;
         let keys = set.keys.into_iter().take(MAX_KEYS).map(|Object(raw)| Jwk {
             key: raw.key(),
-            algorithm: raw.alg.as_deref().map(Algorithm::parse),
+            algorithm: DeclaredAlgorithm::parse(raw.alg.as_deref()),
             kid: raw.kid,
         });
         Ok(Self {
@@ -377,8 +424,7 @@ impl Jwk {
             Key::P256 { .. } => algorithm == Algorithm::Es256,
             Key::Ed25519 { .. } => algorithm == Algorithm::Ed25519,
         };
-        let declared = self.algorithm.is_none_or(|own| own == Some(algorithm));
-        (fits && declared)
+        (fits && self.algorithm.allows(algorithm))
             .then_some(key)
             .ok_or(KeyFault::OtherAlgorithm)
     }

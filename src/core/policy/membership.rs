@@ -543,7 +543,7 @@ fn visit_value<'a>(
 fn texts<'a>(claims: &'a Map<String, Value>, path: &[Segment]) -> Vec<&'a str> {
     let mut all = Vec::new();
     visit(claims, path, Bound::default(), &mut |text, _| {
-        all.push(text)
+        all.push(text);
     });
     all
 }

@@ -58,7 +58,7 @@ impl Address {
         let good_port = port.is_empty() && authority.len() == host_length
             || port
                 .parse()
-                .is_ok_and(|port: u16| port > 0 && !authority.contains("+"));
+                .is_ok_and(|port: u16| port > 0 && !authority.contains('+'));
         let safe = scheme == "https" || scheme == "http" && is_loopback(host);
         (safe && !host.is_empty() && good_host && good_port).then(|| Self(text.to_owned()))
     }

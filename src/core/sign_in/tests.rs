@@ -974,11 +974,11 @@ fn access_admits_users_of_its_application() {
         "identity_nonce": "6ei69kawdKzMIAPF", "sub": "7335d417-61da-459d-899c-0a01c76a2f94",
         "country": "US",
     });
-    let identify = |members: &Value| {
+    let admit = |members: &Value| {
         let verified = Issuer::verified("JWT", &with(documented.clone(), members));
         access.identify(verified, now())
     };
-    let (identity, claims) = identify(&json!({})).unwrap();
+    let (identity, claims) = admit(&json!({})).unwrap();
     let subject = "7335d417-61da-459d-899c-0a01c76a2f94";
     let issuer = "https://yourteam.cloudflareaccess.com";
     assert_eq!(identity.user, UserId::of_subject(issuer, subject));
@@ -1000,10 +1000,10 @@ fn access_admits_users_of_its_application() {
             ClaimsError::Subject("sub".to_owned()),
         ),
     ] {
-        assert_eq!(identify(&members).unwrap_err(), error, "{members}");
+        assert_eq!(admit(&members).unwrap_err(), error, "{members}");
     }
     let both = json!({ "aud": ["0".repeat(64), TAG] });
-    assert!(identify(&both).is_ok());
+    assert!(admit(&both).is_ok());
 }
 
 #[test]
@@ -1086,19 +1086,12 @@ fn assertion_lives_for_a_minute_and_has_the_memberships_inside() {
     );
     assert_eq!(asserted.id, "a1");
     assert_eq!(asserted.remember_until, now().plus(60 + LEEWAY));
-    let found: Vec<_> = asserted
-        .memberships
-        .memberships
-        .iter()
-        .map(|one| (one.organization.as_str(), &*one.name, one.roles.join(" ")))
-        .collect();
-    assert_eq!(
-        found,
-        [
-            ("acme", "Acme", "admin".to_owned()),
-            ("globex", "Globex Chemicals", "viewer".to_owned())
-        ]
-    );
+    let found = asserted.memberships.memberships.iter();
+    let found = found.map(|one| (one.organization.as_str(), &*one.name, one.roles.join(" ")));
+    assert!(found.eq([
+        ("acme", "Acme", "admin".to_owned()),
+        ("globex", "Globex Chemicals", "viewer".to_owned()),
+    ]));
     assert_eq!(
         asserted.memberships.notices,
         [Notice::UnknownRole("boss".to_owned())]

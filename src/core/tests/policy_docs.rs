@@ -16,11 +16,9 @@ scopes = [{ name = "a:b", label = "L", description = "D" }]
 "#;
 
 fn policy_with(membership: &str) -> String {
-    let mut text = POLICY.to_owned();
-    for role in ["viewer", "operator", "engineer", "admin"] {
-        text += &format!("[[role]]\nname = \"{role}\"\nlabel = \"\"\nscopes = [\"*\"]\n");
-    }
-    text + membership
+    let roles = ["viewer", "operator", "engineer", "admin"];
+    let roles = roles.map(|role| format!("[[role]]\nname = \"{role}\"\nlabel = \"\"\n"));
+    format!("{POLICY}{}{membership}", roles.concat())
 }
 
 fn block<'a>(section: &'a str, language: &str) -> &'a str {
