@@ -3,8 +3,6 @@
 //! Core says what is to be verified ([`patrol::jose::foreign`]); the arithmetic is the runtime's. Keys
 //! are imported each time: signing in is rare, and an import costs less than the fetch before it.
 
-#![expect(dead_code, reason = "for the endpoints of signing in, which follow")]
-
 use js_sys::{Promise, Uint8Array};
 use patrol::{
     jose::foreign::{SignatureCheck, VerifyForeignSignature},
