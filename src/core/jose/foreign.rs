@@ -13,10 +13,7 @@
 //! Left out: the meaning of the claims ([`crate::sign_in`]); encrypted JWTs; getting the JWK Set.
 
 use super::keys;
-use crate::{
-    json::{self, Object},
-    time::Timestamp,
-};
+use crate::{json, time::Timestamp};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
@@ -240,10 +237,12 @@ enum DeclaredAlgorithm {
 }
 
 impl DeclaredAlgorithm {
-    fn parse(name: Option<&str>) -> Self {
-        name.map_or(Self::Any, |name| {
-            Algorithm::parse(name).map_or(Self::Other, Self::Only)
-        })
+    fn parse(value: Option<&Value>) -> Self {
+        let Some(value) = value else {
+            return Self::Any;
+        };
+        let algorithm = value.as_str().and_then(Algorithm::parse);
+        algorithm.map_or(Self::Other, Self::Only)
     }
 
     fn allows(self, algorithm: Algorithm) -> bool {
@@ -276,31 +275,14 @@ impl std::error::Error for InvalidJwkSet {}
 
 #[derive(Deserialize)]
 struct RawJwkSet {
-    keys: Vec<Object<RawJwk>>,
+    keys: Vec<RawJwk>,
 }
 
+/// The members of a JWK. Whatever is wrong with one key, the others can be used (RFC 7517, section
+/// 5).
 #[derive(Deserialize)]
-struct RawJwk {
-    #[serde(default)]
-    kty: String,
-    #[serde(default)]
-    crv: String,
-    kid: Option<String>,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    key_ops: Option<Vec<String>>,
-    #[serde(default)]
-    n: String,
-    #[serde(default)]
-    e: String,
-    #[serde(default)]
-    x: String,
-    #[serde(default)]
-    y: String,
-    #[serde(default, deserialize_with = "present")]
-    d: bool,
-}
+#[serde(transparent)]
+struct RawJwk(Map<String, Value>);
 
 /// Whether a member is there, whatever its value.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -308,41 +290,54 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 }
 
 impl RawJwk {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    /// A member that the type of key needs.
+    fn required(&self, name: &str) -> &str {
+        self.text(name).unwrap_or_default()
+    }
+
     fn key(&self) -> Result<Key, KeyFault> {
-        if self.d {
+        if self.0.contains_key("d") {
             return Err(KeyFault::Private);
         }
-        // RFC 7517, sections 4.2 and 4.3.
-        let usage = self.usage.as_deref();
-        let operations = self.key_ops.as_deref();
-        if usage.is_some_and(|usage| usage != "sig")
-            || operations.is_some_and(|all| !all.iter().any(|operation| operation == "verify"))
-        {
+        if !self.verifies() {
             return Err(KeyFault::Purpose);
         }
-        match (&*self.kty, &*self.crv) {
+        match (self.required("kty"), self.required("crv")) {
             ("RSA", _) => self.rsa(),
             ("EC", "P-256") => {
-                coordinate(&self.x)?;
-                coordinate(&self.y)?;
-                Ok(Key::P256 {
-                    x: self.x.clone(),
-                    y: self.y.clone(),
-                })
+                let (x, y) = (self.required("x"), self.required("y"));
+                coordinate(x)?;
+                coordinate(y)?;
+                let (x, y) = (x.to_owned(), y.to_owned());
+                Ok(Key::P256 { x, y })
             }
             ("OKP", "Ed25519") => {
-                let point = coordinate(&self.x)?;
-                keys::PublicKey::new(point).map_err(|_| KeyFault::Weak)?;
-                let x = self.x.clone();
-                Ok(Key::Ed25519 { x })
+                let x = self.required("x");
+                keys::PublicKey::new(coordinate(x)?).map_err(|_| KeyFault::Weak)?;
+                Ok(Key::Ed25519 { x: x.to_owned() })
             }
             _ => Err(KeyFault::Unsupported),
         }
     }
 
+    /// RFC 7517, sections 4.2 and 4.3.
+    fn verifies(&self) -> bool {
+        let usage = self.0.get("use").is_none_or(|usage| usage == "sig");
+        let operations = self.0.get("key_ops").is_none_or(|operations| {
+            let all = operations.as_array().map_or(&[][..], Vec::as_slice);
+            all.iter().any(|operation| operation == "verify")
+        });
+        usage && operations
+    }
+
     fn rsa(&self) -> Result<Key, KeyFault> {
-        let n = decode(&self.n).ok_or(KeyFault::Malformed)?;
-        let e = decode(&self.e).ok_or(KeyFault::Malformed)?;
+        let (n_text, e_text) = (self.required("n"), self.required("e"));
+        let n = decode(n_text).ok_or(KeyFault::Malformed)?;
+        let e = decode(e_text).ok_or(KeyFault::Malformed)?;
         // Some write a leading zero, which RFC 7518, section 6.3.1.1, forbids.
         let mut significant = n.iter().skip_while(|byte| **byte == 0);
         let first = significant.next().ok_or(KeyFault::Malformed)?;
@@ -358,10 +353,8 @@ impl RawJwk {
         if !RSA_BITS.contains(&bits) || !is_odd || !good_exponent {
             return Err(KeyFault::Weak);
         }
-        Ok(Key::Rsa {
-            n: self.n.clone(),
-            e: self.e.clone(),
-        })
+        let (n, e) = (n_text.to_owned(), e_text.to_owned());
+        Ok(Key::Rsa { n, e })
     }
 }
 
@@ -387,10 +380,10 @@ impl JwkSet {
             return Err(InvalidJwkSet);
         }
         let set: RawJwkSet = json::read(json).map_err(|_| InvalidJwkSet)?;
-        let keys = set.keys.into_iter().take(MAX_KEYS).map(|Object(raw)| Jwk {
+        let keys = set.keys.iter().take(MAX_KEYS).map(|raw| Jwk {
+            kid: raw.text("kid").map(str::to_owned),
+            algorithm: DeclaredAlgorithm::parse(raw.0.get("alg")),
             key: raw.key(),
-            algorithm: DeclaredAlgorithm::parse(raw.alg.as_deref()),
-            kid: raw.kid,
         });
         Ok(Self {
             issuer: issuer.to_owned(),

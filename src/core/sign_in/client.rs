@@ -3,8 +3,9 @@
 //! A provider may want RSA or P-256, so a key is only described here, and the runtime signs with it.
 
 use super::Secret;
-use crate::{jose::foreign::Algorithm, json};
+use crate::jose::foreign::Algorithm;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::fmt;
 
 /// How Patrol authenticates at a token endpoint (OpenID Connect Core, section 9).
@@ -116,73 +117,40 @@ impl Credential {
 pub struct ClientKey {
     algorithm: Algorithm,
     kid: Option<String>,
+    /// `x5t#S256`, the thumbprint of a certificate: Microsoft finds the key by it.
     thumbprint: Option<String>,
     members: Vec<(&'static str, String)>,
 }
 
-#[derive(Deserialize)]
-struct RawKey {
-    kty: String,
-    alg: String,
-    kid: Option<String>,
-    /// The thumbprint of a certificate. Microsoft finds the key by it.
-    #[serde(rename = "x5t#S256")]
-    thumbprint: Option<String>,
-    crv: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    d: Option<String>,
-    p: Option<String>,
-    q: Option<String>,
-    dp: Option<String>,
-    dq: Option<String>,
-    qi: Option<String>,
-}
-
 impl ClientKey {
     fn read(text: &str) -> Option<Self> {
-        let raw: RawKey = json::read(text.as_bytes()).ok()?;
-        let algorithm = Algorithm::parse(&raw.alg)?;
-        let (kty, members) = match algorithm {
-            Algorithm::Rs256 | Algorithm::Ps256 => (
-                "RSA",
-                vec![
-                    ("n", raw.n),
-                    ("e", raw.e),
-                    ("d", raw.d),
-                    ("p", raw.p),
-                    ("q", raw.q),
-                    ("dp", raw.dp),
-                    ("dq", raw.dq),
-                    ("qi", raw.qi),
-                ],
-            ),
+        let members: Map<String, Value> = serde_json::from_slice(text.as_bytes()).ok()?;
+        let text = |name: &str| members.get(name)?.as_str();
+        let algorithm = Algorithm::parse(text("alg")?)?;
+        let (kty, crv, names) = match algorithm {
+            Algorithm::Rs256 | Algorithm::Ps256 => {
+                let names = &["kty", "n", "e", "d", "p", "q", "dp", "dq", "qi"][..];
+                ("RSA", None, names)
+            }
             Algorithm::Es256 => {
-                let members = [("crv", raw.crv), ("x", raw.x), ("y", raw.y), ("d", raw.d)];
-                ("EC", members.into())
+                let names = &["kty", "crv", "x", "y", "d"][..];
+                ("EC", Some("P-256"), names)
             }
             Algorithm::Ed25519 => {
-                let members = [("crv", raw.crv), ("x", raw.x), ("d", raw.d)];
-                ("OKP", members.into())
+                let names = &["kty", "crv", "x", "d"][..];
+                ("OKP", Some("Ed25519"), names)
             }
         };
-        let mut all = vec![("kty", raw.kty)];
-        for (name, value) in members {
-            all.push((name, value?));
+        if text("kty") != Some(kty) || crv.is_some() && text("crv") != crv {
+            return None;
         }
-        let is = |name, expected| all.contains(&(name, String::from(expected)));
-        let good_curve = match algorithm {
-            Algorithm::Rs256 | Algorithm::Ps256 => true,
-            Algorithm::Es256 => is("crv", "P-256"),
-            Algorithm::Ed25519 => is("crv", "Ed25519"),
-        };
-        (is("kty", kty) && good_curve).then_some(Self {
+        let owned = |name: &str| text(name).map(str::to_owned);
+        let members = names.iter().map(|name| Some((*name, owned(name)?)));
+        Some(Self {
             algorithm,
-            kid: raw.kid,
-            thumbprint: raw.thumbprint,
-            members: all,
+            kid: owned("kid"),
+            thumbprint: owned("x5t#S256"),
+            members: members.collect::<Option<_>>()?,
         })
     }
 

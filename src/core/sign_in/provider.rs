@@ -125,7 +125,7 @@ pub fn from_setting(setting: Option<&str>) -> Result<Vec<Provider>, SettingError
         place: String::new(),
         problem,
     };
-    let raw: Vec<Value> = serde_json::from_str(setting).map_err(|error| {
+    let raw: Vec<Value> = serde_json::from_slice(setting.as_bytes()).map_err(|error| {
         whole(format!(
             "must be a JSON array with an object for each provider: {error}"
         ))

@@ -216,7 +216,10 @@ fn parse_rejects_what_is_no_plain_signed_jwt() {
         ),
         // Encrypted (RFC 7516).
         (
-            format!("{}.AAAA.AAAA.AAAA.AAAA", encode(r#"{"alg":"RS256","enc":"A128GCM"}"#)),
+            format!(
+                "{}.AAAA.AAAA.AAAA.AAAA",
+                encode(r#"{"alg":"RS256","enc":"A128GCM"}"#)
+            ),
             ParseError::NotCompact,
         ),
         (header("[\"RS256\"]"), ParseError::Header),
@@ -390,6 +393,15 @@ fn key_that_cannot_be_trusted_is_not_used() {
             Some(KeyFault::Unsupported),
         ),
         (json!({}), Some(KeyFault::Unsupported)),
+        (
+            json!({ "kty": 5, "use": "sig" }),
+            Some(KeyFault::Unsupported),
+        ),
+        (
+            with(rsa(), &json!({ "use": null })),
+            Some(KeyFault::Purpose),
+        ),
+        (with(rsa(), &json!({ "n": 5 })), Some(KeyFault::Malformed)),
     ] {
         let algorithm = match key["kty"].as_str() {
             Some("EC") => Algorithm::Es256,
