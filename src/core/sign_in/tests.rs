@@ -987,6 +987,10 @@ fn access_admits_users_of_its_application() {
     let service = json!({ "sub": "", "common_name": "e367826f93b8d71185e03fe518aff3b4.access" });
     for (members, error) in [
         (service, ClaimsError::NoUser),
+        (
+            json!({ "common_name": "device.example" }),
+            ClaimsError::NoUser,
+        ),
         (json!({ "aud": ["0".repeat(64)] }), ClaimsError::Audience),
         (json!({ "aud": null }), ClaimsError::Audience),
         (

@@ -198,6 +198,7 @@ fn what_gives_nothing_is_noticed() {
     );
     let invalid = Notice::InvalidOrganization("Acme Inc.".to_owned());
     assert_eq!(notices(json!({ "g": "Acme Inc./admin" })), [invalid]);
+    assert_eq!(notices(json!({ "g": ["/admin", "acme/", "/"] })), []);
     // Microsoft's groups overage.
     let overage = json!({ "_claim_names": { "g": "src1" }, "_claim_sources": { "src1": {} } });
     assert_eq!(notices(overage), [Notice::NotInToken("g".to_owned())]);
