@@ -5,6 +5,7 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// The longest identifier, in bytes.
@@ -77,6 +78,25 @@ ids! {
     SessionId
 }
 
+impl UserId {
+    /// The id of someone whom another party has authenticated: always a hash of issuer and subject.
+    ///
+    /// Two issuers may both know a subject `123` (OpenID Connect Core, section 5.7), and a subject
+    /// may be longer than an id, or contain any character. The lengths keep two pairs with the same
+    /// concatenation apart. Of the hash 128 bits suffice: whoever wants to be someone else has to
+    /// find a second preimage.
+    pub fn of_subject(issuer: &str, subject: &str) -> Self {
+        let mut hash = Sha256::new();
+        for text in [issuer, subject] {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        let digest = hash.finalize();
+        let half = digest.get(..16).unwrap_or_default();
+        Self(Base64UrlUnpadded::encode_string(half))
+    }
+}
+
 macro_rules! random_ids {
     ($($name:ident)+) => {$(
         impl $name {
@@ -117,6 +137,29 @@ mod tests {
             &"x".repeat(65),
         ] {
             assert_eq!(bad.parse::<UserId>(), Err(InvalidId), "{bad}");
+        }
+    }
+
+    /// Pinned: with another hash every user would lose their tokens.
+    #[test]
+    fn user_id_is_a_hash_of_issuer_and_subject() {
+        let id = |issuer, subject| UserId::of_subject(issuer, subject);
+        assert_eq!(
+            id("https://idp.example", "123").as_str(),
+            "dE-8Sx6hKYBgSR5eeTeq4w"
+        );
+        let long = "cn=Ada,ou=People,dc=example,dc=com".repeat(9);
+        let all = [
+            id("https://idp.example", "123"),
+            id("https://other.example", "123"),
+            id("https://idp.example1", "23"),
+            id("", "https://idp.example123"),
+            id("https://idp.example123", ""),
+            id("https://idp.example", &long),
+        ];
+        for (number, one) in all.iter().enumerate() {
+            assert_eq!(one.as_str().parse().as_ref(), Ok(one));
+            assert!(!all.iter().skip(number + 1).any(|other| other == one));
         }
     }
 }

@@ -18,9 +18,9 @@
 //!
 //! The modules at the bottom are [`time`], [`ids`], [`json`], [`mode`], [`routes`] (which Worker
 //! serves a path), [`placement`] (which registry a user lives in) and [`quota`]. [`http`] is the
-//! JSON of the HTTP surface, [`session`] how the origin knows its user, [`account`] what a registry
-//! keeps of the user, [`audit`] what it records. Imports point one way: a
-//! folder never imports one that is listed after it in docs/ARCHITECTURE.md.
+//! JSON of the HTTP surface, [`session`] how the origin knows its user, [`sign_in`] how others tell it
+//! who that is, [`account`] what a registry keeps of the user, [`audit`] what it records. Imports point
+//! one way: a folder never imports one that is listed after it in docs/ARCHITECTURE.md.
 
 pub mod account;
 pub mod audit;
@@ -38,5 +38,6 @@ pub mod registry;
 pub mod revocation;
 pub mod routes;
 pub mod session;
+pub mod sign_in;
 pub mod time;
 pub mod token;

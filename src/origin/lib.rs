@@ -20,6 +20,7 @@ mod caching;
 mod caller;
 mod context;
 mod development_users;
+mod foreign_signature;
 mod public;
 mod registry;
 mod respond;

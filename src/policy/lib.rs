@@ -8,8 +8,9 @@ use patrol::policy::{
     Group, Policy, Scope,
     check::Location,
     document::{PolicyDocument, RoleDocument, RouteDocument},
+    membership::{MembershipDocument, MembershipRules, OrganizationDocument, Place, RuleDocument},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use std::{collections::BTreeMap, fmt, ops::Range, sync::LazyLock};
 use toml::Spanned;
 
@@ -30,21 +31,44 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// `policy.json`.
+#[derive(Serialize)]
+struct PolicyFile {
+    #[serde(flatten)]
+    policy: PolicyDocument,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    membership: Option<MembershipDocument>,
+}
+
 /// Reads and checks `policy.toml`.
 ///
 /// # Errors
 /// The first mistake found.
 pub fn read(text: &str) -> Result<PolicyDocument, Error> {
+    read_file(text).map(|file| file.policy)
+}
+
+fn read_file(text: &str) -> Result<PolicyFile, Error> {
     let raw: RawPolicy = toml::from_str(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         error_at(text, offset, error.message())
     })?;
     let document = raw.document();
-    Policy::new(document.clone()).map_err(|error| {
+    let policy = Policy::new(document.clone()).map_err(|error| {
         let span = raw.span(error.at).unwrap_or_default();
         error_at(text, span.start, &error.problem)
     })?;
-    Ok(document)
+    let membership = raw.membership.as_ref().map(RawMembership::document);
+    let rules = membership.clone().unwrap_or_default();
+    MembershipRules::new(rules, &policy).map_err(|error| {
+        let raw = raw.membership.as_ref();
+        let span = raw.and_then(|raw| raw.span(error.at)).unwrap_or_default();
+        error_at(text, span.start, &error.problem)
+    })?;
+    Ok(PolicyFile {
+        policy: document,
+        membership,
+    })
 }
 
 /// Translates `policy.toml` to `policy.json`.
@@ -52,8 +76,8 @@ pub fn read(text: &str) -> Result<PolicyDocument, Error> {
 /// # Errors
 /// As for [`read`].
 pub fn to_json(text: &str) -> Result<String, Error> {
-    let document = read(text)?;
-    let json = serde_json::to_string_pretty(&document);
+    let file = read_file(text)?;
+    let json = serde_json::to_string_pretty(&file);
     json.map(|json| json + "\n")
         .map_err(|error| error_at(text, 0, &error.to_string()))
 }
@@ -90,6 +114,52 @@ struct RawPolicy {
     roles: Vec<RawRole>,
     #[serde(default)]
     routes: BTreeMap<Spanned<String>, RawRoute>,
+    membership: Option<RawMembership>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMembership {
+    #[serde(default)]
+    names: BTreeMap<Spanned<String>, String>,
+    #[serde(rename = "rule", default)]
+    rules: Vec<Spanned<RawRule>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    provider: Option<Spanned<String>>,
+    claim: Spanned<RawClaim>,
+    value: Spanned<String>,
+    organization: Option<Spanned<RawOrganization>>,
+    role: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a claim is a path like \"realm_access.roles\", or a list of its parts"
+)]
+enum RawClaim {
+    Path(String),
+    Names(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "an organization is the text of its id, or { claim = \"…\" }"
+)]
+enum RawOrganization {
+    Id(String),
+    From(RawOrganizationClaim),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOrganizationClaim {
+    claim: RawClaim,
 }
 
 #[derive(Deserialize)]
@@ -176,6 +246,7 @@ impl RawPolicy {
             groups: groups.collect(),
             roles: roles.collect(),
             routes: routes.collect(),
+            membership: IgnoredAny,
         }
     }
 
@@ -198,6 +269,59 @@ impl RawPolicy {
 
 fn text(value: &Spanned<String>) -> String {
     value.as_ref().clone()
+}
+
+impl RawMembership {
+    fn document(&self) -> MembershipDocument {
+        let names = self.names.iter();
+        let rules = self.rules.iter().map(|rule| rule.as_ref().document());
+        MembershipDocument {
+            names: names.map(|(id, name)| (text(id), name.clone())).collect(),
+            rules: rules.collect(),
+        }
+    }
+
+    fn span(&self, at: Place) -> Option<Range<usize>> {
+        let rule = |number: usize| self.rules.get(number).map(Spanned::as_ref);
+        Some(match at {
+            Place::Document => self.rules.first()?.span(),
+            Place::Name(number) => self.names.keys().nth(number)?.span(),
+            Place::Rule(number) => self.rules.get(number)?.span(),
+            Place::Provider(number) => rule(number)?.provider.as_ref()?.span(),
+            Place::Claim(number) => rule(number)?.claim.span(),
+            Place::Value(number) => rule(number)?.value.span(),
+            Place::Organization(number) => rule(number)?.organization.as_ref()?.span(),
+            Place::Role(number) => rule(number)?.role.as_ref()?.span(),
+        })
+    }
+}
+
+impl RawRule {
+    fn document(&self) -> RuleDocument {
+        let organization = self.organization.as_ref().map(|from| match from.as_ref() {
+            RawOrganization::Id(id) => OrganizationDocument::Id(id.clone()),
+            RawOrganization::From(from) => OrganizationDocument::Claim(from.claim.names()),
+        });
+        RuleDocument {
+            provider: self.provider.as_ref().map(text),
+            claim: self.claim.as_ref().names(),
+            value: text(&self.value),
+            organization,
+            role: self.role.as_ref().map(text),
+        }
+    }
+}
+
+impl RawClaim {
+    /// Dots separate the parts of a path, but not those of a URL, which some use as a claim's name
+    /// (OpenID Connect Core, section 5.1.2).
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Path(name) if name.contains("://") => vec![name.clone()],
+            Self::Path(path) => path.split('.').map(str::to_owned).collect(),
+            Self::Names(names) => names.clone(),
+        }
+    }
 }
 
 impl RawRoute {

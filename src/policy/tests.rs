@@ -1,7 +1,7 @@
 //! The mistakes that stop a policy, and what becomes of one without.
 
 use super::{read, to_json};
-use patrol::policy::{COLORS, Policy};
+use patrol::policy::{COLORS, Policy, membership::MembershipRules};
 
 const START: &str = r#"[rbac]
 enabled = true
@@ -109,6 +109,148 @@ const WRONG: &[(&str, usize, &str)] = &[
     ),
     ("[rules]\n", 7, "unknown field `rules`"),
 ];
+
+/// A role, so that `role = "r"` is possible.
+const ROLE: &str = "[[role]]\nname = \"r\"\nlabel = \"R\"\n";
+
+/// What is added to [`START`] and [`ROLE`], the line of the mistake, and a part of the message.
+const WRONG_MEMBERSHIP: &[(&str, usize, &str)] = &[
+    ("[membership]\nrules = []\n", 11, "unknown field `rules`"),
+    (
+        "[[membership.rule]]\nvalue = \"x\"\n",
+        10,
+        "missing field `claim`",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\n",
+        10,
+        "missing field `value`",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"x\"\nroles = []\n",
+        13,
+        "unknown field `roles`",
+    ),
+    (
+        "[[membership.rule]]\nclaim = 5\nvalue = \"x\"\n",
+        11,
+        "a claim is a path like \"realm_access.roles\"",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"a..b\"\nvalue = \"{organization}\"\nrole = \"r\"\n",
+        11,
+        "without empty parts",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"{role}.b\"\nvalue = \"{organization}\"\n",
+        11,
+        "the first part must be the name of a claim",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"{organisation}\"\n",
+        12,
+        "in braces only {organization} and {role}",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"{role}{organization}\"\n",
+        12,
+        "a text must follow a placeholder",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"{role}*\"\n",
+        12,
+        "a text must follow a placeholder",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"a*b\"\n",
+        12,
+        "must be the last character",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"{role}/{role}\"\n",
+        12,
+        "{role} occurs twice",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"{role}\"\n",
+        10,
+        "must say which organization: add `organization`",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"x\"\norganization = \"acme\"\n",
+        10,
+        "must say which role: add `role`",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"{role}\"\norganization = \"acme\"\nrole = \"r\"\n",
+        10,
+        "the role is there twice",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"x\"\n\norganization = \"Acme Inc\"\nrole = \"r\"\n",
+        14,
+        "\"Acme Inc\" is no id of an organization",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"x\"\norganization = { id = \"a\" }\nrole = \"r\"\n",
+        13,
+        "an organization is the text of its id",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"x\"\norganization = { claim = \"o.{role}\" }\nrole = \"r\"\n",
+        13,
+        "cannot have placeholders",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"x\"\norganization = \"acme\"\nrole = \"boss\"\n",
+        14,
+        "the policy has no role \"boss\"",
+    ),
+    (
+        "[[membership.rule]]\nclaim = \"g\"\nvalue = \"{organization}r{role}\"\n",
+        12,
+        "the role \"r\" contains \"r\"",
+    ),
+    (
+        "[[membership.rule]]\nprovider = \"My IdP\"\nclaim = \"g\"\nvalue = \"{organization}\"\nrole = \"r\"\n",
+        11,
+        "the name of one in OIDC_PROVIDERS",
+    ),
+    (
+        "[membership.names]\nacme = \"Acme\"\n\"Acme Inc\" = \"Acme\"\n",
+        12,
+        "\"Acme Inc\" is no id of an organization",
+    ),
+    (
+        "[membership.names]\nacme = \" \"\n",
+        11,
+        "1 to 100 characters",
+    ),
+];
+
+#[test]
+fn read_rejects_a_wrong_rule_of_memberships_with_its_line() {
+    for (addition, line, message) in WRONG_MEMBERSHIP {
+        let error = read(&format!("{START}{ROLE}{addition}")).unwrap_err();
+        assert!(error.message.contains(message), "{addition}{error}");
+        assert_eq!(error.line, *line, "{addition}{error}");
+    }
+}
+
+/// The edge reads the same file, and skips the rules.
+#[test]
+fn json_has_the_rules_of_memberships() {
+    let text = format!(
+        "{START}{ROLE}[[membership.rule]]\nclaim = \"a.b\"\nvalue = \"{{organization}}\"\nrole = \"r\"\n"
+    );
+    let json = to_json(&text).unwrap();
+    let policy = Policy::from_json(&json).unwrap();
+    let rules = MembershipRules::from_json(&json, &policy).unwrap();
+    let claims = serde_json::json!({ "a": { "b": "acme" } });
+    let mapped = rules.apply("main", claims.as_object().unwrap(), &policy);
+    assert_eq!(mapped.memberships.len(), 1);
+    assert!(!to_json(START).unwrap().contains("membership"));
+}
 
 #[test]
 fn read_rejects_a_wrong_policy_with_its_line() {

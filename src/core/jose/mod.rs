@@ -4,6 +4,7 @@
 //! and the native tests use ed25519-dalek, the edge uses the runtime's crypto library. Both
 //! implement [`VerifySignature`].
 
+pub mod foreign;
 pub mod jws;
 pub mod keys;
 pub mod signing;

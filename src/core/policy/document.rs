@@ -5,10 +5,10 @@
 //! What a policy may say is checked by [`Policy::new`](super::Policy::new).
 
 use super::Group;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 /// The whole file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyDocument {
     /// Whether scopes restrict tokens at all.
@@ -19,6 +19,9 @@ pub struct PolicyDocument {
     pub roles: Vec<RoleDocument>,
     /// In any order.
     pub routes: Vec<RouteDocument>,
+    /// Read by [`MembershipRules`](super::membership::MembershipRules), and only at the origin.
+    #[serde(default, skip_serializing)]
+    pub membership: IgnoredAny,
 }
 
 /// A role. It grants its own scopes and those of the roles that it inherits.

@@ -11,6 +11,7 @@
 pub mod account;
 pub mod check;
 pub mod document;
+pub mod membership;
 pub mod path;
 mod route_tree;
 pub mod scope;
