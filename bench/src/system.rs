@@ -9,11 +9,12 @@ use crate::{
 };
 use anyhow::{Context as _, Result, anyhow, bail};
 use patrol::{
-    account::{AccountRecord, ExternalIdentity, Front, MembershipRecord},
+    account::{AccountRecord, ExternalIdentity, Front},
     http::api::CreateToken,
     ids::{SessionId, UserId},
     jose::{signing::SigningKeys, status_list::StatusReference},
     placement::object_name,
+    policy::account::MembershipRecord,
     registry::{Call, ClientInfo, Create, Credential, Revoke, SignIn},
     session::Session,
     time::{DAY, Timestamp},
@@ -146,6 +147,7 @@ pub(crate) async fn create(
         account: account(session.user.clone())?,
         session: session.id.clone(),
         expires_at: now.plus(DAY),
+        assertion: None,
         client: ClientInfo::default(),
     };
     if let Err(refusal) = call(client, gate, registry, &sign_in).await? {

@@ -7,10 +7,10 @@
 //! Left out: what the roles grant. [`AccountRecord::account`] looks that up in the policy.
 
 use crate::{
-    ids::{OrganizationId, UserId},
+    ids::UserId,
     policy::{
         Policy,
-        account::{Account, Membership},
+        account::{Account, Membership, MembershipRecord},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -28,17 +28,6 @@ pub struct AccountRecord {
     pub memberships: Vec<MembershipRecord>,
     /// Who vouches for the account.
     pub identity: ExternalIdentity,
-}
-
-/// A user's roles in one organization.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MembershipRecord {
-    /// The organization's id.
-    pub organization: OrganizationId,
-    /// The organization's display name.
-    pub name: String,
-    /// Names of roles. One that the policy does not define grants nothing.
-    pub roles: Vec<String>,
 }
 
 /// The identity by which a front knows the user. It is kept for people to read: decisions use the

@@ -8,7 +8,7 @@
 //! a mismatch does not compile.
 
 use crate::{
-    account::AccountRecord,
+    account::{AccountRecord, ExternalIdentity},
     audit::AuditEntry,
     http::api::{CreateToken, RevokeTarget, SessionRecord, TokenRecord},
     ids::{SessionId, TokenId, UserId},
@@ -90,8 +90,8 @@ macro_rules! calls {
 calls! {
     /// Signs a user in: stores the account as its front describes it, and a new session.
     "sign_in": SignIn -> Result<(), SignInRefusal>, changes Rows;
-    /// Ends the session that calls. One that has ended stays ended.
-    "sign_out": SignOut -> (), changes Rows;
+    /// Ends the session that calls, and returns who vouched for its user. `None`: it had ended.
+    "sign_out": SignOut -> Option<ExternalIdentity>, changes Rows;
     /// Returns the account of a session.
     "account": ReadAccount -> Result<AccountRecord, SessionEnded>, changes Nothing;
     /// Returns all sessions of a user, newest first.
@@ -159,6 +159,18 @@ pub enum SignInRefusal {
     AccountDisabled,
     /// [`crate::quota::SIGN_INS`]
     Rate(QuotaExceeded),
+    /// The assertion was used before.
+    Replayed,
+}
+
+/// An assertion that can be used once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OneTimeAssertion {
+    /// The `jti` claim.
+    pub id: String,
+    /// Until when it must be remembered.
+    #[serde(with = "numeric")]
+    pub remember_until: Timestamp,
 }
 
 /// The client of a request that changes something, for the audit log and the list of sessions.
@@ -194,6 +206,8 @@ pub struct SignIn {
     /// The first second in which the session no longer counts.
     #[serde(with = "numeric")]
     pub expires_at: Timestamp,
+    /// What the sign-in rests on, if that can be used once.
+    pub assertion: Option<OneTimeAssertion>,
     /// Where it is.
     pub client: ClientInfo,
 }

@@ -22,8 +22,15 @@ use sha2::{Digest, Sha256};
 /// The `typ` of a session.
 pub const TYPE: &str = "session+jwt";
 
-/// The lifetime of a session, in seconds.
+/// The lifetime of a session with a cookie, in seconds.
 pub const LIFETIME: u64 = 12 * 60 * 60;
+
+/// The lifetime of a session without one, in seconds. A page of the platform keeps it in memory, and
+/// gets a new one by another assertion.
+pub const EMBEDDED_LIFETIME: u64 = 15 * 60;
+
+/// The header with a session that has no cookie.
+pub const HEADER: &str = "X-Patrol-Session";
 
 /// The longest session that is verified, in bytes.
 const MAX_LENGTH: usize = 1024;
@@ -50,25 +57,26 @@ struct SessionClaims {
     exp: Timestamp,
 }
 
-/// Signs the cookie of a session that starts now.
+/// Signs the text that names a session: the value of its cookie or of [`HEADER`].
 ///
 /// # Errors
 /// None in practice: the claims are a plain struct.
 pub fn sign(
     session: Session,
     now: Timestamp,
+    expires_at: Timestamp,
     key: &SigningKey,
 ) -> Result<String, jwt_compact::CreationError> {
     let claims = SessionClaims {
         sub: session.user,
         jti: session.id,
         iat: now,
-        exp: now.plus(LIFETIME),
+        exp: expires_at,
     };
     jws::sign(key, TYPE, &claims)
 }
 
-/// Verifies a cookie. `None` if it has expired or was not signed by `keys`.
+/// Verifies that text. `None` if it has expired or was not signed by `keys`.
 pub fn verify(text: &str, now: Timestamp, keys: &KeySet) -> Option<Session> {
     let unverified = Unverified::parse(text, TYPE, MAX_LENGTH).ok()?;
     let SessionClaims { sub, jti, exp, .. } = unverified.verify(keys, &Dalek).ok()?;
@@ -206,7 +214,7 @@ mod tests {
             user: "ada".parse().unwrap(),
             id: SessionId::from_random([1; 16]),
         };
-        let text = sign(session.clone(), now, keys.first()).unwrap();
+        let text = sign(session.clone(), now, now.plus(LIFETIME), keys.first()).unwrap();
         for (at, keys, expected) in [
             (now, keys.public(), Some(&session)),
             (now.plus(LIFETIME - 1), keys.public(), Some(&session)),

@@ -22,10 +22,12 @@ pub(crate) const MAX_BODY: usize = 16 * 1024;
 /// The session that a request claims. Only a session counts: a token must not manage tokens. Every
 /// call of a session asks the user's registry whether it has ended.
 pub(crate) fn session(request: &Request, settings: &OriginSettings) -> ApiResult<Session> {
-    let cookies = request.headers().get("Cookie")?.unwrap_or_default();
-    let session = settings.cookie.find(&cookies);
+    let headers = request.headers();
+    let header = headers.get(session::HEADER)?;
+    let cookies = headers.get("Cookie")?.unwrap_or_default();
+    let text = header.as_deref().or_else(|| settings.cookie.find(&cookies));
     let session =
-        session.and_then(|text| session::verify(text, now(), settings.session_keys.public()));
+        text.and_then(|text| session::verify(text, now(), settings.session_keys.public()));
     let session = session.ok_or(SessionEnded)?;
     match request.headers().get(EXPECTED_USER)? {
         Some(expected) if expected != session.user.as_str() => Err(Problem::new(
@@ -47,7 +49,10 @@ pub(crate) fn session_for_change(
     request: &Request,
     settings: &OriginSettings,
 ) -> ApiResult<Session> {
-    reject_cross_site(request, settings)?;
+    // A browser adds a cookie by itself, but no header.
+    if request.headers().get(session::HEADER)?.is_none() {
+        reject_cross_site(request, settings)?;
+    }
     session(request, settings)
 }
 

@@ -3,11 +3,6 @@
 //! Core says what is to be verified ([`patrol::jose::foreign`]); the arithmetic is the runtime's. Keys
 //! are imported each time: signing in is rare, and an import costs less than the fetch before it.
 
-#![allow(
-    dead_code,
-    reason = "the endpoints of signing in, which use it, follow"
-)]
-
 use js_sys::{Promise, Uint8Array};
 use patrol::{
     jose::foreign::{SignatureCheck, VerifyForeignSignature},

@@ -19,8 +19,9 @@ mod answer_cache;
 mod caching;
 mod caller;
 mod context;
-mod development_users;
+mod external;
 mod foreign_signature;
+mod issuers;
 mod public;
 mod registry;
 mod respond;
@@ -116,6 +117,10 @@ async fn route(request: &Request, body: &Body, origin: OriginContext<'_>) -> Api
         (Get, Endpoint::KeySet) => public::key_set(origin.settings),
         (Get, Endpoint::StatusLists) => public::status_lists(origin).await,
         (Get, Endpoint::StatusList(path)) => public::status_list(request, path, origin).await,
+        (Get, Endpoint::Fronts) => sign_in::fronts(origin.settings),
+        (Get, Endpoint::SignIn) => sign_in::begin(request, origin).await,
+        (Get, Endpoint::SignInCallback) => sign_in::callback(request, origin).await,
+        (Post, Endpoint::AssertedSignIn) => sign_in::asserted(request, body, origin).await,
         (Post, Endpoint::DevSignIn) => sign_in::dev(request, body, origin).await,
         (Post, Endpoint::SignOut) => sign_in::sign_out(request, origin).await,
         (Get, Endpoint::Page(file)) => static_files::serve(file, &request, origin).await,

@@ -5,6 +5,7 @@ use patrol::{
     http::{
         endpoint::Endpoint,
         problem::{MEDIA_TYPE, Problem, ProblemCode},
+        problem_page,
     },
     policy::Policy,
     quota::QuotaExceeded,
@@ -94,50 +95,78 @@ impl ApiError {
     }
 
     pub(crate) fn into_response(self, policy: &Policy) -> Result<Response> {
+        let (body, headers) = self.into_problem(policy);
+        with_headers(problem(&body)?, headers)
+    }
+
+    /// The response as a page for people. `again` is where they can begin again.
+    pub(crate) fn into_page(self, policy: &Policy, again: &str) -> Result<Response> {
+        let (body, headers) = self.into_problem(policy);
+        let html = problem_page::html(&body, again);
+        let response = Response::builder()
+            .with_status(body.status)
+            .with_header("Content-Type", problem_page::MEDIA_TYPE)?
+            .with_header("Cache-Control", "no-store")?
+            .with_header(
+                "Content-Security-Policy",
+                &problem_page::content_security_policy(),
+            )?
+            .with_header("X-Content-Type-Options", "nosniff")?
+            .fixed(html.into_bytes());
+        with_headers(response, headers)
+    }
+
+    /// The problem, and the headers that belong to it.
+    fn into_problem(self, policy: &Policy) -> (Problem, Vec<(&'static str, String)>) {
         match self {
-            Self::Problem(body) => problem(&body),
+            Self::Problem(body) => (body, Vec::new()),
             Self::Denial(denial) => {
-                let response = problem(&denial.problem(policy))?;
-                for (name, value) in denial.headers(policy) {
-                    response.headers().set(name, &value)?;
-                }
-                Ok(response)
+                let headers = denial.headers(policy).into_iter();
+                let headers = headers.map(|(name, value)| (name, value.into())).collect();
+                (denial.problem(policy), headers)
             }
             Self::QuotaExceeded(exceeded) => {
-                let response = problem(&Problem::new(
+                let body = Problem::new(
                     ProblemCode::RateLimited,
                     "Too many requests",
                     format!("Try again in {} seconds.", exceeded.retry_after),
-                ))?;
-                for (name, value) in exceeded.headers() {
-                    response.headers().set(name, &value)?;
-                }
-                Ok(response)
+                );
+                (body, exceeded.headers().into())
             }
             Self::MethodNotAllowed { allow } => {
-                let response = problem(&Problem::new(
+                let body = Problem::new(
                     ProblemCode::MethodNotAllowed,
                     "Method not allowed",
                     format!("Use one of these methods: {allow}."),
-                ))?;
-                response.headers().set("Allow", &allow)?;
-                Ok(response)
+                );
+                (body, vec![("Allow", allow)])
             }
             Self::Internal(error) => {
                 console_error!("origin: {error}");
-                internal_error()
+                (internal(), Vec::new())
             }
         }
     }
 }
 
-/// Our fault.
-pub(crate) fn internal_error() -> Result<Response> {
-    problem(&Problem::new(
+fn with_headers(response: Response, headers: Vec<(&'static str, String)>) -> Result<Response> {
+    for (name, value) in headers {
+        response.headers().set(name, &value)?;
+    }
+    Ok(response)
+}
+
+fn internal() -> Problem {
+    Problem::new(
         ProblemCode::Internal,
         "Internal server error",
         "Try again. If the error persists, tell the operator.",
-    ))
+    )
+}
+
+/// Our fault.
+pub(crate) fn internal_error() -> Result<Response> {
+    problem(&internal())
 }
 
 /// A private response: no cache may store it.

@@ -5,9 +5,15 @@ use patrol::{
     quota::{self, Quota},
     revocation::lease,
     session::{self, SessionCookie},
+    sign_in::{
+        access::Access,
+        assertion::{Platform, PlatformSettings},
+        client::Credential,
+        provider::{self, Provider},
+    },
 };
 use patrol_platform::{Installation, number_setting, once, optional_setting};
-use std::sync::OnceLock;
+use std::{fmt::Display, sync::OnceLock};
 use worker::{Env, Error, Result};
 
 #[derive(Debug)]
@@ -28,6 +34,51 @@ pub(crate) struct OriginSettings {
     pub(crate) dev_sign_in: bool,
     /// The cookie of this installation.
     pub(crate) cookie: SessionCookie,
+    /// Who else can sign users in.
+    pub(crate) fronts: Fronts,
+}
+
+/// Other parties that sign users in.
+#[derive(Debug)]
+pub(crate) struct Fronts {
+    /// `OIDC_PROVIDERS`, each with its secret.
+    pub(crate) providers: Vec<(Provider, Credential)>,
+    /// `ACCESS_TEAM` and `ACCESS_AUD`
+    pub(crate) access: Option<Access>,
+    /// `PLATFORM_ISSUER`, and `PLATFORM_JWKS_URL` or `PLATFORM_SECRET`
+    pub(crate) platform: Option<Platform>,
+}
+
+impl Fronts {
+    fn from_env(env: &Env) -> Result<Self> {
+        let setting = |name: &str| optional_setting(env, name);
+        let wrong = |error: &dyn Display| Error::RustError(error.to_string());
+        let providers = provider::from_setting(setting(provider::SETTING).as_deref())
+            .map_err(|error| wrong(&error))?;
+        let with_credential = |provider: Provider| {
+            let secret = setting(&provider.credential_setting());
+            let credential = provider.credential(secret.as_deref());
+            let credential = credential.map_err(|error| wrong(&error))?;
+            Ok((provider, credential))
+        };
+        let [team, audience] = ["ACCESS_TEAM", "ACCESS_AUD"].map(setting);
+        let platform = ["PLATFORM_ISSUER", "PLATFORM_JWKS_URL", "PLATFORM_SECRET"].map(setting);
+        let [issuer, jwks_url, secret] = platform.each_ref().map(|value| value.as_deref());
+        let platform = PlatformSettings {
+            issuer,
+            jwks_url,
+            secret,
+        };
+        Ok(Self {
+            providers: providers
+                .into_iter()
+                .map(with_credential)
+                .collect::<Result<_>>()?,
+            access: Access::from_settings(team.as_deref(), audience.as_deref())
+                .map_err(|error| wrong(&error))?,
+            platform: Platform::from_settings(platform).map_err(|error| wrong(&error))?,
+        })
+    }
 }
 
 static SETTINGS: OnceLock<OriginSettings> = OnceLock::new();
@@ -48,6 +99,7 @@ impl OriginSettings {
             creations: creations(env)?,
             dev_sign_in: dev_sign_in(env, &installation)?,
             cookie: SessionCookie::new(&installation.paths),
+            fronts: Fronts::from_env(env)?,
             installation,
         })
     }

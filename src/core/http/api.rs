@@ -436,6 +436,50 @@ pub struct EchoedPath<'a> {
     pub path: &'a str,
 }
 
+/// The response of `GET auth/fronts`: how users can sign in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FrontList<'a> {
+    /// The OpenID Connect providers, in the order of the setting.
+    pub providers: Vec<ProviderView<'a>>,
+    /// Whether Cloudflare Access signs users in.
+    pub access: bool,
+    /// Whether anyone can be a development user.
+    pub development: bool,
+}
+
+/// An OpenID Connect provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderView<'a> {
+    /// The value of `provider` in `GET auth/sign-in`.
+    pub name: &'a str,
+    /// The text of the button.
+    pub label: &'a str,
+}
+
+/// The response of `POST auth/sign-out`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignedOut {
+    /// Where to go to sign out at the provider too. Null if there is no such page.
+    pub next: Option<String>,
+}
+
+/// The request of `POST auth/session`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssertedSignIn {
+    /// The platform's JWT.
+    pub assertion: String,
+}
+
+/// The response of `POST auth/session`.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct EmbeddedSession {
+    /// The value of `X-Patrol-Session`.
+    pub session: String,
+    /// The first second in which it no longer counts.
+    pub expires_at: Timestamp,
+}
+
 /// The request of `POST auth/dev`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@ use crate::{
     jose::status_list,
     policy::Method,
     routes::{self, Destination, Paths},
+    sign_in::authorization,
 };
 
 /// The path of the token that the request carries; the edge authenticates it first.
@@ -48,6 +49,14 @@ pub enum Endpoint<'a> {
     StatusLists,
     /// One signed status list, by its path.
     StatusList(&'a str),
+    /// How users can sign in.
+    Fronts,
+    /// Sign-in by a provider.
+    SignIn,
+    /// The provider's answer.
+    SignInCallback,
+    /// Sign-in by an assertion of the platform.
+    AssertedSignIn,
     /// Sign-in for development.
     DevSignIn,
     /// Sign-out.
@@ -58,7 +67,7 @@ pub enum Endpoint<'a> {
 
 impl<'a> Endpoint<'a> {
     /// The endpoints of the API, each once. Files of the page are left out.
-    pub const API: [Self; 15] = [
+    pub const API: [Self; 19] = [
         Self::Me,
         Self::Scopes,
         Self::Tokens,
@@ -68,6 +77,10 @@ impl<'a> Endpoint<'a> {
         Self::Sessions,
         Self::Session(""),
         Self::Audit,
+        Self::Fronts,
+        Self::SignIn,
+        Self::SignInCallback,
+        Self::AssertedSignIn,
         Self::DevSignIn,
         Self::SignOut,
         Self::Ready,
@@ -116,6 +129,10 @@ impl<'a> Endpoint<'a> {
             Self::KeySet => routes::JWKS,
             Self::StatusLists => status_list::AGGREGATION,
             Self::StatusList(_) => "status/{registry}/{list}",
+            Self::Fronts => "auth/fronts",
+            Self::SignIn => "auth/sign-in",
+            Self::SignInCallback => authorization::CALLBACK,
+            Self::AssertedSignIn => "auth/session",
             Self::DevSignIn => "auth/dev",
             Self::SignOut => "auth/sign-out",
             Self::Page(_) => "ui/{file}",
@@ -128,11 +145,16 @@ impl<'a> Endpoint<'a> {
             Self::Tokens => &[Method::Get, Method::Post],
             Self::CurrentToken | Self::Token(_) => &[Method::Get, Method::Delete],
             Self::Session(_) => &[Method::Delete],
-            Self::RevokeTokens | Self::DevSignIn | Self::SignOut => &[Method::Post],
+            Self::RevokeTokens | Self::AssertedSignIn | Self::DevSignIn | Self::SignOut => {
+                &[Method::Post]
+            }
             Self::Me
             | Self::Scopes
             | Self::Sessions
             | Self::Audit
+            | Self::Fronts
+            | Self::SignIn
+            | Self::SignInCallback
             | Self::Ready
             | Self::KeySet
             | Self::StatusLists

@@ -5,3 +5,4 @@ pub mod api;
 pub mod endpoint;
 pub mod page;
 pub mod problem;
+pub mod problem_page;

@@ -72,6 +72,9 @@ problem_codes! {
     TokenLimitReached = "token-limit-reached", 409;
     UserUnknown = "user-unknown", 422;
     AccountDisabled = "account-disabled", 403;
+    SignInFailed = "sign-in-failed", 400;
+    ProviderUnavailable = "provider-unavailable", 502;
+    AssertionRejected = "assertion-rejected", 401;
     RateLimited = "rate-limited", 429;
     ParameterInvalid = "parameter-invalid", 400;
     BodyInvalid = "body-invalid", 400;

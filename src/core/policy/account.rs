@@ -6,6 +6,7 @@ use crate::{
     ids::{OrganizationId, UserId},
     policy::{Policy, scope::ScopeSet},
 };
+use serde::{Deserialize, Serialize};
 
 /// A user, as the rules of [`crate::issue`] see them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,17 @@ pub struct Account {
     pub email: String,
     /// One for each of the user's organizations.
     pub memberships: Vec<Membership>,
+}
+
+/// A user's roles in one organization, without what they grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembershipRecord {
+    /// The organization's id.
+    pub organization: OrganizationId,
+    /// The organization's display name.
+    pub name: String,
+    /// Names of roles. One that the policy does not define grants nothing.
+    pub roles: Vec<String>,
 }
 
 /// A user's membership in one organization.

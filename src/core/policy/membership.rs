@@ -9,6 +9,7 @@
 //!
 //! Left out: regular expressions, because a rule that nobody can read grants too much one day.
 
+use super::account::MembershipRecord;
 use super::{Policy, is_word};
 use crate::{ids::OrganizationId, json};
 use serde::{Deserialize, Serialize};
@@ -552,7 +553,7 @@ fn texts<'a>(claims: &'a Map<String, Value>, path: &[Segment]) -> Vec<&'a str> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapped {
     /// At most [`MAX_ORGANIZATIONS`].
-    pub memberships: Vec<MappedMembership>,
+    pub memberships: Vec<MembershipRecord>,
     /// What an operator should know, for the log: why a user has less than expected.
     pub notices: Vec<Notice>,
 }
@@ -583,7 +584,7 @@ impl Mapped {
             Some(known) if known.roles.contains(&role) => {}
             Some(known) => known.roles.push(role),
             None if is_full => self.notice(Notice::TooManyOrganizations),
-            None => self.memberships.push(MappedMembership {
+            None => self.memberships.push(MembershipRecord {
                 name: name_of(&organization),
                 organization,
                 roles: vec![role],
@@ -596,17 +597,6 @@ impl Mapped {
             self.notices.push(notice);
         }
     }
-}
-
-/// A membership in one organization. [`super::account::Membership`] also has the scopes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MappedMembership {
-    /// The organization's id.
-    pub organization: OrganizationId,
-    /// The organization's display name.
-    pub name: String,
-    /// Names of roles of the policy, at least one.
-    pub roles: Vec<String>,
 }
 
 /// Something in a user's claims that gave nothing.

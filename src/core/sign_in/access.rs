@@ -5,7 +5,7 @@
 
 use super::{
     address::Address,
-    claims::{self, ClaimsError, Identity},
+    claims::{self, AuthenticatedUser, ClaimsError},
 };
 use crate::{
     jose::foreign::{Claims, Verified},
@@ -77,7 +77,7 @@ impl Access {
         &self,
         jwt: Verified,
         now: Timestamp,
-    ) -> Result<(Identity, Claims), ClaimsError> {
+    ) -> Result<(AuthenticatedUser, Claims), ClaimsError> {
         if !jwt.is_untyped() {
             return Err(ClaimsError::Type);
         }

@@ -5,7 +5,7 @@
 
 use super::{
     address::{Address, InvalidAddress},
-    claims::{self, ClaimsError, Identity},
+    claims::{self, AuthenticatedUser, ClaimsError},
 };
 use crate::{
     jose::foreign::{SharedSecret, Verified},
@@ -152,7 +152,7 @@ impl Platform {
             }
         }
         Ok(Asserted {
-            identity: claims::identity(claims, &self.issuer, "sub")?,
+            user: claims::identity(claims, &self.issuer, "sub")?,
             memberships,
             id: id.ok_or(ClaimsError::Missing("jti"))?.to_owned(),
             remember_until: expires.plus(claims::LEEWAY),
@@ -173,7 +173,7 @@ struct AssertedMembership {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Asserted {
     /// Who it is.
-    pub identity: Identity,
+    pub user: AuthenticatedUser,
     /// Their organizations and roles.
     pub memberships: Mapped,
     /// `jti`, which must not have been used before.
@@ -184,6 +184,6 @@ pub struct Asserted {
 
 impl fmt::Debug for Asserted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Asserted({:?})", self.identity)
+        write!(f, "Asserted({:?})", self.user)
     }
 }

@@ -90,9 +90,9 @@ impl std::error::Error for ClaimsError {}
 
 /// Someone whom another party has authenticated.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct AuthenticatedUser {
     /// [`UserId::of_subject`]
-    pub user: UserId,
+    pub id: UserId,
     /// Who authenticated them.
     pub issuer: String,
     /// Their id there.
@@ -104,9 +104,9 @@ pub struct Identity {
 }
 
 /// Without what describes the person.
-impl fmt::Debug for Identity {
+impl fmt::Debug for AuthenticatedUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Identity({})", self.user)
+        write!(f, "AuthenticatedUser({})", self.id)
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) fn identity(
     claims: &Claims,
     issuer: &str,
     subject_claim: &str,
-) -> Result<Identity, ClaimsError> {
+) -> Result<AuthenticatedUser, ClaimsError> {
     let subject = claims
         .text(subject_claim)
         .filter(|subject| (1..=MAX_SUBJECT).contains(&subject.len()))
@@ -163,8 +163,8 @@ pub(super) fn identity(
         .or_else(|| shown("preferred_username"))
         .or_else(|| Some(email.clone()).filter(|email| !email.is_empty()))
         .unwrap_or_else(|| subject.to_owned());
-    Ok(Identity {
-        user: UserId::of_subject(issuer, subject),
+    Ok(AuthenticatedUser {
+        id: UserId::of_subject(issuer, subject),
         issuer: issuer.to_owned(),
         subject: subject.to_owned(),
         name,

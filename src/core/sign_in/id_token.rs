@@ -5,7 +5,7 @@
 use super::{
     authorization::ReturnTo,
     callback::Grant,
-    claims::{self, ClaimsError, Identity},
+    claims::{self, AuthenticatedUser, ClaimsError},
     discovery::Discovery,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignedIn {
     /// Who it is.
-    pub identity: Identity,
+    pub user: AuthenticatedUser,
     /// For the rules of memberships; without an `email` that the provider has not verified.
     pub claims: Claims,
     /// Where the user wanted to go.
@@ -49,9 +49,9 @@ impl Grant {
         if claims.text("nonce") != Some(&self.pending.nonce) {
             return Err(ClaimsError::Nonce);
         }
-        let identity = claims::identity(&claims, &provider.issuer, &provider.subject_claim)?;
+        let user = claims::identity(&claims, &provider.issuer, &provider.subject_claim)?;
         Ok(SignedIn {
-            identity,
+            user,
             claims: claims::trusted(claims),
             return_to: self.pending.return_to,
         })

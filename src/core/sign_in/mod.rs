@@ -1,7 +1,7 @@
 //! Signing in by a JWT of another party: an OpenID Connect provider, Cloudflare Access, the platform.
 //!
 //! The three differ in how the JWT arrives. It is always verified as [`crate::jose::foreign`], and
-//! its [`claims`] are checked here. What comes out is an [`claims::Identity`] and the claims, which the
+//! its [`claims`] are checked here. What comes out is an [`claims::AuthenticatedUser`] and the claims, which the
 //! policy's [`membership`](crate::policy::membership) rules turn into organizations and roles.
 //!
 //! OpenID Connect is the authorization code flow (OpenID Connect Core, section 3.1) with PKCE (RFC

@@ -13,7 +13,7 @@ use super::{
     token_request::{MAX_RESPONSE, TokenError, TokenRequest, id_token},
 };
 use crate::{
-    ids::UserId,
+    ids::{SessionId, UserId},
     jose::{
         foreign::{
             Algorithm, JwkSet, Unverified, Verified,
@@ -26,7 +26,7 @@ use crate::{
         membership::{MembershipRules, Notice},
     },
     routes::Paths,
-    session,
+    session::{self, Session},
     time::Timestamp,
 };
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
@@ -477,7 +477,11 @@ fn answer_must_belong_to_a_sign_in_of_this_browser() {
     }
     let twice = format!("{}; {}", cookie(&one), cookie(&one));
     let (name, _) = cookie(&one).split_once('=').unwrap();
-    let session = session::sign("ada".parse().unwrap(), now(), session_keys().first()).unwrap();
+    let session = Session {
+        user: "ada".parse().unwrap(),
+        id: SessionId::from_random([1; 16]),
+    };
+    let session = session::sign(session, now(), now().plus(60), session_keys().first()).unwrap();
     let last = now().plus(LIFETIME - 1);
     assert!(read(&query(&state(1)), &both, last).is_ok());
     for (cookies, state, at) in [
@@ -765,8 +769,8 @@ fn id_claims() -> Value {
 fn id_token_names_the_user() {
     let verified = Issuer::verified("JWT", &id_claims());
     let signed_in = grant().sign_in(verified, &discovery(), now()).unwrap();
-    let identity = &signed_in.identity;
-    assert_eq!(identity.user, UserId::of_subject(ISSUER, "f:1:ada"));
+    let identity = &signed_in.user;
+    assert_eq!(identity.id, UserId::of_subject(ISSUER, "f:1:ada"));
     assert_eq!((&*identity.issuer, &*identity.subject), (ISSUER, "f:1:ada"));
     assert_eq!(
         (&*identity.name, &*identity.email),
@@ -861,7 +865,7 @@ fn subject_is_the_claim_that_the_provider_is_known_for() {
     let oid = "cb7eda1b-d09a-40ae-b8bb-37836ebc6abd";
     let verified = Issuer::verified("JWT", &with(id_claims(), &json!({ "oid": oid })));
     let signed_in = grant().sign_in(verified, &entra, now()).unwrap();
-    assert_eq!(signed_in.identity.user, UserId::of_subject(ISSUER, oid));
+    assert_eq!(signed_in.user.id, UserId::of_subject(ISSUER, oid));
     let found = grant().sign_in(Issuer::verified("JWT", &id_claims()), &entra, now());
     let error = found.unwrap_err();
     assert_eq!(error, ClaimsError::Subject("oid".to_owned()));
@@ -893,7 +897,7 @@ fn user_has_a_name_that_can_be_shown() {
     ] {
         let verified = Issuer::verified("JWT", &with(id_claims(), &members));
         let signed_in = grant().sign_in(verified, &discovery(), now()).unwrap();
-        let identity = signed_in.identity;
+        let identity = signed_in.user;
         // Rules of memberships must not see an address that the user may have made up.
         let is_verified = matches!(
             members["email_verified"].to_string().as_str(),
@@ -981,7 +985,7 @@ fn access_admits_users_of_its_application() {
     let (identity, claims) = admit(&json!({})).unwrap();
     let subject = "7335d417-61da-459d-899c-0a01c76a2f94";
     let issuer = "https://yourteam.cloudflareaccess.com";
-    assert_eq!(identity.user, UserId::of_subject(issuer, subject));
+    assert_eq!(identity.id, UserId::of_subject(issuer, subject));
     assert_eq!(identity.name, "user@example.com");
     assert_eq!(claims.text("country"), Some("US"));
     let service = json!({ "sub": "", "common_name": "e367826f93b8d71185e03fe518aff3b4.access" });
@@ -1085,7 +1089,7 @@ fn assertion_lives_for_a_minute_and_has_the_memberships_inside() {
     let claims = |members: &Value| identify(&Issuer::verified("JWT", &with(good.clone(), members)));
     let asserted = claims(&json!({})).unwrap();
     assert_eq!(
-        asserted.identity.user,
+        asserted.user.id,
         UserId::of_subject("https://platform.example", "ada")
     );
     assert_eq!(asserted.id, "a1");

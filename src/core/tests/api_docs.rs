@@ -4,9 +4,10 @@ use patrol::{
     audit::{Action, ActorKind, AuditEntry, Outcome},
     http::{
         api::{
-            AuditPage, Catalogue, CreateToken, CreatedToken, DevSignIn, EchoedPath, Me, Readiness,
-            RevocationEffect, RevokeTokens, RevokedToken, RevokedTokens, SessionList,
-            SessionRecord, TokenList, TokenRecord, TokenStatus, VERSION,
+            AssertedSignIn, AuditPage, Catalogue, CreateToken, CreatedToken, DevSignIn, EchoedPath,
+            EmbeddedSession, FrontList, Me, ProviderView, Readiness, RevocationEffect,
+            RevokeTokens, RevokedToken, RevokedTokens, SessionList, SessionRecord, SignedOut,
+            TokenList, TokenRecord, TokenStatus, VERSION,
         },
         endpoint::Endpoint,
         problem::ProblemCode,
@@ -52,7 +53,12 @@ fn code(cell: &str) -> Option<&str> {
 #[test]
 fn every_endpoint_is_documented_with_its_methods() {
     let mut documented = BTreeSet::new();
-    for heading in ["## Token management", "## With a token", "## Public"] {
+    for heading in [
+        "## Token management",
+        "## Signing in",
+        "## With a token",
+        "## Public",
+    ] {
         for row in table(heading) {
             // `OPTIONS` and the routes of the policy belong to the upstream.
             let Some(request) = code(row[0]).filter(|request| *request != "OPTIONS") else {
@@ -159,8 +165,14 @@ fn record() -> TokenRecord {
 /// A heading of the page, and the members of the object that it describes.
 type Object = (&'static str, BTreeSet<String>);
 
-fn requests() -> [Object; 3] {
+fn requests() -> [Object; 4] {
     [
+        (
+            "Assertion",
+            members(&AssertedSignIn {
+                assertion: String::new(),
+            }),
+        ),
         (
             "Token request",
             members(&CreateToken {
@@ -222,7 +234,7 @@ fn token_responses() -> [Object; 5] {
     ]
 }
 
-fn session_responses() -> [Object; 4] {
+fn session_responses() -> [Object; 8] {
     let time = Timestamp::from_seconds(1_800_000_000);
     let session = SessionRecord {
         id: "session-1".parse().unwrap(),
@@ -246,7 +258,24 @@ fn session_responses() -> [Object; 4] {
     let list = SessionList {
         sessions: Vec::new(),
     };
+    let provider = ProviderView {
+        name: "keycloak",
+        label: "Factory login",
+    };
+    let fronts = FrontList {
+        providers: Vec::new(),
+        access: false,
+        development: false,
+    };
+    let embedded = EmbeddedSession {
+        session: String::new(),
+        expires_at: time,
+    };
     [
+        ("Fronts", members(&fronts)),
+        ("Provider", members(&provider)),
+        ("Signed out", members(&SignedOut { next: None })),
+        ("Embedded session", members(&embedded)),
         ("Session list", members(&list)),
         ("Session record", members(&session)),
         ("Audit page", members(&AuditPage::new(Vec::new()))),

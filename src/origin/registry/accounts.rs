@@ -2,11 +2,11 @@
 
 use super::{
     audit, quotas,
-    store::{NewAuditEntry, Store},
+    store::{NewAuditEntry, Store, StoredAccount},
 };
 use crate::settings::OriginSettings;
 use patrol::{
-    account::AccountRecord,
+    account::{AccountRecord, ExternalIdentity},
     audit::{Action, ActorKind, Outcome},
     ids::UserId,
     quota::{self, QuotaPolicy},
@@ -79,6 +79,13 @@ pub(super) fn sign_in(
         audit::append(store, &entry)?;
         return Ok(Err(SignInRefusal::AccountDisabled));
     }
+    if let Some(assertion) = &call.assertion {
+        // Those of other users too: the table stays small.
+        store.delete_assertions(now)?;
+        if !store.insert_assertion(assertion)? {
+            return Ok(Err(SignInRefusal::Replayed));
+        }
+    }
     store.set_account(&call.account, now)?;
     let session = Session {
         user: user.clone(),
@@ -90,16 +97,17 @@ pub(super) fn sign_in(
     Ok(Ok(()))
 }
 
-/// Ends the session that calls.
-pub(super) fn sign_out(store: &Store, call: &SignOut, now: Timestamp) -> Result<()> {
-    end(
-        store,
-        &call.session,
-        Action::SignOut,
-        call.client.address,
-        now,
-    )
-    .map(|_| ())
+/// Ends the session that calls. Returns who vouched for its user.
+pub(super) fn sign_out(
+    store: &Store,
+    call: &SignOut,
+    now: Timestamp,
+) -> Result<Option<ExternalIdentity>> {
+    let row = store.account_of_session(&call.session, now)?;
+    let account = row.map(StoredAccount::into_record).transpose()?;
+    let (session, address) = (&call.session, call.client.address);
+    end(store, session, Action::SignOut, address, now)?;
+    Ok(account.map(|account| account.identity))
 }
 
 /// Ends a session of the user who calls. Returns whether there was one.

@@ -91,6 +91,12 @@ const INITIAL: &[&str] = &[
     // A user's sessions, newest last.
     "CREATE INDEX sessions_by_user ON sessions (user, created_at)",
     "CREATE INDEX sessions_by_end ON sessions (expires_at)",
+    // Assertions that were used. `remember_until`: from then on they have expired.
+    "CREATE TABLE assertions (
+        id TEXT PRIMARY KEY,
+        remember_until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID",
+    "CREATE INDEX assertions_by_end ON assertions (remember_until)",
     // Append-only. `organizations` is JSON, NULL if the entry is not about a token.
     "CREATE TABLE audit (
         number INTEGER PRIMARY KEY,

@@ -6,7 +6,7 @@ use patrol::{
     audit::{Action, ActorKind, AuditEntry, Outcome},
     http::api::SessionRecord,
     ids::{OrganizationId, SessionId, TokenId, UserId},
-    registry::ClientInfo,
+    registry::{ClientInfo, OneTimeAssertion},
     session::Session,
     time::{Timestamp, numeric},
 };
@@ -189,6 +189,23 @@ impl Store {
                 text(client.address),
                 client.user_agent.clone().into(),
             ],
+        )
+    }
+
+    /// Records the use of an assertion. Returns whether it is the first.
+    pub(in crate::registry) fn insert_assertion(&self, used: &OneTimeAssertion) -> Result<bool> {
+        let inserted: Vec<serde::de::IgnoredAny> = self.all(
+            "INSERT INTO assertions (id, remember_until) VALUES (?, ?)
+             ON CONFLICT DO NOTHING RETURNING id",
+            vec![used.id.as_str().into(), seconds(used.remember_until)?],
+        )?;
+        Ok(!inserted.is_empty())
+    }
+
+    pub(in crate::registry) fn delete_assertions(&self, now: Timestamp) -> Result<()> {
+        self.run(
+            "DELETE FROM assertions WHERE remember_until <= ?",
+            vec![seconds(now)?],
         )
     }
 

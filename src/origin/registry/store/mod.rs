@@ -6,7 +6,7 @@
 
 mod accounts;
 
-pub(super) use accounts::NewAuditEntry;
+pub(super) use accounts::{NewAuditEntry, StoredAccount};
 
 use super::schema;
 use patrol::{

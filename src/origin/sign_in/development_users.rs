@@ -1,6 +1,9 @@
 //! The development users, whom anyone on the developer's machine can be.
 
-use patrol::account::{AccountRecord, ExternalIdentity, Front, MembershipRecord};
+use patrol::{
+    account::{AccountRecord, ExternalIdentity, Front},
+    policy::account::MembershipRecord,
+};
 
 struct DevUser {
     id: &'static str,

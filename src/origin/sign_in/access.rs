@@ -1,0 +1,45 @@
+//! Sign-in by Cloudflare Access, which has signed the user in before the request came here.
+
+use super::{account, enter, failure};
+use crate::{
+    context::OriginContext,
+    issuers,
+    respond::{ApiError, ApiResult},
+};
+use patrol::{
+    account::Front,
+    registry::ClientInfo,
+    sign_in::{
+        access::{HEADER, NAME},
+        authorization::ReturnTo,
+    },
+};
+use patrol_platform::{now, policy::membership_rules};
+use worker::Request;
+
+pub(super) async fn sign_in(
+    request: &Request,
+    client: ClientInfo,
+    return_to: &ReturnTo,
+    origin: OriginContext<'_>,
+) -> ApiResult {
+    let access = origin.settings.fronts.access.as_ref();
+    let access = access.ok_or_else(failure::provider_unknown)?;
+    let jwt = request.headers().get(HEADER)?.ok_or_else(|| {
+        failure::sign_in_failed(
+            "The request did not come through Cloudflare Access. Open the address that it protects.",
+            "access-missing",
+        )
+    })?;
+    let keys_url = access.jwks_uri();
+    let keys_url = keys_url.ok_or_else(|| ApiError::unexpected("the address of Access"))?;
+    let verified = issuers::verify(&jwt, access.issuer(), keys_url.as_str())
+        .await
+        .map_err(failure::jwt_failed)?;
+    let (user, claims) = access
+        .identify(verified, now())
+        .map_err(|error| failure::claims_failed(&error))?;
+    let mapped = membership_rules()?.apply(NAME, claims.members(), origin.policy);
+    let account = account(user, Front::Access, mapped);
+    enter(account, client, return_to, origin).await
+}

@@ -1,0 +1,111 @@
+//! Why a sign-in fails, in words: for people as a page, for programs as a problem.
+//!
+//! Texts name the reason with its stable code, and nothing of a token.
+
+use crate::{
+    context::OriginContext,
+    issuers::{IssuerError, JwtError},
+    respond::{ApiError, ApiResult},
+};
+use patrol::{
+    http::problem::{Problem, ProblemCode},
+    sign_in::claims::ClaimsError,
+};
+use std::fmt::Display;
+use worker::{Request, console_error};
+
+/// The path of the page on which users sign in, below the prefix.
+const SIGN_IN_PAGE: &str = "ui/sign-in";
+
+/// The response of an address that browsers open: a failure is a page for people.
+pub(super) fn as_page(
+    outcome: ApiResult,
+    set_cookie: Option<&str>,
+    request: &Request,
+    origin: OriginContext<'_>,
+) -> ApiResult {
+    let response = match outcome {
+        Ok(response) => response,
+        Err(error) if accepts_html(request)? => {
+            let paths = &origin.settings.installation.paths;
+            let again = paths.public_path_of(SIGN_IN_PAGE);
+            error.into_page(origin.policy, &again)?
+        }
+        Err(error) => error.into_response(origin.policy)?,
+    };
+    if let Some(cookie) = set_cookie {
+        response.headers().append("Set-Cookie", cookie)?;
+    }
+    Ok(response)
+}
+
+fn accepts_html(request: &Request) -> ApiResult<bool> {
+    let accept = request.headers().get("Accept")?.unwrap_or_default();
+    Ok(accept.contains("text/html"))
+}
+
+/// The provider's answer is not accepted.
+pub(super) fn sign_in_failed(text: impl Display, code: &str) -> ApiError {
+    let detail = format!("{text} [{code}]");
+    console_error!("origin: a sign-in failed: {detail}");
+    Problem::new(ProblemCode::SignInFailed, "Sign-in failed", detail).into()
+}
+
+/// The provider cannot be used.
+pub(super) fn provider_unavailable(error: &IssuerError) -> ApiError {
+    let detail = match error {
+        IssuerError::Unreachable(url) => {
+            format!("{url} does not respond. Try again in a few minutes. [provider-unreachable]")
+        }
+        IssuerError::Discovery(error) => format!(
+            "An administrator must check the settings: {error}. [{}]",
+            error.code()
+        ),
+        IssuerError::JwkSet(url) => {
+            format!("{url} is no JWK Set. An administrator must check the provider. [jwk-set]")
+        }
+    };
+    console_error!("origin: a provider cannot be used: {detail}");
+    let title = "Sign-in is not possible now";
+    Problem::new(ProblemCode::ProviderUnavailable, title, detail).into()
+}
+
+/// The JWT of a provider is not accepted.
+pub(super) fn jwt_failed(error: JwtError) -> ApiError {
+    let text = |error: &dyn Display| format!("The provider's JWT cannot be accepted: {error}.");
+    match error {
+        JwtError::Issuer(error) => provider_unavailable(&error),
+        JwtError::Parse(error) => sign_in_failed(text(&error), error.code()),
+        JwtError::Verify(error) => sign_in_failed(text(&error), error.code()),
+    }
+}
+
+/// The claims of a provider are not accepted.
+pub(super) fn claims_failed(error: &ClaimsError) -> ApiError {
+    let text = format!("The provider's JWT cannot be accepted: {error}.");
+    sign_in_failed(text, error.code())
+}
+
+/// The platform's assertion is not accepted.
+pub(super) fn assertion_rejected(reason: impl Display, code: &str) -> ApiError {
+    let detail = format!("The assertion cannot be accepted: {reason}. [{code}]");
+    let title = "Assertion rejected";
+    Problem::new(ProblemCode::AssertionRejected, title, detail).into()
+}
+
+/// The same, for what went wrong with its signature.
+pub(super) fn assertion_unverified(error: JwtError) -> ApiError {
+    match error {
+        JwtError::Issuer(error) => provider_unavailable(&error),
+        JwtError::Parse(error) => assertion_rejected(error, error.code()),
+        JwtError::Verify(error) => assertion_rejected(error, error.code()),
+    }
+}
+
+/// There is no such provider.
+pub(super) fn provider_unknown() -> ApiError {
+    super::wrong_parameter(
+        "provider",
+        "Write the name of a provider, as in `auth/fronts`.".to_owned(),
+    )
+}

@@ -1,0 +1,248 @@
+//! Signing in and out. Each front is a module, and all of them end in [`begin_session`].
+
+mod access;
+mod development;
+mod development_users;
+mod failure;
+mod open_id_connect;
+mod platform;
+
+pub(crate) use development::sign_in as dev;
+pub(crate) use platform::sign_in as asserted;
+
+use crate::{
+    caller,
+    context::OriginContext,
+    issuers,
+    respond::{self, ApiError, ApiResult},
+    settings::OriginSettings,
+};
+use patrol::{
+    account::{AccountRecord, ExternalIdentity, Front},
+    http::{
+        api::{FrontList, ProviderView, SignedOut},
+        problem::{FieldError, Problem, ProblemCode},
+    },
+    ids::SessionId,
+    policy::membership::Mapped,
+    quota::{self, QuotaExceeded},
+    registry::{ClientInfo, OneTimeAssertion, SignIn, SignInRefusal, SignOut},
+    routes::PAGE,
+    session::{self, Session},
+    sign_in::{access::NAME as ACCESS, authorization::ReturnTo, claims::AuthenticatedUser, logout},
+    time::Timestamp,
+};
+use patrol_platform::{is_bound, now};
+use worker::{Env, Request, Response, console_error};
+
+/// `GET auth/fronts`
+pub(crate) fn fronts(settings: &OriginSettings) -> ApiResult {
+    let fronts = &settings.fronts;
+    let providers = fronts.providers.iter().map(|(provider, _)| ProviderView {
+        name: &provider.name,
+        label: &provider.label,
+    });
+    let list = FrontList {
+        providers: providers.collect(),
+        access: fronts.access.is_some(),
+        development: settings.dev_sign_in,
+    };
+    respond::json(200, &list)
+}
+
+/// `GET auth/sign-in?provider=NAME&to=PATH`
+pub(crate) async fn begin(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let begun = begin_at(request, origin).await;
+    failure::as_page(begun, None, request, origin)
+}
+
+async fn begin_at(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let client = caller::client(request, origin.settings)?;
+    count_attempt(&client, origin.env).await?;
+    let provider = parameter(request, "provider")?;
+    let return_to = return_to(request, origin.settings)?;
+    if provider.as_deref() == Some(ACCESS) {
+        return access::sign_in(request, client, &return_to, origin).await;
+    }
+    open_id_connect::begin(provider.as_deref(), return_to, origin).await
+}
+
+/// `GET auth/callback`
+pub(crate) async fn callback(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let client = caller::client(request, origin.settings)?;
+    let (finished, delete_cookie) = open_id_connect::finish(request, client, origin).await;
+    failure::as_page(finished, delete_cookie.as_deref(), request, origin)
+}
+
+fn parameter(request: &Request, name: &str) -> ApiResult<Option<String>> {
+    let url = request.url()?;
+    let mut pairs = url.query_pairs();
+    let found = pairs.find(|(key, _)| key == name);
+    Ok(found.map(|(_, value)| value.into_owned()))
+}
+
+fn return_to(request: &Request, settings: &OriginSettings) -> ApiResult<ReturnTo> {
+    let to = parameter(request, "to")?;
+    let to = to.unwrap_or_else(|| settings.installation.paths.public_path_of(PAGE));
+    to.try_into()
+        .map_err(|wrong| wrong_parameter("to", format!("This is {wrong}.")))
+}
+
+fn wrong_parameter(field: &'static str, detail: String) -> ApiError {
+    let code = ProblemCode::ParameterInvalid;
+    Problem::of_fields(vec![FieldError {
+        field,
+        code,
+        detail,
+    }])
+    .into()
+}
+
+/// An account, as another party describes it.
+fn account(user: AuthenticatedUser, front: Front, mapped: Mapped) -> AccountRecord {
+    for notice in mapped.notices {
+        console_error!("origin: sign-in of {}: {notice}", user.id);
+    }
+    AccountRecord {
+        id: user.id,
+        name: user.name,
+        email: user.email,
+        memberships: mapped.memberships,
+        identity: ExternalIdentity {
+            front,
+            issuer: user.issuer,
+            subject: user.subject,
+        },
+    }
+}
+
+/// Stores the account and a new session in the user's registry. Returns the text that names the
+/// session.
+async fn begin_session(
+    account: AccountRecord,
+    expires_at: Timestamp,
+    assertion: Option<OneTimeAssertion>,
+    client: ClientInfo,
+    origin: OriginContext<'_>,
+) -> ApiResult<String> {
+    let session = Session {
+        user: account.id.clone(),
+        id: SessionId::from_random(random()?),
+    };
+    let call = SignIn {
+        account,
+        session: session.id.clone(),
+        expires_at,
+        assertion,
+        client,
+    };
+    origin.call(&call).await?.map_err(refused)?;
+    session::sign(
+        session,
+        now(),
+        expires_at,
+        origin.settings.session_keys.first(),
+    )
+    .map_err(|error| ApiError::unexpected(&error.to_string()))
+}
+
+fn refused(refusal: SignInRefusal) -> ApiError {
+    match refusal {
+        SignInRefusal::AccountDisabled => Problem::new(
+            ProblemCode::AccountDisabled,
+            "Account disabled",
+            "Ask an administrator of your organization to enable your account.",
+        )
+        .into(),
+        SignInRefusal::Rate(exceeded) => exceeded.into(),
+        SignInRefusal::Replayed => {
+            failure::assertion_rejected("it was used before: ask the platform for another", "used")
+        }
+    }
+}
+
+/// Begins a session with a cookie, and sends the browser where the user wanted to go.
+async fn enter(
+    account: AccountRecord,
+    client: ClientInfo,
+    return_to: &ReturnTo,
+    origin: OriginContext<'_>,
+) -> ApiResult {
+    let expires_at = now().plus(session::LIFETIME);
+    let session = begin_session(account, expires_at, None, client, origin).await?;
+    with_cookie(
+        redirect(303, return_to.as_str())?,
+        &session,
+        origin.settings,
+    )
+}
+
+fn redirect(status: u16, to: &str) -> ApiResult {
+    Ok(Response::builder()
+        .with_status(status)
+        .with_header("Location", to)?
+        .with_header("Cache-Control", "no-store")?
+        .empty())
+}
+
+fn random<const N: usize>() -> ApiResult<[u8; N]> {
+    let mut random = [0; N];
+    getrandom::fill(&mut random).map_err(|error| ApiError::unexpected(&error.to_string()))?;
+    Ok(random)
+}
+
+/// The optional binding that counts sign-in attempts.
+const SIGN_IN_LIMIT: &str = "SIGN_IN_LIMIT";
+
+/// Counts a sign-in attempt against the limit of the client's address.
+async fn count_attempt(client: &ClientInfo, env: &Env) -> ApiResult<()> {
+    if !is_bound(env, SIGN_IN_LIMIT) {
+        return Ok(());
+    }
+    let key = quota::address_key(client.address);
+    let counted = async { env.rate_limiter(SIGN_IN_LIMIT)?.limit(key).await };
+    match counted.await {
+        Ok(outcome) if !outcome.success => Err(QuotaExceeded::SIGN_INS_OF_ADDRESS.into()),
+        Ok(_) => Ok(()),
+        // Fails open: the limit only slows attackers down, and credentials are still checked.
+        Err(error) => {
+            console_error!("origin: {SIGN_IN_LIMIT}: {error}");
+            Ok(())
+        }
+    }
+}
+
+/// `POST auth/sign-out`: ends the session, and deletes the cookie.
+pub(crate) async fn sign_out(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let settings = origin.settings;
+    caller::reject_cross_site(request, settings)?;
+    let mut next = None;
+    // Without a session there is nothing to end.
+    if let Ok(session) = caller::session(request, settings) {
+        let client = caller::client(request, settings)?;
+        let identity = origin.call(&SignOut { session, client }).await?;
+        next = sign_out_page(identity, settings).await;
+    }
+    with_cookie(respond::json(200, &SignedOut { next })?, "", settings)
+}
+
+/// Where the user signs out at the provider too. That the provider does not answer must not keep
+/// anybody signed in here.
+async fn sign_out_page(
+    identity: Option<ExternalIdentity>,
+    settings: &OriginSettings,
+) -> Option<String> {
+    let issuer = identity?.issuer;
+    let mut providers = settings.fronts.providers.iter();
+    let (provider, _) = providers.find(|(provider, _)| provider.issuer == issuer)?;
+    let discovery = issuers::discovery(provider).await.ok()?;
+    let back = settings.installation.paths.url_of(PAGE);
+    logout::url(&discovery, &back)
+}
+
+fn with_cookie(response: Response, session: &str, settings: &OriginSettings) -> ApiResult {
+    let cookie = settings.cookie.set(session);
+    response.headers().append("Set-Cookie", &cookie)?;
+    response.headers().set("Cache-Control", "no-store")?;
+    Ok(response)
+}

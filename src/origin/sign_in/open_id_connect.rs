@@ -1,0 +1,131 @@
+//! Sign-in by an OpenID Connect provider: sends the browser there, and reads what it brings back.
+
+use super::{account, enter, failure, random, redirect};
+use crate::{
+    context::OriginContext,
+    external,
+    foreign_signature::RuntimeCrypto,
+    issuers,
+    respond::{ApiError, ApiResult},
+};
+use patrol::{
+    account::Front,
+    registry::ClientInfo,
+    sign_in::{
+        authorization::{self, ReturnTo},
+        callback::Returned,
+        client::Credential,
+        provider::Provider,
+        token_request::{self, MAX_RESPONSE},
+    },
+};
+use patrol_platform::{now, policy::membership_rules};
+use worker::Request;
+
+/// Sends the browser to a provider. Without a name, to the only one.
+pub(super) async fn begin(
+    name: Option<&str>,
+    return_to: ReturnTo,
+    origin: OriginContext<'_>,
+) -> ApiResult {
+    let settings = origin.settings;
+    let (provider, _) = find(name, origin).ok_or_else(failure::provider_unknown)?;
+    let discovery = issuers::discovery(provider).await;
+    let discovery = discovery.map_err(|error| failure::provider_unavailable(&error))?;
+    let begun = authorization::begin(
+        &discovery,
+        return_to,
+        &[random()?, random()?, random()?],
+        now(),
+        settings.session_keys.first(),
+        &settings.installation.paths,
+    )
+    .map_err(|error| ApiError::unexpected(&error.to_string()))?;
+    let response = redirect(302, &begun.location)?;
+    response.headers().set("Set-Cookie", &begun.set_cookie)?;
+    Ok(response)
+}
+
+fn find(name: Option<&str>, origin: OriginContext<'_>) -> Option<&'static (Provider, Credential)> {
+    match (name, origin.settings.fronts.providers.as_slice()) {
+        (None, [only]) => Some(only),
+        (None, _) => None,
+        (Some(name), all) => all.iter().find(|(provider, _)| provider.name == name),
+    }
+}
+
+/// Reads the provider's answer. Also returns the value of `Set-Cookie` that ends this sign-in,
+/// whatever comes of it.
+pub(super) async fn finish(
+    request: &Request,
+    client: ClientInfo,
+    origin: OriginContext<'_>,
+) -> (ApiResult, Option<String>) {
+    match returned(request, origin) {
+        Ok(returned) => {
+            let delete_cookie = returned.delete_cookie().to_owned();
+            let entered = complete(returned, client, origin).await;
+            (entered, Some(delete_cookie))
+        }
+        Err(error) => (Err(error), None),
+    }
+}
+
+fn returned(request: &Request, origin: OriginContext<'_>) -> ApiResult<Returned> {
+    let settings = origin.settings;
+    let url = request.url()?;
+    let cookies = request.headers().get("Cookie")?.unwrap_or_default();
+    Returned::read(
+        url.query().unwrap_or_default(),
+        &cookies,
+        now(),
+        settings.session_keys.public(),
+        &settings.installation.paths,
+    )
+    .map_err(|error| failure::sign_in_failed(&error, error.code()))
+}
+
+async fn complete(returned: Returned, client: ClientInfo, origin: OriginContext<'_>) -> ApiResult {
+    let paths = &origin.settings.installation.paths;
+    let found = find(Some(returned.provider()), origin);
+    let (provider, credential) = found.ok_or_else(failure::provider_unknown)?;
+    let discovery = issuers::discovery(provider).await;
+    let discovery = discovery.map_err(|error| failure::provider_unavailable(&error))?;
+    let grant = returned
+        .grant(&discovery)
+        .map_err(|error| failure::sign_in_failed(&error, error.code()))?;
+    let request = grant
+        .token_request(
+            &discovery,
+            credential,
+            paths,
+            now(),
+            random()?,
+            &RuntimeCrypto,
+        )
+        .await
+        .map_err(|error| failure::sign_in_failed(&error, error.code()))?;
+    let authorization = request.authorization.as_ref();
+    let response = external::post(
+        &request.url,
+        authorization.map(|header| header.reveal()),
+        request.body.reveal(),
+        MAX_RESPONSE,
+    )
+    .await;
+    let unreachable = || issuers::IssuerError::Unreachable(request.url.clone());
+    let response = response.ok_or_else(|| failure::provider_unavailable(&unreachable()))?;
+    let id_token = token_request::id_token(response.status, &response.body)
+        .map_err(|error| failure::sign_in_failed(&error, error.code()))?;
+    let keys_url = discovery.jwks_uri().as_str();
+    let verified = issuers::verify(id_token.reveal(), &provider.issuer, keys_url)
+        .await
+        .map_err(failure::jwt_failed)?;
+    let signed_in = grant
+        .sign_in(verified, &discovery, now())
+        .map_err(|error| failure::claims_failed(&error))?;
+    let mapped =
+        membership_rules()?.apply(&provider.name, signed_in.claims.members(), origin.policy);
+    let account = account(signed_in.user, Front::OpenIdConnect, mapped);
+    enter(account, client, &signed_in.return_to, origin).await
+}
