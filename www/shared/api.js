@@ -38,6 +38,14 @@
  * @property {string | null} address
  * @property {string} outcome
  */
+/**
+ * How users can sign in.
+ *
+ * @typedef {object} Fronts
+ * @property {{ name: string, label: string }[]} providers
+ * @property {boolean} access
+ * @property {boolean} development
+ */
 
 /** In ms. */
 const TIMEOUT = 30_000;
@@ -156,7 +164,22 @@ export class Api {
     return me;
   }
 
-  /** @returns {Promise<void>} */
+  /** @returns {Promise<Fronts>} */
+  fronts() {
+    return this.#read("auth/fronts");
+  }
+
+  /**
+   * The address at which a user signs in by a provider.
+   *
+   * @param {string} provider
+   * @param {string} to Where to go then: a path of this site.
+   */
+  signInAddress(provider, to) {
+    return this.addressOf(`auth/sign-in?${new URLSearchParams({ provider, to })}`);
+  }
+
+  /** @returns {Promise<{ next: string | null }>} `next` is where to sign out at the provider too. */
   signOut() {
     return this.#write("POST", "auth/sign-out");
   }
