@@ -167,6 +167,7 @@ export default {
 
   create: {
     title: "Persönliches Zugriffstoken erstellen",
+    close: "Schließen",
     name: "Name des Tokens",
     namePlaceholder: "ERP-Datenabgleich",
     nameHint: "Beschreiben Sie, wofür Sie das Token verwenden.",
