@@ -129,7 +129,7 @@ async fn route(request: &Request, body: &Body, origin: OriginContext<'_>) -> Api
         (Post, Endpoint::AssertedSignIn) => sign_in::asserted(request, body, origin).await,
         (Post, Endpoint::DevSignIn) => sign_in::dev(request, body, origin).await,
         (Post, Endpoint::SignOut) => sign_in::sign_out(request, origin).await,
-        (Get, Endpoint::Page(file)) => static_files::serve(file, &request, origin).await,
+        (Get, Endpoint::Page(file)) => static_files::serve(file, request, origin).await,
         // The endpoint lists a method that no line above handles.
         (_, endpoint) => Err(ApiError::method_not_allowed(endpoint)),
     }
