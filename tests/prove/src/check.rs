@@ -5,7 +5,7 @@
 //! been read. So no two clocks are compared, and "after" means what a user would mean. Requests
 //! that overlap a revocation may end either way.
 
-use patrol::revocation::single_flight::{FETCH_TIMEOUT, RETRY_BACKOFF};
+use patrol::revocation::single_flight::RETRY_BACKOFF;
 use std::{collections::BTreeMap, ops::Range};
 
 /// Microseconds on the program's clock.
@@ -63,9 +63,9 @@ pub(crate) struct Conditions {
 /// An edge ends a connection when the status of its token has been unknown for so long.
 const PATIENCE: Micros = patrol::authorize::stream::PATIENCE * 1_000;
 
-/// In an interval of this length without an outage, an edge learns the status: the longest fetch
-/// that is in vain, and the pause after it.
-const RECOVERY: Micros = (FETCH_TIMEOUT + RETRY_BACKOFF) * 1_000;
+/// How long after an outage an edge may take to learn the status: its pause after failures, and as
+/// much again. What was under way when the outage ended arrives at once.
+const RECOVERY: Micros = 2 * RETRY_BACKOFF * 1_000;
 
 /// How much later than its cause the program sees the end of a connection.
 const LAG: Micros = 1_000_000;
@@ -86,19 +86,16 @@ impl Conditions {
 
     /// Whether the status of a token may have been unknown for so long that a connection had to end.
     pub(crate) fn is_unknowable(&self, at: Micros) -> bool {
-        let start = at.saturating_sub(PATIENCE + LAG);
-        let mut outages: Vec<_> = self
-            .outages
-            .iter()
-            .filter(|outage| outage.start < at && start < outage.end)
-            .collect();
+        let mut outages: Vec<_> = self.outages.iter().collect();
         outages.sort_unstable_by_key(|outage| outage.start);
-        let (mut healthy, mut until) = (0, start);
-        for outage in outages {
-            healthy = healthy.max(outage.start.saturating_sub(until));
-            until = until.max(outage.end);
+        let mut unknown = 0..0;
+        for outage in outages.into_iter().filter(|outage| outage.start < at) {
+            if outage.start > unknown.end {
+                unknown.start = outage.start;
+            }
+            unknown.end = unknown.end.max(outage.end.saturating_add(RECOVERY));
         }
-        healthy.max(at.saturating_sub(until)) < RECOVERY
+        at >= unknown.start + PATIENCE && at < unknown.end.saturating_add(LAG)
     }
 
     /// Whether the edge was being killed then.
@@ -336,6 +333,31 @@ mod tests {
         };
         assert_eq!(conditions.disturbed_before(1_000), 300 + 500);
         assert_eq!(conditions.disturbed_before(350), 250);
+    }
+
+    #[test]
+    fn status_is_unknowable_after_an_outage_that_outlasts_the_patience() {
+        let conditions = Conditions {
+            outages: vec![20_000_000..22_000_000, 1_000_000..2_000_000],
+            ..Conditions::default()
+        };
+        let unknowable = |at, conditions: &Conditions| conditions.is_unknowable(at);
+        for at in [0, 1_500_000, 6_000_000, 22_000_000, 26_000_000] {
+            assert!(!unknowable(at, &conditions), "{at}");
+        }
+        // Outages that an edge does not recover from count as one.
+        let conditions = Conditions {
+            outages: vec![
+                1_000_000..2_000_000,
+                3_000_000..4_000_000,
+                5_500_000..6_000_000,
+            ],
+            ..Conditions::default()
+        };
+        assert!(!unknowable(5_999_999, &conditions));
+        assert!(unknowable(6_000_000, &conditions));
+        assert!(unknowable(8_999_999, &conditions));
+        assert!(!unknowable(9_000_000, &conditions));
     }
 
     #[test]

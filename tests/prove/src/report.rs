@@ -4,6 +4,7 @@ use crate::check::{Expected, Findings, Micros, Violation};
 use crate::connection::Kind;
 use crate::load::Record;
 use crate::stream_check::{StreamFindings, StreamViolation};
+use crate::streams::Flow;
 use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) struct Report {
@@ -19,8 +20,8 @@ pub(crate) struct Report {
     pub(crate) revocations: usize,
     pub(crate) findings: Findings,
     pub(crate) streams: StreamFindings,
-    /// Connections of tokens that were good all the time, on which bytes passed after all faults.
-    pub(crate) flowing: usize,
+    /// The connections of good tokens after all faults.
+    pub(crate) kept: Flow,
     pub(crate) record: Record,
     /// Registry calls of each edge, by kind, if they were counted from the start.
     pub(crate) calls: Option<BTreeMap<String, BTreeMap<String, u64>>>,
@@ -57,7 +58,7 @@ impl Report {
                 .keys()
                 .eq(&[StreamViolation::Sent, StreamViolation::Taken]),
         };
-        is_enough && self.flowing > 0 && is_as_expected
+        is_enough && is_as_expected && self.kept.flowing > 0 && self.kept.stalled == 0
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
@@ -175,8 +176,11 @@ impl Report {
             millis(found.closest.unwrap_or_default())
         );
         println!(
-            "     of good tokens: {} open to the end; cut: {} when the status was unknown, {} with the edge's process",
-            self.flowing, found.unknown, found.edge_killed
+            "     of good tokens: {} open to the end, {} of them stalled; cut: {} when the status was unknown, {} with the edge's process",
+            self.kept.flowing + self.kept.stalled,
+            self.kept.stalled,
+            found.unknown,
+            found.edge_killed
         );
         println!("   violations of connections: {}", found.total());
         for (violation, count) in &found.violations {

@@ -2,7 +2,7 @@
 
 use crate::check::{Expected, Findings};
 use crate::connection::Kind;
-use crate::load::{Lane, Load, micros};
+use crate::load::{Lane, Load, Owner, micros};
 use crate::report::Report;
 use crate::stream_check::StreamFindings;
 use crate::streams::Streams;
@@ -158,26 +158,11 @@ impl Scenario {
             let load = load.clone();
             requesting.push(tokio::spawn(async move { load.watch_machine(gate).await }));
         }
-        let pace = pace(size.duration);
         let mut kept = Vec::new();
         for (name, user) in &users {
             kept.push(load.open_streams(user, &format!("{name} kept")).await);
         }
-        let mut creating = Vec::new();
-        for (name, user) in &users {
-            for (number, (batch_size, has_streams)) in LANES.into_iter().enumerate() {
-                let (load, user) = (load.clone(), user.clone());
-                let name = format!("{name} {number}");
-                let lane = Lane {
-                    batch_size,
-                    has_streams,
-                    pace,
-                };
-                creating.push(tokio::spawn(async move {
-                    load.create_and_revoke(&user, &name, lane).await;
-                }));
-            }
-        }
+        let creating = start_lanes(&load, &users, pace(size.duration));
         let started = Instant::now();
         let faults = Faults::start(self, cluster, load.clone(), size.duration);
         while started.elapsed() < size.duration || load.tokens.confirmed() < size.revocations {
@@ -194,7 +179,7 @@ impl Scenario {
         if self == Self::KvMode {
             cluster.kv.set_fault(KvFault::Delayed(LATE));
         }
-        let flowing = load.streams.count_flowing().await;
+        let kept_flow = load.streams.count_flowing().await;
         if self == Self::KvMode {
             // KV stops: no edge may accept tokens for longer than the age of its snapshot.
             cluster
@@ -231,7 +216,7 @@ impl Scenario {
             revocations: load.tokens.confirmed(),
             findings: Findings::of(&revocations, &record.requests, &record.conditions),
             streams: StreamFindings::of(&revocations, &streams, &record.conditions, bound),
-            flowing,
+            kept: kept_flow,
             calls: (self == Self::Calm).then_some(calls),
             kv: cluster.kv.counts(),
             record,
@@ -270,6 +255,30 @@ const CREATIONS: (&str, &str) = ("CREATION_BURST", "100000");
 fn pace(duration: Duration) -> Duration {
     let batch: usize = LANES.iter().map(|(batch_size, _)| batch_size).sum();
     duration * u32::try_from(batch).unwrap_or(u32::MAX) / u32::try_from(TOKENS).unwrap_or(1)
+}
+
+/// Starts the tasks of all users.
+fn start_lanes(
+    load: &Arc<Load>,
+    users: &[(&str, Arc<Owner>)],
+    pace: Duration,
+) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
+    for (name, user) in users {
+        for (number, (batch_size, has_streams)) in LANES.into_iter().enumerate() {
+            let (load, user) = (load.clone(), user.clone());
+            let name = format!("{name} {number}");
+            let lane = Lane {
+                batch_size,
+                has_streams,
+                pace,
+            };
+            tasks.push(tokio::spawn(async move {
+                load.create_and_revoke(&user, &name, lane).await;
+            }));
+        }
+    }
+    tasks
 }
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

@@ -344,7 +344,7 @@ mod tests {
         };
         let found = |stream| find(VALID, stream, &conditions);
         assert_eq!(found(socket(7_000_000, End::Closed(4503))).unknown, 1);
-        assert_eq!(found(socket(20_000_000, End::Closed(4503))).total(), 1);
+        assert_eq!(found(socket(5_999_999, End::Closed(4503))).total(), 1);
         assert_eq!(found(socket(3_050_000, End::Cut)).edge_killed, 1);
         assert_eq!(found(socket(2_999_999, End::Cut)).total(), 1);
         let other_edge = Stream {

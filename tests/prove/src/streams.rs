@@ -10,10 +10,7 @@ use patrol_support::TIMEOUT;
 use reqwest::{Body, Client, Method, RequestBuilder, header::CONTENT_LENGTH};
 use std::{
     convert::Infallible,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{net::TcpStream, sync::watch, task::JoinHandle};
@@ -56,6 +53,15 @@ pub(crate) struct Stream {
     pub(crate) to_upstream: Arrived,
 }
 
+/// Connections of good tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flow {
+    /// Bytes pass.
+    pub(crate) flowing: usize,
+    /// They are open, and no bytes pass.
+    pub(crate) stalled: usize,
+}
+
 /// All connections of a scenario.
 pub(crate) struct Streams {
     upstream: Upstream,
@@ -63,7 +69,6 @@ pub(crate) struct Streams {
     client: Client,
     /// How long after its revocation a connection is watched.
     patience: Duration,
-    next_edge: AtomicUsize,
     open: Mutex<Vec<Arc<Opened>>>,
     ended: Mutex<Vec<Stream>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -74,7 +79,7 @@ struct Opened {
     holder: Holder,
     kind: Kind,
     edge: usize,
-    opened: Micros,
+    since: Micros,
     seen: Arc<Seen>,
     to_client: Mutex<Arrived>,
 }
@@ -107,7 +112,6 @@ impl Streams {
                 .build()
                 .expect("a client"),
             patience,
-            next_edge: AtomicUsize::default(),
             open: Mutex::default(),
             ended: Mutex::default(),
             tasks: Mutex::default(),
@@ -118,50 +122,46 @@ impl Streams {
         self.upstream.clock
     }
 
-    /// Opens a connection of each kind, at one edge after another. Waits until they are open, but
-    /// not for long; they are tried until the token is revoked.
+    /// Opens a connection of each kind, each at some edge. They are tried until the token is revoked.
     pub(crate) async fn open(self: &Arc<Self>, holder: Holder, kinds: &[Kind]) {
-        let opened = kinds.iter().map(|kind| {
-            let edge = self.next_edge.fetch_add(1, Ordering::SeqCst) % self.edges.len();
-            self.start(&holder, *kind, edge)
-        });
-        let opened = opened.collect::<Vec<_>>().into_iter().map(is_open);
-        let _ = tokio::time::timeout(OPEN_PATIENCE, join_all(opened)).await;
+        let mut opened = Vec::new();
+        for kind in kinds {
+            let edge = rand::random_range(0..self.edges.len());
+            opened.push(self.start(&holder, *kind, edge));
+        }
+        wait_a_little(opened).await;
     }
 
     /// Opens a connection of each kind at every edge.
     pub(crate) async fn open_everywhere(self: &Arc<Self>, holder: Holder, kinds: &[Kind]) {
-        let all = (0..self.edges.len()).flat_map(|edge| kinds.iter().map(move |kind| (edge, kind)));
-        let opened: Vec<_> = all
-            .map(|(edge, kind)| self.start(&holder, *kind, edge))
-            .collect();
-        let opened = opened.into_iter().map(is_open);
-        let _ = tokio::time::timeout(OPEN_PATIENCE, join_all(opened)).await;
+        let mut opened = Vec::new();
+        for edge in 0..self.edges.len() {
+            for kind in kinds {
+                opened.push(self.start(&holder, *kind, edge));
+            }
+        }
+        wait_a_little(opened).await;
     }
 
-    /// Waits until bytes pass on every connection whose token is good, in every direction; returns
-    /// how many there are. A connection that stands still counts as one that ends.
-    pub(crate) async fn count_flowing(&self) -> usize {
+    /// Waits until bytes pass on every connection whose token is good, in every direction.
+    pub(crate) async fn count_flowing(&self) -> Flow {
         let now = self.clock().now();
-        let flowing = |kept: &[Arc<Opened>]| {
-            let flowing = kept.iter();
-            flowing
-                .filter(|opened| opened.has_passed_since(now))
-                .count()
+        let flow = || {
+            let kept = self.kept();
+            let has_passed = kept.iter().filter(|opened| opened.has_passed_since(now));
+            let flowing = has_passed.count();
+            Flow {
+                flowing,
+                stalled: kept.len() - flowing,
+            }
         };
-        let wait = async {
-            loop {
-                let kept = self.kept();
-                if flowing(&kept) == kept.len() {
-                    return kept.len();
-                }
+        let all = async {
+            while flow().stalled > 0 {
                 tokio::time::sleep(RETRY_DELAY).await;
             }
         };
-        match tokio::time::timeout(self.patience, wait).await {
-            Ok(count) => count,
-            Err(_) => flowing(&self.kept()),
-        }
+        let _ = tokio::time::timeout(self.patience, all).await;
+        flow()
     }
 
     /// The open connections whose tokens are good.
@@ -241,8 +241,12 @@ impl Streams {
     }
 }
 
-async fn is_open(mut opens: watch::Receiver<bool>) {
-    let _ = opens.wait_for(|is_open| *is_open).await;
+/// Waits until these connections are open, but not for long: an edge may be unable to open them.
+async fn wait_a_little(opened: Vec<watch::Receiver<bool>>) {
+    let all = opened.into_iter().map(|mut opens| async move {
+        let _ = opens.wait_for(|is_open| *is_open).await;
+    });
+    let _ = tokio::time::timeout(OPEN_PATIENCE, join_all(all)).await;
 }
 
 /// One try to open a connection.
@@ -289,7 +293,7 @@ impl Attempt<'_> {
             holder: self.holder.clone(),
             kind: self.kind,
             edge: self.edge,
-            opened: self.streams.clock().now(),
+            since: self.streams.clock().now(),
             seen: self.seen.clone(),
             to_client: Mutex::default(),
         });
@@ -311,7 +315,7 @@ impl Attempt<'_> {
             token: opened.holder.token,
             kind: opened.kind,
             edge: opened.edge,
-            opened: opened.opened,
+            opened: opened.since,
             ended,
             end,
             upstream_ended: upstream_ended.ok().flatten(),
