@@ -43,6 +43,21 @@ pub const fn close_code(denial: &Denial) -> u16 {
     }
 }
 
+/// The denial for which a connection was ended, by the code of its problem. Another reason has none:
+/// the client may try again.
+pub fn denial(code: &str) -> Denial {
+    let deaths = [
+        Denial::SignatureInvalid,
+        Denial::TokenExpired,
+        Denial::TokenRevoked,
+        Denial::TokenSuspended,
+    ];
+    deaths
+        .into_iter()
+        .find(|death| death.code().as_str() == code)
+        .unwrap_or(Denial::RevocationUnavailable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +67,19 @@ mod tests {
         assert_eq!(close_code(&Denial::TokenRevoked), 4401);
         assert_eq!(close_code(&Denial::TokenExpired), 4401);
         assert_eq!(close_code(&Denial::RevocationUnavailable), 4503);
+    }
+
+    #[test]
+    fn denial_is_that_for_which_the_connection_was_ended() {
+        for denied in [
+            Denial::SignatureInvalid,
+            Denial::TokenExpired,
+            Denial::TokenRevoked,
+            Denial::TokenSuspended,
+            Denial::RevocationUnavailable,
+        ] {
+            assert_eq!(denial(denied.code().as_str()), denied);
+        }
+        assert_eq!(denial("stream-too-old"), Denial::RevocationUnavailable);
     }
 }
