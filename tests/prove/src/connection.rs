@@ -63,8 +63,8 @@ pub(crate) enum End {
     Cut,
     /// A body ended as if it were complete. None is.
     Complete,
-    /// An upload got a response with this status.
-    Answered(u16),
+    /// An upload got a response with this status and the code of a problem.
+    Answered(u16, String),
     /// It had not ended when its time was over.
     LeftOpen,
 }

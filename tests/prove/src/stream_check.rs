@@ -50,11 +50,13 @@ fn cause(
     let is_body = stream.kind != Kind::Socket;
     match stream.end {
         End::LeftOpen => return Err(StreamViolation::LeftOpen),
-        End::Closed(CLOSED_FOR_TOKEN) | End::Answered(401) if !is_live => {
+        End::Closed(CLOSED_FOR_TOKEN) | End::Answered(401, _) if !is_live => {
             return Ok(Cause::Revocation);
         }
-        End::Closed(CLOSED_FOR_TOKEN) | End::Answered(401) => return Err(StreamViolation::LiveCut),
-        End::Closed(CLOSED_UNKNOWN) | End::Answered(503) => {}
+        End::Closed(CLOSED_FOR_TOKEN) | End::Answered(401, _) => {
+            return Err(StreamViolation::LiveCut);
+        }
+        End::Closed(CLOSED_UNKNOWN) | End::Answered(503, _) => {}
         // An edge that is killed cuts everything, and any end of a body looks like this.
         End::Cut if conditions.was_edge_killed(stream.edge, stream.ended) => {
             return Ok(Cause::EdgeKilled);
@@ -316,8 +318,8 @@ mod tests {
             (Kind::Socket, End::Closed(4401)),
             (Kind::Socket, End::Closed(4503)),
             (Kind::Events, End::Cut),
-            (Kind::Upload, End::Answered(401)),
-            (Kind::Upload, End::Answered(503)),
+            (Kind::Upload, End::Answered(401, String::new())),
+            (Kind::Upload, End::Answered(503, String::new())),
         ] {
             for revocation in [VALID, REVOKED] {
                 let found = violations(revocation, stream(kind, 9_999_999, end.clone()));
@@ -328,7 +330,7 @@ mod tests {
             (Kind::Socket, End::Cut),
             (Kind::Socket, End::Closed(1001)),
             (Kind::Events, End::Complete),
-            (Kind::Upload, End::Answered(200)),
+            (Kind::Upload, End::Answered(200, String::new())),
         ] {
             let found = violations(REVOKED, stream(kind, 10_500_000, end.clone()));
             assert_eq!(found, [StreamViolation::Unexpected], "{kind:?} {end:?}");

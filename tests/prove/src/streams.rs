@@ -7,7 +7,8 @@ use crate::tokens::Clock;
 use crate::upstream::{LENGTH, Seen, Upstream, WITH_LENGTH, filled};
 use futures_util::{SinkExt, StreamExt, future::join_all, stream};
 use patrol_support::TIMEOUT;
-use reqwest::{Body, Client, Method, RequestBuilder, header::CONTENT_LENGTH};
+use reqwest::{Body, Client, Method, RequestBuilder, Response, header::CONTENT_LENGTH};
+use serde_json::Value;
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -408,12 +409,19 @@ impl Attempt<'_> {
         let opened = self.opened();
         let end = async {
             match response.await {
-                Ok(response) => End::Answered(response.status().as_u16()),
+                Ok(response) => answered(response).await,
                 Err(_) => End::Cut,
             }
         };
         self.hold(opened.clone(), end).await;
     }
+}
+
+async fn answered(response: Response) -> End {
+    let status = response.status().as_u16();
+    let problem: Value = response.json().await.unwrap_or_default();
+    let code = problem["code"].as_str().unwrap_or_default();
+    End::Answered(status, code.to_owned())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
