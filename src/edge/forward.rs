@@ -15,6 +15,7 @@ use patrol::{
     authorize::{
         decision::{AccessRequest, Denial, Forwarder},
         forwarding::{self, HeaderChange},
+        stream,
         validator::Attempted,
     },
     routes,
@@ -64,7 +65,7 @@ fn when_failed(unreachable: fn() -> Result<Answer>, what: &'static str) -> Faile
             "broken" => refuse::body_broken(),
             "timeout" => refuse::upstream_timeout(),
             "too-many-streams" => refuse::too_many_streams(),
-            "ended" => refuse_ended(&request),
+            "ended" => refuse_ended(&request, &text),
             _ => {
                 refuse::log_failure(what, &text);
                 unreachable()
@@ -74,23 +75,25 @@ fn when_failed(unreachable: fn() -> Result<Answer>, what: &'static str) -> Faile
     })
 }
 
-/// The response to a request whose token died before the response began.
-fn refuse_ended(request: &Request) -> Result<Answer> {
+/// The response to a request whose token died before the response began. What the edge knew then may
+/// be too old by now, so the code says why.
+fn refuse_ended(request: &Request, code: &str) -> Result<Answer> {
     let header = request.headers().get("Authorization")?;
     let clock = clock();
     let decided = with_validator(|validator| {
         let attempted = &mut Attempted::default();
         validator.authenticate(now(), header.as_deref(), clock, attempted)
     });
-    let denied = match decided {
-        Some(Ok(decision)) => Denied {
-            denial: decision
-                .result
-                .err()
-                .unwrap_or(Denial::RevocationUnavailable),
-            token: decision.token,
-        },
-        _ => Denied::without_token(Denial::RevocationUnavailable),
+    let (token, now_denied) = match decided {
+        Some(Ok(decision)) => (decision.token, decision.result.err()),
+        _ => (None, None),
+    };
+    let is_known = |denial: &Denial| *denial != Denial::RevocationUnavailable;
+    let denied = Denied {
+        denial: now_denied
+            .filter(is_known)
+            .unwrap_or_else(|| stream::denial(code)),
+        token,
     };
     let (method, url) = (request.method(), request.url());
     let access = AccessRequest {

@@ -19,6 +19,7 @@ mod answer_cache;
 mod caching;
 mod caller;
 mod context;
+mod embedding;
 mod external;
 mod foreign_signature;
 mod issuers;
@@ -85,11 +86,13 @@ async fn handle(request: Request, body: Body, env: Env, event: Context) -> Resul
             };
             let routed = async { Ok(route(&request, &body, origin).await) };
             let in_time = in_time(LONGEST_WAIT, routed).await;
-            in_time.unwrap_or_else(|error| Err(ApiError::Internal(error)))
+            let handled = in_time.unwrap_or_else(|error| Err(ApiError::Internal(error)));
+            let response = handled.or_else(|error| error.into_response(policy))?;
+            return embedding::with_headers(response, &request, settings);
         }
-        Err(error) => Err(ApiError::Internal(error)),
+        Err(error) => ApiError::Internal(error),
     };
-    handled.or_else(|error| error.into_response(policy))
+    handled.into_response(policy)
 }
 
 async fn route(request: &Request, body: &Body, origin: OriginContext<'_>) -> ApiResult {
@@ -97,6 +100,9 @@ async fn route(request: &Request, body: &Body, origin: OriginContext<'_>) -> Api
     let path = request.path();
     let paths = &origin.settings.installation.paths;
     let endpoint = Endpoint::from_path(&path, paths).ok_or_else(ApiError::not_found)?;
+    if let Some(response) = embedding::preflight(request, &endpoint, origin.settings)? {
+        return Ok(response);
+    }
     let method = Method::parse(request.method().as_ref())
         .filter(|method| endpoint.methods().contains(method))
         .ok_or_else(|| ApiError::method_not_allowed(&endpoint))?;
@@ -123,7 +129,7 @@ async fn route(request: &Request, body: &Body, origin: OriginContext<'_>) -> Api
         (Post, Endpoint::AssertedSignIn) => sign_in::asserted(request, body, origin).await,
         (Post, Endpoint::DevSignIn) => sign_in::dev(request, body, origin).await,
         (Post, Endpoint::SignOut) => sign_in::sign_out(request, origin).await,
-        (Get, Endpoint::Page(file)) => static_files::serve(file, &request, origin).await,
+        (Get, Endpoint::Page(file)) => static_files::serve(file, request, origin).await,
         // The endpoint lists a method that no line above handles.
         (_, endpoint) => Err(ApiError::method_not_allowed(endpoint)),
     }

@@ -1,6 +1,7 @@
 //! The origin's settings and keys. Each isolate reads them once.
 
 use patrol::{
+    http::embedding::EmbedOrigins,
     jose::signing::SigningKeys,
     quota::{self, Quota},
     revocation::lease,
@@ -12,7 +13,7 @@ use patrol::{
         provider::{self, Provider},
     },
 };
-use patrol_platform::{Installation, number_setting, once, optional_setting};
+use patrol_platform::{Installation, is_origin, number_setting, once, optional_setting};
 use std::{fmt::Display, sync::OnceLock};
 use worker::{Env, Error, Result};
 
@@ -36,6 +37,8 @@ pub(crate) struct OriginSettings {
     pub(crate) cookie: SessionCookie,
     /// Who else can sign users in.
     pub(crate) fronts: Fronts,
+    /// `EMBED_ORIGINS`: pages of other sites that may embed the element.
+    pub(crate) embed_origins: EmbedOrigins,
 }
 
 /// Other parties that sign users in.
@@ -100,6 +103,11 @@ impl OriginSettings {
             dev_sign_in: dev_sign_in(env, &installation)?,
             cookie: SessionCookie::new(&installation.paths),
             fronts: Fronts::from_env(env)?,
+            embed_origins: EmbedOrigins::from_setting(
+                optional_setting(env, "EMBED_ORIGINS").as_deref(),
+                is_origin,
+            )
+            .map_err(Error::RustError)?,
             installation,
         })
     }

@@ -205,7 +205,7 @@ impl Installation {
 
 /// Whether the text is an origin as browsers write it (HTML, section 7.1.1), because their `Origin`
 /// header is compared with it. Without TLS anyone could read a session in transit.
-fn is_origin(text: &str) -> bool {
+pub fn is_origin(text: &str) -> bool {
     Url::new(text).is_ok_and(|url| {
         let safe = match &*url.protocol() {
             "https:" => true,

@@ -16,7 +16,7 @@ import { addressOf } from "./mount.js";
 import { generalView, securityView } from "./profile.js";
 import { Router } from "./router.js";
 import { Shell } from "./shell.js";
-import { showSignInDialog, signInView } from "./sign-in.js";
+import { showSignInDialog, signedInView, signInView } from "./sign-in.js";
 
 /** @typedef {import("../shared/api.js").Me} Me */
 
@@ -42,6 +42,8 @@ const VIEWS = {
 };
 
 const SIGN_IN = "sign-in";
+
+const handlers = { onsignin: signedIn, onlanguage: setLanguage };
 
 const api = new Api();
 const app = document.querySelector("#app") ?? document.body;
@@ -94,8 +96,9 @@ async function start() {
 function show() {
   const path = router.view;
   if (path === SIGN_IN) {
-    if (me) router.replace(nextView());
-    else showAlone(signInView({ language, api, onsignin: signedIn, onlanguage: setLanguage }));
+    if (me && router.query("done") !== null) showAlone(signedInView(language));
+    else if (me) router.replace(nextView());
+    else showAlone(signInView({ language, api, next: addressOf(nextView()), ...handlers }));
     return;
   }
   if (!me) {

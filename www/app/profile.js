@@ -82,8 +82,9 @@ export function securityView(context) {
       signOut.setBusy(texts.signOut);
       failed.textContent = "";
       try {
-        await api.signOut();
-        onsignout();
+        const { next } = await api.signOut();
+        if (next === null) onsignout();
+        else location.assign(next);
       } catch (error) {
         signOut.setBusy(null);
         failed.textContent = `${texts.signOutFailed} ${explain(error, language)}`;

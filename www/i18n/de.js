@@ -92,7 +92,13 @@ export default {
   signIn: {
     title: "Anmelden",
     again: "Erneut anmelden",
-    lead: "Wählen Sie einen Entwicklungsbenutzer.",
+    lead: "Wählen Sie, wo Sie sich anmelden.",
+    development: "Wählen Sie einen Entwicklungsbenutzer.",
+    none: "Hier kann sich noch niemand anmelden. Der Betreiber muss einen Anbieter einrichten.",
+    access: "Cloudflare Access",
+    window: "Öffnet sich in einem eigenen Fenster",
+    done: "Sie sind angemeldet",
+    doneLead: "Sie können dieses Fenster schließen und dort weitermachen, wo Sie waren.",
     againLead: "Ihre Sitzung ist abgelaufen. Ihre Eingaben bleiben erhalten.",
     users: {
       ada: "Admin bei Acme Manufacturing, Betrachter bei Globex Chemicals",
@@ -100,8 +106,6 @@ export default {
       otto: "Operator bei Acme Manufacturing",
     },
     cancel: "Nicht jetzt",
-    switchedOff:
-      "Die Entwicklungsanmeldung ist hier deaktiviert. Melden Sie sich über Ihre Plattform an.",
     failed: "Die Anmeldung ist fehlgeschlagen.",
   },
 

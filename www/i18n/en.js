@@ -106,7 +106,13 @@ export default {
   signIn: {
     title: "Sign in",
     again: "Sign in again",
-    lead: "Choose a development user.",
+    lead: "Choose where to sign in.",
+    development: "Choose a development user.",
+    none: "Nobody can sign in here yet. The operator has to set up a provider.",
+    access: "Cloudflare Access",
+    window: "Opens in a window of its own",
+    done: "You are signed in",
+    doneLead: "You can close this window, and continue where you were.",
     againLead: "Your session has expired. Your entries are still there.",
     /** @type {Record<string, string>} */
     users: {
@@ -115,7 +121,6 @@ export default {
       otto: "Operator in Acme Manufacturing",
     },
     cancel: "Not now",
-    switchedOff: "Development sign-in is turned off here. Sign in through your platform.",
     failed: "Could not sign you in.",
   },
 

@@ -38,6 +38,14 @@
  * @property {string | null} address
  * @property {string} outcome
  */
+/**
+ * How users can sign in.
+ *
+ * @typedef {object} Fronts
+ * @property {{ name: string, label: string }[]} providers
+ * @property {boolean} access
+ * @property {boolean} development
+ */
 
 /** In ms. */
 const TIMEOUT = 30_000;
@@ -78,9 +86,20 @@ export class Api {
   /** Reads in flight, so that two views share one request. @type {Map<string, Promise<unknown>>} */
   #reads = new Map();
 
-  /** @param {string | null} [base] What is in front of `api/v1`; by default, where this module is from. */
-  constructor(base) {
+  /** Asks the platform for an assertion of its user. @type {(() => Promise<string>) | null} */
+  #assertion;
+  /** The session of such a user. It is in memory only. @type {string | null} */
+  #session = null;
+  /** @type {Promise<void> | null} */
+  #renewing = null;
+
+  /**
+   * @param {string | null} [base] What is in front of `api/v1`; by default, where this module is from.
+   * @param {(() => Promise<string>) | null} [assertion] Without it, the session is a cookie.
+   */
+  constructor(base, assertion = null) {
     this.#base = new URL(base ? base.replace(/\/?$/, "/") : PREFIX, location.href);
+    this.#assertion = assertion;
   }
 
   /** The absolute address of a path, for programs. @param {string} path */
@@ -156,7 +175,22 @@ export class Api {
     return me;
   }
 
-  /** @returns {Promise<void>} */
+  /** @returns {Promise<Fronts>} */
+  fronts() {
+    return this.#read("auth/fronts");
+  }
+
+  /**
+   * The address at which a user signs in by a provider.
+   *
+   * @param {string} provider
+   * @param {string} to Where to go then: a path of this site.
+   */
+  signInAddress(provider, to) {
+    return this.addressOf(`auth/sign-in?${new URLSearchParams({ provider, to })}`);
+  }
+
+  /** @returns {Promise<{ next: string | null }>} `next` is where to sign out at the provider too. */
   signOut() {
     return this.#write("POST", "auth/sign-out");
   }
@@ -192,23 +226,59 @@ export class Api {
   }
 
   /**
+   * Sends a request. With assertions, begins a session first, and a new one if it has ended; a request
+   * that needs one has done nothing yet.
+   *
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
    * @param {number} [timeout]
    */
   async #send(method, path, body, timeout = TIMEOUT) {
+    if (this.#assertion === null) return this.#request(method, path, body, timeout);
+    if (this.#session === null) await this.#renew(this.#assertion);
+    try {
+      return await this.#request(method, path, body, timeout);
+    } catch (error) {
+      if (!(error instanceof ServerError && error.needsSession)) throw error;
+      await this.#renew(this.#assertion);
+      return this.#request(method, path, body, timeout);
+    }
+  }
+
+  /** @param {() => Promise<string>} getAssertion */
+  #renew(getAssertion) {
+    const renew = async () => {
+      const assertion = await getAssertion();
+      this.#session = null;
+      const { session } = await this.#request("POST", "auth/session", { assertion }, TIMEOUT);
+      this.#session = session;
+    };
+    this.#renewing ??= renew().finally(() => {
+      this.#renewing = null;
+    });
+    return this.#renewing;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} body
+   * @param {number} timeout
+   */
+  async #request(method, path, body, timeout) {
     try {
       const response = await fetch(this.addressOf(path), {
         method,
         headers: {
           Accept: "application/json",
           ...(body !== undefined && { "Content-Type": "application/json" }),
+          ...(this.#session !== null && { "X-Patrol-Session": this.#session }),
           ...(method !== "GET" && this.#user !== null && { "X-Patrol-Expected-User": this.#user }),
         },
         body: body === undefined ? undefined : JSON.stringify(body),
         cache: "no-store",
-        credentials: "same-origin",
+        credentials: this.#assertion === null ? "same-origin" : "omit",
         redirect: "error",
         signal: AbortSignal.timeout(timeout),
       });

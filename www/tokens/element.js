@@ -12,6 +12,9 @@
  * in the API's addresses; by default, the prefix that the element is served below. A change of `base` closes an open dialog and loads
  * the list from the new address.
  *
+ * Property: `assertion` is a function that returns a promise of a JWT of the platform. With it, the
+ * element works on pages of other sites: the session is in memory and not a cookie.
+ *
  * When the session has expired, it fires `patrol-session-required`. A page that can sign the user in
  * without leaving calls `event.detail.waitFor(promise)`. If the promise resolves to true, the
  * element continues where it was. Otherwise it asks the user to sign in.
@@ -53,6 +56,8 @@ export class PatrolTokens extends HTMLElement {
 
   #root = this.attachShadow({ mode: "open" });
   #base = "";
+  /** @type {(() => Promise<string>) | null} */
+  #assertion = null;
   #api = new Api();
   #language = new Language(preferredLanguage());
   /** @type {Me | null} */
@@ -111,13 +116,35 @@ export class PatrolTokens extends HTMLElement {
     return false;
   }
 
-  /** Forgets everything that was loaded from another base. */
+  /**
+   * A function that asks the platform for an assertion of its user. With it, the element needs no
+   * cookie and works on pages of other sites.
+   *
+   * @param {(() => Promise<string>) | null} assertion
+   */
+  set assertion(assertion) {
+    this.#assertion = assertion;
+    this.#useApi();
+    if (!this.isConnected || !this.#section) return;
+    this.#build();
+    this.#load();
+  }
+
+  get assertion() {
+    return this.#assertion;
+  }
+
   #useBase() {
     const base = this.getAttribute("base") ?? "";
     if (base === this.#base) return;
-    this.#dialog?.close();
     this.#base = base;
-    this.#api = new Api(base);
+    this.#useApi();
+  }
+
+  /** Forgets everything that was loaded from another base, or for another user. */
+  #useApi() {
+    this.#dialog?.close();
+    this.#api = new Api(this.#base, this.#assertion);
     this.#version += 1;
     this.#me = null;
     this.#list = null;

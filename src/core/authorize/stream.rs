@@ -7,6 +7,7 @@
 //!
 //! Left out: connections behind forward-auth. The edge is not on their path.
 
+use super::decision::Denial;
 use std::ops::RangeInclusive;
 
 /// The longest body that is not watched, in bytes. A shorter one is sent in one piece.
@@ -32,3 +33,37 @@ pub const CLOSE_DENIED: u16 = 4401;
 
 /// The WebSocket close code of a connection whose token's status is unknown.
 pub const CLOSE_UNAVAILABLE: u16 = 4503;
+
+/// The denial for which a connection was ended, by the code of its problem. Another reason has none:
+/// the client may try again.
+pub fn denial(code: &str) -> Denial {
+    let deaths = [
+        Denial::SignatureInvalid,
+        Denial::TokenExpired,
+        Denial::TokenRevoked,
+        Denial::TokenSuspended,
+    ];
+    deaths
+        .into_iter()
+        .find(|death| death.code().as_str() == code)
+        .unwrap_or(Denial::RevocationUnavailable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn denial_is_that_for_which_the_connection_was_ended() {
+        for denied in [
+            Denial::SignatureInvalid,
+            Denial::TokenExpired,
+            Denial::TokenRevoked,
+            Denial::TokenSuspended,
+            Denial::RevocationUnavailable,
+        ] {
+            assert_eq!(denial(denied.code().as_str()), denied);
+        }
+        assert_eq!(denial("stream-too-old"), Denial::RevocationUnavailable);
+    }
+}

@@ -2,6 +2,7 @@
 //! responses. `docs/API.md` describes it, and `tests/api_docs.rs` compares the two.
 
 pub mod api;
+pub mod embedding;
 pub mod endpoint;
 pub mod page;
 pub mod problem;

@@ -5,6 +5,7 @@
 //! been read. So no two clocks are compared, and "after" means what a user would mean. Requests
 //! that overlap a revocation may end either way.
 
+use patrol::revocation::single_flight::RETRY_BACKOFF;
 use std::{collections::BTreeMap, ops::Range};
 
 /// Microseconds on the program's clock.
@@ -53,7 +54,21 @@ pub(crate) struct Conditions {
     pub(crate) disturbed: Vec<Range<Micros>>,
     /// While no edge could know about revocations, no token may pass.
     pub(crate) uninformed: Vec<Range<Micros>>,
+    /// While edges could not learn the status of tokens.
+    pub(crate) outages: Vec<Range<Micros>>,
+    /// Edges that did not run, by their numbers.
+    pub(crate) killed_edges: Vec<(usize, Range<Micros>)>,
 }
+
+/// An edge ends a connection when the status of its token has been unknown for so long.
+const PATIENCE: Micros = patrol::authorize::stream::PATIENCE * 1_000;
+
+/// How long after an outage an edge may take to learn the status: its pause after failures, and as
+/// much again. What was under way when the outage ended arrives at once.
+const RECOVERY: Micros = 2 * RETRY_BACKOFF * 1_000;
+
+/// How much later than its cause the program sees the end of a connection.
+const LAG: Micros = 1_000_000;
 
 impl Conditions {
     /// The total disturbed time before `end`.
@@ -67,6 +82,27 @@ impl Conditions {
             counted = counted.max(to);
         }
         sum
+    }
+
+    /// Whether the status of a token may have been unknown for so long that a connection had to end.
+    pub(crate) fn is_unknowable(&self, at: Micros) -> bool {
+        let mut outages: Vec<_> = self.outages.iter().collect();
+        outages.sort_unstable_by_key(|outage| outage.start);
+        let mut unknown = 0..0;
+        for outage in outages.into_iter().filter(|outage| outage.start < at) {
+            if outage.start > unknown.end {
+                unknown.start = outage.start;
+            }
+            unknown.end = unknown.end.max(outage.end.saturating_add(RECOVERY));
+        }
+        at >= unknown.start + PATIENCE && at < unknown.end.saturating_add(LAG)
+    }
+
+    /// Whether the edge was being killed then.
+    pub(crate) fn was_edge_killed(&self, edge: usize, at: Micros) -> bool {
+        self.killed_edges
+            .iter()
+            .any(|(killed, time)| *killed == edge && time.start <= at && at < time.end + LAG)
     }
 
     fn are_disturbed(&self, request: &Request) -> bool {
@@ -234,7 +270,7 @@ mod tests {
     fn check_while_disturbed(revocation: Revocation, request: Request) -> Option<Violation> {
         let conditions = Conditions {
             disturbed: only(0..Micros::MAX),
-            uninformed: Vec::new(),
+            ..Conditions::default()
         };
         check(revocation, &request, &conditions)
     }
@@ -269,7 +305,7 @@ mod tests {
     fn check_excuses_unavailability_only_while_disturbed() {
         let conditions = Conditions {
             disturbed: vec![100..200, 500..600],
-            uninformed: Vec::new(),
+            ..Conditions::default()
         };
         for outcome in [Outcome::Unavailable, Outcome::NoResponse] {
             for (start, end, expected) in [
@@ -293,17 +329,42 @@ mod tests {
     fn disturbed_times_that_overlap_count_once() {
         let conditions = Conditions {
             disturbed: vec![500..Micros::MAX, 100..300, 200..250, 250..400],
-            uninformed: Vec::new(),
+            ..Conditions::default()
         };
         assert_eq!(conditions.disturbed_before(1_000), 300 + 500);
         assert_eq!(conditions.disturbed_before(350), 250);
     }
 
     #[test]
+    fn status_is_unknowable_after_an_outage_that_outlasts_the_patience() {
+        let conditions = Conditions {
+            outages: vec![20_000_000..22_000_000, 1_000_000..2_000_000],
+            ..Conditions::default()
+        };
+        let unknowable = |at, conditions: &Conditions| conditions.is_unknowable(at);
+        for at in [0, 1_500_000, 6_000_000, 22_000_000, 26_000_000] {
+            assert!(!unknowable(at, &conditions), "{at}");
+        }
+        // Outages that an edge does not recover from count as one.
+        let conditions = Conditions {
+            outages: vec![
+                1_000_000..2_000_000,
+                3_000_000..4_000_000,
+                5_500_000..6_000_000,
+            ],
+            ..Conditions::default()
+        };
+        assert!(!unknowable(5_999_999, &conditions));
+        assert!(unknowable(6_000_000, &conditions));
+        assert!(unknowable(8_999_999, &conditions));
+        assert!(!unknowable(9_000_000, &conditions));
+    }
+
+    #[test]
     fn check_finds_a_token_accepted_by_an_uninformed_edge() {
         let conditions = Conditions {
-            disturbed: Vec::new(),
             uninformed: only(100..200),
+            ..Conditions::default()
         };
         let accepted = |start| {
             let request = request(start, 300, Outcome::Accepted);

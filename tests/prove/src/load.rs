@@ -1,6 +1,8 @@
 //! The clients: some create and revoke tokens, others send requests with them to the edges.
 
 use crate::check::{Conditions, Micros, Outcome, Request};
+use crate::connection::Kind;
+use crate::streams::{Holder, Streams};
 use crate::tokens::{Clock, Tokens};
 use futures_util::future::join_all;
 use patrol::{
@@ -11,8 +13,10 @@ use patrol_support::User;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
+    ops::Range,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -29,7 +33,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// The organization, scope and path of all tokens and requests.
+/// The organization, scope and path of all tokens and requests. For connections, tokens have more
+/// scopes.
 const ORGANIZATION: &str = "acme";
 const SCOPE: &str = "pipelines:read";
 const PATH: &str = "/api/v1/engine/pipelines";
@@ -41,6 +46,7 @@ const FINAL_TOKENS: usize = 3;
 pub(crate) struct Load {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
+    pub(crate) streams: Arc<Streams>,
     edges: Vec<String>,
     management: String,
     is_creating: AtomicBool,
@@ -68,10 +74,11 @@ pub(crate) struct Record {
 }
 
 impl Load {
-    pub(crate) fn new(edges: Vec<String>, management: String) -> Self {
+    pub(crate) fn new(edges: Vec<String>, management: String, streams: Streams) -> Self {
         Self {
-            clock: Clock::start(),
+            clock: streams.clock(),
             tokens: Tokens::default(),
+            streams: Arc::new(streams),
             edges,
             management,
             is_creating: AtomicBool::new(true),
@@ -142,44 +149,64 @@ impl Load {
         }
     }
 
-    /// Creates and revokes tokens of a user in batches until [`Self::stop_creating`]. A batch takes
-    /// at least `pace`.
-    pub(crate) async fn create_and_revoke(
-        &self,
-        user: &User,
-        name: &str,
-        batch_size: usize,
-        pace: Duration,
-    ) {
+    /// Creates and revokes tokens of a user in batches until [`Self::stop_creating`].
+    pub(crate) async fn create_and_revoke(&self, user: &Owner, name: &str, lane: Lane) {
         let client = client();
         let mut batch = 0;
         while self.is_creating.load(Ordering::SeqCst) {
             batch += 1;
             let started = Instant::now();
             let mut created = Vec::new();
-            for number in 0..batch_size {
+            for number in 0..lane.batch_size {
                 created.push(self.create(user, &format!("{name} {batch} {number}")).await);
+            }
+            if lane.has_streams {
+                let opened = created
+                    .iter()
+                    .filter_map(|token| self.holder(token.number))
+                    .map(|holder| self.streams.open(holder, user.kinds));
+                join_all(opened).await;
             }
             let lifetime = rand::random_range(100..1_000);
             tokio::time::sleep(Duration::from_millis(lifetime)).await;
             self.revoke(user, &created).await;
             self.request_everywhere(&client, &created).await;
-            tokio::time::sleep(pace.saturating_sub(started.elapsed())).await;
+            tokio::time::sleep(lane.pace.saturating_sub(started.elapsed())).await;
         }
     }
 
-    /// Creates some tokens and revokes all tokens of the user in one call.
-    pub(crate) async fn revoke_all(&self, user: &User, name: &str) {
+    /// Opens connections at every edge with a token that lives until [`Self::revoke_all`].
+    pub(crate) async fn open_streams(&self, user: &Owner, name: &str) -> usize {
+        let token = self.create_unused(user, name).await;
+        if let Some(holder) = self.holder(token) {
+            self.streams.open_everywhere(holder, user.kinds).await;
+        }
+        token
+    }
+
+    fn holder(&self, token: usize) -> Option<Holder> {
+        Some(Holder {
+            token,
+            text: self.tokens.text(token)?,
+            organization: ORGANIZATION,
+            effective: self.tokens.effective(token)?,
+        })
+    }
+
+    /// Creates some tokens and revokes all tokens of the user in one call, with that of
+    /// [`Self::open_streams`].
+    pub(crate) async fn revoke_all(&self, user: &Owner, name: &str, kept: usize) {
         let client = client();
         let mut created = Vec::new();
         for number in 0..FINAL_TOKENS {
             created.push(self.create(user, &format!("{name} {number}")).await);
         }
-        let numbers: Vec<_> = created.iter().map(|token| token.number).collect();
+        let numbers = created.iter().map(|token| token.number);
+        let numbers: Vec<_> = numbers.chain([kept]).collect();
         self.tokens.revoke_requested(&numbers, self.clock.now());
         let body = json!({ "all": true });
-        self.revoke_until_confirmed(&numbers, || user.request(Method::POST, BULK).json(&body))
-            .await;
+        let call = || user.session.request(Method::POST, BULK).json(&body);
+        self.revoke_until_confirmed(&numbers, call).await;
         self.request_everywhere(&client, &created).await;
     }
 
@@ -195,21 +222,32 @@ impl Load {
         lock(&self.requests).extend(requests.into_iter().flatten());
     }
 
-    async fn create(&self, user: &User, name: &str) -> Created {
+    async fn create(&self, user: &Owner, name: &str) -> Created {
+        let body = self.created(user, name).await;
+        let text = |member: &str| body[member].as_str().unwrap_or_default();
+        Created {
+            number: self.tokens.add(text("token")),
+            id: text("id").to_owned(),
+        }
+    }
+
+    async fn create_unused(&self, user: &Owner, name: &str) -> usize {
+        let body = self.created(user, name).await;
+        let text = body["token"].as_str().unwrap_or_default();
+        self.tokens.add_unused(text)
+    }
+
+    /// Creates a token, and returns the response.
+    async fn created(&self, user: &Owner, name: &str) -> Value {
         let body = json!({
             "name": name, "expires_in_days": 30,
-            "organizations": [ORGANIZATION], "scopes": [SCOPE],
+            "organizations": [ORGANIZATION], "scopes": user.scopes(),
         });
+        let user = &user.session;
         loop {
             let request = user.request(Method::POST, "/api/v1/tokens").json(&body);
             match send(request).await {
-                Some((201, body)) => {
-                    let text = |member: &str| body[member].as_str().unwrap_or_default();
-                    return Created {
-                        number: self.tokens.add(text("token")),
-                        id: text("id").to_owned(),
-                    };
-                }
+                Some((201, body)) => return body,
                 // A retry would succeed only in an hour.
                 Some((429, _)) => panic!("the scenario creates more tokens than a user may"),
                 response => self.record_failure("create", response),
@@ -234,7 +272,8 @@ impl Load {
         }
     }
 
-    async fn revoke(&self, user: &User, created: &[Created]) {
+    async fn revoke(&self, user: &Owner, created: &[Created]) {
+        let user = &user.session;
         let numbers: Vec<_> = created.iter().map(|token| token.number).collect();
         self.tokens.revoke_requested(&numbers, self.clock.now());
         if let [only] = created {
@@ -290,9 +329,31 @@ impl Load {
         lock(&self.conditions).disturbed.push(now..end);
     }
 
+    /// Notes that for `time` edges cannot learn the status of tokens.
+    pub(crate) fn cut_off_for(&self, time: Duration) {
+        let now = self.clock.now();
+        let end = now.saturating_add(micros(time));
+        lock(&self.conditions).outages.push(now..end);
+    }
+
+    /// Notes that it is over.
+    pub(crate) fn reconnected(&self) {
+        if let Some(outage) = lock(&self.conditions).outages.last_mut() {
+            outage.end = self.clock.now();
+        }
+    }
+
+    /// Notes that these edges were killed, and run again now.
+    pub(crate) fn edges_restarted(&self, edges: Range<usize>, killed: Micros) {
+        let now = self.clock.now();
+        let killed = edges.map(|edge| (edge, killed..now));
+        lock(&self.conditions).killed_edges.extend(killed);
+    }
+
     /// Notes that after `time`, to the end, no edge can know about revocations.
     pub(crate) fn uninformed_after(&self, time: Duration) {
         self.disturbed_for(Duration::MAX);
+        self.cut_off_for(Duration::MAX);
         let start = self.clock.now() + micros(time);
         lock(&self.conditions).uninformed.push(start..Micros::MAX);
     }
@@ -313,15 +374,43 @@ impl Load {
             if received - sent > micros(BUSY_THRESHOLD) {
                 let margin = micros(BUSY_MARGIN);
                 let time = sent.saturating_sub(margin)..received + margin;
-                lock(&self.conditions).disturbed.push(time);
+                let conditions = &mut *lock(&self.conditions);
+                conditions.outages.push(time.clone());
+                conditions.disturbed.push(time);
             }
             tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 
-    pub(crate) async fn sign_in(&self, name: &str) -> User {
-        User::sign_in(&self.management, name).await
+    pub(crate) async fn sign_in(&self, name: &str, kinds: &'static [Kind]) -> Owner {
+        let session = User::sign_in(&self.management, name).await;
+        Owner { session, kinds }
     }
+}
+
+/// A user, and the connections that the user's role allows.
+pub(crate) struct Owner {
+    session: User,
+    kinds: &'static [Kind],
+}
+
+impl Owner {
+    /// The scopes of the user's tokens.
+    fn scopes(&self) -> BTreeSet<&'static str> {
+        let kinds = self.kinds.iter();
+        let scopes = kinds.flat_map(|kind| kind.scopes());
+        scopes.copied().chain([SCOPE]).collect()
+    }
+}
+
+/// How [`Load::create_and_revoke`] does it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lane {
+    pub(crate) batch_size: usize,
+    /// Whether connections are opened with the tokens.
+    pub(crate) has_streams: bool,
+    /// The least time for a batch.
+    pub(crate) pace: Duration,
 }
 
 /// Revokes several tokens.
@@ -337,7 +426,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn micros(time: Duration) -> Micros {
+pub(crate) fn micros(time: Duration) -> Micros {
     time.as_micros().try_into().unwrap_or(Micros::MAX)
 }
 

@@ -2,15 +2,20 @@
 //!
 //! Many clients send requests to several edges, with tokens that other clients create and revoke
 //! all the time, one by one and in bulk. The program records every request and every revocation
-//! with times of one clock, and checks them at the end ([`crate::check`]). In one scenario a
-//! setting allows the edges to break the promise: if the proof finds no violation there, it is
+//! with times of one clock, and checks them at the end ([`crate::check`]). Others hold connections
+//! open, whose bytes bear the time at which they were sent ([`crate::stream_check`]). In one scenario
+//! a setting allows the edges to break the promise: if the proof finds no violation there, it is
 //! blind.
 
 mod check;
+mod connection;
 mod load;
 mod report;
 mod scenario;
+mod stream_check;
+mod streams;
 mod tokens;
+mod upstream;
 
 use clap::Parser;
 use scenario::{Scenario, Size};

@@ -1,7 +1,10 @@
 //! Prints the results of a scenario.
 
 use crate::check::{Expected, Findings, Micros, Violation};
+use crate::connection::Kind;
 use crate::load::Record;
+use crate::stream_check::{StreamFindings, StreamViolation};
+use crate::streams::Flow;
 use std::{collections::BTreeMap, time::Duration};
 
 pub(crate) struct Report {
@@ -16,6 +19,9 @@ pub(crate) struct Report {
     pub(crate) duration: Duration,
     pub(crate) revocations: usize,
     pub(crate) findings: Findings,
+    pub(crate) streams: StreamFindings,
+    /// The connections of good tokens after all faults.
+    pub(crate) kept: Flow,
     pub(crate) record: Record,
     /// Registry calls of each edge, by kind, if they were counted from the start.
     pub(crate) calls: Option<BTreeMap<String, BTreeMap<String, u64>>>,
@@ -37,7 +43,22 @@ impl Report {
                 .keys()
                 .eq([Violation::RevokedAccepted].iter()),
         };
-        is_enough && is_undisturbed && is_as_expected
+        is_enough && is_undisturbed && is_as_expected && self.are_streams_good()
+    }
+
+    /// As [`Self::is_good`], for the connections: some of each kind were open and ended, and some of
+    /// good tokens lived.
+    fn are_streams_good(&self) -> bool {
+        let found = &self.streams;
+        let is_enough = Kind::ALL.iter().all(|kind| found.ended.contains_key(kind));
+        let is_as_expected = match self.expected {
+            Expected::Promise => found.total() == 0,
+            Expected::RevokedAccepted => found
+                .violations
+                .keys()
+                .eq(&[StreamViolation::Sent, StreamViolation::Taken]),
+        };
+        is_enough && is_as_expected && self.kept.flowing > 0 && self.kept.stalled == 0
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
@@ -103,6 +124,12 @@ impl Report {
             );
         }
         println!("   KV: {} reads, {} writes", self.kv.0, self.kv.1);
+        self.print_violations();
+        self.print_streams();
+    }
+
+    fn print_violations(&self) {
+        let found = &self.findings;
         println!("   violations: {}", found.total());
         for (violation, count) in &found.violations {
             println!("     {violation:?}: {count}");
@@ -123,6 +150,52 @@ impl Report {
             }
             for (failure, count) in failures {
                 println!("     {count} × {failure}");
+            }
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "for display")]
+    fn print_streams(&self) {
+        let found = &self.streams;
+        println!(
+            "   open connections, {:.1} MB passed:",
+            found.bytes as f64 / 1e6
+        );
+        for kind in Kind::ALL {
+            let count = |counts: &BTreeMap<Kind, usize>| counts.get(&kind).copied().unwrap_or(0);
+            println!(
+                "     {}: {} opened, {} ended by revocation",
+                kind.name(),
+                count(&found.opened),
+                count(&found.ended)
+            );
+        }
+        println!(
+            "     ended by revocation at most {:.0} ms after it; the last byte before one was sent {:.1} ms before",
+            millis(found.slowest_end),
+            millis(found.closest.unwrap_or_default())
+        );
+        println!(
+            "     of good tokens: {} open to the end, {} of them stalled; cut: {} when the status was unknown, {} with the edge's process",
+            self.kept.flowing + self.kept.stalled,
+            self.kept.stalled,
+            found.unknown,
+            found.edge_killed
+        );
+        println!("   violations of connections: {}", found.total());
+        for (violation, count) in &found.violations {
+            println!("     {violation:?}: {count}");
+        }
+        if found.late_bytes > 0 {
+            println!(
+                "     {} bytes after the revocation, the last {:.0} ms after it",
+                found.late_bytes,
+                millis(found.latest)
+            );
+        }
+        if !self.are_streams_good() {
+            for example in &found.examples {
+                println!("     {example}");
             }
         }
     }

@@ -1,7 +1,12 @@
 //! The scenarios: what breaks, how often, and what must still hold.
 
 use crate::check::{Expected, Findings};
-use crate::{load::Load, report::Report};
+use crate::connection::Kind;
+use crate::load::{Lane, Load, Owner, micros};
+use crate::report::Report;
+use crate::stream_check::StreamFindings;
+use crate::streams::Streams;
+use crate::upstream::Upstream;
 use clap::ValueEnum;
 use patrol_support::{
     cluster::{Cluster, ClusterConfig},
@@ -98,6 +103,15 @@ impl Scenario {
         }
     }
 
+    /// The longest time that a connection may take to end after the revocation of its token: a lease,
+    /// the edge's patience, and as much again for a busy machine.
+    fn bound(self) -> Duration {
+        match self {
+            Self::Grace => END_BOUND + STALE_GRACE,
+            _ => END_BOUND,
+        }
+    }
+
     /// Whether something is broken all the time.
     fn is_disturbed(self) -> bool {
         !matches!(self, Self::Calm | Self::KvMode)
@@ -111,25 +125,28 @@ impl Scenario {
     }
 
     pub(crate) async fn run(self, size: &Size) -> Report {
+        let upstream = Upstream::start().await;
+        let address = upstream.url();
         let cluster = Cluster::start(&ClusterConfig {
             name: self.name(),
             processes: size.processes,
             isolates: size.isolates,
             build: &size.built,
-            settings: self.settings(),
+            settings: &[self.settings(), &[("UPSTREAM_URL", &address)]].concat(),
             entry: None,
         })
         .await;
         let edges = cluster.edge_urls();
         let isolates = edges.len();
-        let load = Arc::new(Load::new(edges, cluster.management_url()));
+        let streams = Streams::new(upstream, edges.clone(), self.bound());
+        let load = Arc::new(Load::new(edges, cluster.management_url(), streams));
         if self.is_disturbed() {
             load.disturbed_for(Duration::MAX);
         }
         let gate = format!("http://{}/calls", cluster.registry_link.address());
         let mut users = Vec::new();
-        for name in USERS {
-            users.push((name, Arc::new(load.sign_in(name).await)));
+        for (name, kinds) in USERS {
+            users.push((name, Arc::new(load.sign_in(name, kinds).await)));
         }
 
         let mut requesting = Vec::new();
@@ -142,17 +159,11 @@ impl Scenario {
             let load = load.clone();
             requesting.push(tokio::spawn(async move { load.watch_machine(gate).await }));
         }
-        let pace = pace(size.duration);
-        let mut creating = Vec::new();
+        let mut kept = Vec::new();
         for (name, user) in &users {
-            for (lane, &batch_size) in LANES.iter().enumerate() {
-                let (load, user) = (load.clone(), user.clone());
-                let lane = format!("{name} {lane}");
-                creating.push(tokio::spawn(async move {
-                    load.create_and_revoke(&user, &lane, batch_size, pace).await;
-                }));
-            }
+            kept.push(load.open_streams(user, &format!("{name} kept")).await);
         }
+        let creating = start_lanes(&load, &users, pace(size.duration));
         let started = Instant::now();
         let faults = Faults::start(self, cluster, load.clone(), size.duration);
         while started.elapsed() < size.duration || load.tokens.confirmed() < size.revocations {
@@ -167,6 +178,10 @@ impl Scenario {
         join(creating).await;
         let cluster = faults.stop().await;
         if self == Self::KvMode {
+            cluster.kv.set_fault(KvFault::Delayed(LATE));
+        }
+        let kept_flow = load.streams.count_flowing().await;
+        if self == Self::KvMode {
             // KV stops: no edge may accept tokens for longer than the age of its snapshot.
             cluster
                 .kv
@@ -175,8 +190,8 @@ impl Scenario {
         }
         let duration = started.elapsed();
         let calls = cluster.registry_calls().await;
-        for (name, user) in &users {
-            load.revoke_all(user, &format!("{name} all")).await;
+        for ((name, user), kept) in users.iter().zip(kept) {
+            load.revoke_all(user, &format!("{name} all"), kept).await;
         }
         while load.clock.now() <= load.tokens.all_effective_at() {
             tokio::time::sleep(POLL_INTERVAL).await;
@@ -185,9 +200,11 @@ impl Scenario {
         tokio::time::sleep(FINAL_REQUESTS).await;
         load.stop_requests();
         join(requesting).await;
+        let streams = load.streams.finish().await;
 
         let record = load.record();
         let revocations = load.tokens.revocations();
+        let bound = micros(self.bound());
         Report {
             title: self.title(),
             name: self.name(),
@@ -199,6 +216,8 @@ impl Scenario {
             duration,
             revocations: load.tokens.confirmed(),
             findings: Findings::of(&revocations, &record.requests, &record.conditions),
+            streams: StreamFindings::of(&revocations, &streams, &record.conditions, bound),
+            kept: kept_flow,
             calls: (self == Self::Calm).then_some(calls),
             kv: cluster.kv.counts(),
             record,
@@ -206,12 +225,25 @@ impl Scenario {
     }
 }
 
-/// Each user lives in a different registry, and so has a separate list.
-const USERS: [&str; 3] = ["ada", "vic", "otto"];
+/// Each user lives in a different registry, and so has a separate list. The role says which
+/// connections the user may open.
+const USERS: [(&str, &[Kind]); 3] = [
+    ("ada", &Kind::ALL),
+    ("vic", &[Kind::Events, Kind::Download]),
+    ("otto", &[Kind::Socket, Kind::Events, Kind::Download]),
+];
 
-/// Each user has a task per entry, which creates and revokes this many tokens at a time. Together
-/// they stay below the limit of active tokens.
-const LANES: [usize; 7] = [1, 1, 1, 1, 1, 4, 12];
+/// Each user has a task per entry, which creates and revokes this many tokens at a time, and opens
+/// connections with them or not. Together they stay below the limit of active tokens.
+const LANES: [(usize, bool); 7] = [
+    (1, true),
+    (1, true),
+    (1, false),
+    (1, false),
+    (1, false),
+    (4, true),
+    (12, false),
+];
 
 /// About how many tokens a user creates in a scenario: fewer than [`CREATIONS`] allows, and few
 /// enough for the limit of revocations.
@@ -222,11 +254,41 @@ const CREATIONS: (&str, &str) = ("CREATION_BURST", "100000");
 
 /// The least time for a batch.
 fn pace(duration: Duration) -> Duration {
-    let batch: usize = LANES.iter().sum();
+    let batch: usize = LANES.iter().map(|(batch_size, _)| batch_size).sum();
     duration * u32::try_from(batch).unwrap_or(u32::MAX) / u32::try_from(TOKENS).unwrap_or(1)
 }
 
+/// Starts the tasks of all users.
+fn start_lanes(
+    load: &Arc<Load>,
+    users: &[(&str, Arc<Owner>)],
+    pace: Duration,
+) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
+    for (name, user) in users {
+        for (number, (batch_size, has_streams)) in LANES.into_iter().enumerate() {
+            let (load, user) = (load.clone(), user.clone());
+            let name = format!("{name} {number}");
+            let lane = Lane {
+                batch_size,
+                has_streams,
+                pace,
+            };
+            tasks.push(tokio::spawn(async move {
+                load.create_and_revoke(&user, &name, lane).await;
+            }));
+        }
+    }
+    tasks
+}
+
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// See [`Scenario::bound`].
+const END_BOUND: Duration = Duration::from_secs(10);
+
+/// `STALE_GRACE_SECONDS` of the scenario `grace`.
+const STALE_GRACE: Duration = Duration::from_secs(5);
 
 const FINAL_REQUESTS: Duration = Duration::from_secs(1);
 
@@ -296,12 +358,14 @@ async fn inject(
         Scenario::Calm => pause(50..51).await,
         Scenario::Kill => {
             pause(500..2_500).await;
+            load.cut_off_for(Duration::MAX);
             cluster.kill_origin();
             // Half of the time it is back before the old leases expire.
             if round.is_multiple_of(2) {
                 pause(500..2_000).await;
             }
             cluster.start_origin().await;
+            load.reconnected();
         }
         Scenario::Cut | Scenario::Grace => {
             pause(500..2_000).await;
@@ -312,6 +376,7 @@ async fn inject(
             } else {
                 LinkFault::Partitioned
             };
+            load.cut_off_for(Duration::MAX);
             cluster.set_fault(fault);
             pause(if one_way { 500..2_000 } else { 1_500..3_500 }).await;
             if round.is_multiple_of(2) {
@@ -320,6 +385,7 @@ async fn inject(
                 pause(100..500).await;
             }
             cluster.set_fault(LinkFault::None);
+            load.reconnected();
         }
         Scenario::Kv => {
             let faults = [
@@ -334,16 +400,22 @@ async fn inject(
                 cluster.kv.set_fault(*fault);
             }
             let process = round % cluster.process_count();
+            let isolates = cluster.edge_urls().len() / cluster.process_count();
+            let edges = process * isolates..(process + 1) * isolates;
+            let killed = load.clock.now();
             cluster.kill_edges(process);
             cluster.start_edges(process).await;
+            load.edges_restarted(edges, killed);
             pause(1_000..1_500).await;
         }
         Scenario::KvMode => {
             // At first edges see no snapshots, or older ones.
             cluster.kv.set_fault(KvFault::Delayed(LATE));
             load.disturbed_for(LATE + 3 * TICK);
+            load.cut_off_for(LATE + 3 * TICK);
             tokio::time::sleep(LATE + 3 * TICK + duration / 2).await;
             load.disturbed_for(TOO_LATE_TIME + TICK);
+            load.cut_off_for(TOO_LATE_TIME + TICK);
             cluster.kv.set_fault(KvFault::Delayed(TOO_LATE));
             tokio::time::sleep(TOO_LATE_TIME).await;
         }

@@ -1,15 +1,18 @@
 //! The tokens of a scenario, and the program's clock.
 
 use crate::check::{Micros, Revocation};
+use crate::connection::Effective;
 use patrol::time::Timestamp;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
+use tokio::sync::watch;
 
 /// The program's clock: monotonic, and compared with the system's clock once, to convert times in
 /// responses.
+#[derive(Clone, Copy)]
 pub(crate) struct Clock {
     start: Instant,
     /// The system's time at the start, in microseconds.
@@ -49,6 +52,8 @@ pub(crate) struct Tokens(Mutex<Inner>);
 struct Inner {
     texts: Vec<Arc<str>>,
     revocations: Vec<Revocation>,
+    /// When the revocation of each token takes effect, for those that wait for it.
+    effective: Vec<watch::Sender<Option<Micros>>>,
     /// The numbers of tokens in each state.
     valid: Vec<usize>,
     being_revoked: Vec<usize>,
@@ -63,11 +68,14 @@ impl Tokens {
     /// Adds a valid token; returns its number.
     pub(crate) fn add(&self, text: &str) -> usize {
         let mut inner = self.inner();
-        let number = inner.texts.len();
-        inner.texts.push(text.into());
-        inner.revocations.push(Revocation::default());
+        let number = inner.add(text);
         inner.valid.push(number);
         number
+    }
+
+    /// Adds a valid token that no request is to use.
+    pub(crate) fn add_unused(&self, text: &str) -> usize {
+        self.inner().add(text)
     }
 
     /// Notes that the revocation of these tokens is about to be requested.
@@ -89,7 +97,16 @@ impl Tokens {
             if let Some(revocation) = inner.revocations.get_mut(token) {
                 revocation.effective = Some(effective);
             }
+            if let Some(waiting) = inner.effective.get(token) {
+                waiting.send_replace(Some(effective));
+            }
         }
+    }
+
+    /// Tells when the revocation of a token takes effect.
+    pub(crate) fn effective(&self, token: usize) -> Option<Effective> {
+        let inner = self.inner();
+        inner.effective.get(token).map(watch::Sender::subscribe)
     }
 
     /// Picks a token for a request: a valid one half of the time, otherwise one that is being
@@ -151,6 +168,13 @@ impl Tokens {
 }
 
 impl Inner {
+    fn add(&mut self, text: &str) -> usize {
+        self.texts.push(text.into());
+        self.revocations.push(Revocation::default());
+        self.effective.push(watch::Sender::default());
+        self.texts.len() - 1
+    }
+
     /// Moves tokens whose revocation has taken effect.
     fn move_revoked(&mut self, now: Micros) {
         let revocations = &self.revocations;

@@ -20,8 +20,8 @@ function held() {
   const { memory, __wbindgen_externrefs: table } = exports;
   let objects = 0;
   for (let slot = 0; slot < table.length; slot++) {
-    // A free slot is empty.
-    if (table.get(slot) != null) objects++;
+    const object = table.get(slot);
+    if (object !== null && object !== undefined) objects++;
   }
   return { objects, bytes: memory.buffer.byteLength, ...reached };
 }
