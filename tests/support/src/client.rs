@@ -83,7 +83,8 @@ pub fn client() -> Client {
 /// A signed-in user.
 pub struct User {
     url: String,
-    cookie: String,
+    /// The name and value of the header with the session.
+    session: (&'static str, String),
     client: Client,
 }
 
@@ -150,21 +151,31 @@ impl User {
             .expect("no session cookie");
         Self {
             url: prefix.to_owned(),
-            cookie: cookie.to_owned(),
+            session: ("Cookie", cookie.to_owned()),
             client,
+        }
+    }
+
+    /// A user whose session a header names, at the system with this URL.
+    pub fn with_header(url: &str, name: &'static str, value: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            session: (name, value.to_owned()),
+            client: client(),
         }
     }
 
     /// The session cookie as `name=value`.
     pub fn cookie(&self) -> &str {
-        &self.cookie
+        &self.session.1
     }
 
     /// A request with the session.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let (name, value) = &self.session;
         self.client
             .request(method, format!("{}{path}", self.url))
-            .header("Cookie", &self.cookie)
+            .header(*name, value)
     }
 
     /// Sends a GET with the session.

@@ -137,8 +137,27 @@ impl Config {
 
     /// Lets Workers fetch from this machine.
     pub fn allow_network(&mut self) {
+        self.add_network(INTERNET);
+    }
+
+    /// The same, but a script gets every request of the Workers first.
+    pub fn allow_network_behind(&mut self, file: &str) {
+        const NETWORK: &str = "network";
+        self.add_network(NETWORK);
+        let (file, network) = (quote(file), quote(NETWORK));
         self.add_service(
-            "internet",
+            INTERNET,
+            &format!(
+                "worker = (compatibilityDate = {}, modules = [(name = {file}, esModule = embed \
+                 {file})], globalOutbound = {network})",
+                quote(COMPATIBILITY_DATE)
+            ),
+        );
+    }
+
+    fn add_network(&mut self, name: &str) {
+        self.add_service(
+            name,
             r#"network = (allow = ["local", "private", "public"])"#,
         );
     }
@@ -192,6 +211,9 @@ impl Config {
         let _ = writeln!(self.services, "    (name = {}, {what}),", quote(name));
     }
 }
+
+/// The service to which fetches go.
+const INTERNET: &str = "internet";
 
 const REMOTE_OBJECTS: &str = "cluster:namespace";
 

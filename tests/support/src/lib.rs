@@ -7,20 +7,24 @@
 //! - [`variants::Variants`] and [`sandbox::Sandbox`]: the Workers in one workerd process.
 //!
 //! Modules import downwards only, in this order: `variants`, `sandbox`, `cluster`, `runtime`,
-//! `config`; `system`, `raw_http`, `client`; `kv`, `link`; `process`, `workspace`, `wait`.
+//! `config`; `identity_provider`, `script`, `browser`; `system`, `raw_http`, `client`; `kv`, `link`;
+//! `process`, `workspace`, `wait`.
 //!
 //! Everything ends with the test process, however that ends: `xtask keep` watches a pipe that then
 //! closes. No failure message contains a token.
 
+pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod config;
+pub mod identity_provider;
 pub mod kv;
 pub mod link;
 pub mod process;
 pub mod raw_http;
 pub mod runtime;
 pub mod sandbox;
+pub mod script;
 pub mod system;
 pub mod variants;
 pub mod wait;

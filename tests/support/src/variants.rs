@@ -84,6 +84,26 @@ impl Variants {
     /// # Panics
     /// If they do not start.
     pub async fn start(name: &'static str, variants: &'static [Variant]) -> Self {
+        Self::start_with(name, variants, None).await
+    }
+
+    /// The same, but a script gets every fetch of the Workers first.
+    ///
+    /// # Panics
+    /// If they do not start.
+    pub async fn start_behind(
+        name: &'static str,
+        variants: &'static [Variant],
+        script: String,
+    ) -> Self {
+        Self::start_with(name, variants, Some(script)).await
+    }
+
+    async fn start_with(
+        name: &'static str,
+        variants: &'static [Variant],
+        network: Option<String>,
+    ) -> Self {
         // The KV servers must outlive the test that is the first to need them, and with it the
         // tokio runtime of that test.
         static TOKIO: LazyLock<tokio::runtime::Runtime> =
@@ -96,7 +116,13 @@ impl Variants {
                 copy_worker(&root().join("build").join(worker), &folder.join(worker));
             }
             let mut config = Config::default();
-            config.allow_network();
+            match network {
+                None => config.allow_network(),
+                Some(script) => {
+                    fs::write(folder.join(NETWORK), script).expect("cannot write a script");
+                    config.allow_network_behind(NETWORK);
+                }
+            }
             let address = upstream.trim_start_matches("http://").parse();
             config.add_external(UPSTREAM, address.expect("an address"));
             for variant in variants {
@@ -129,6 +155,12 @@ impl Variants {
     }
 }
 
+/// The `PUBLIC_URL` of most variants. Nothing listens there.
+pub const PUBLIC_URL: &str = "http://127.0.0.1:8787";
+
+/// The file of the script that gets fetches.
+const NETWORK: &str = "network.js";
+
 /// The service that is the sample API.
 const UPSTREAM: &str = "upstream";
 
@@ -149,7 +181,7 @@ fn add_variant(
     let is_set = |name: &str| settings.iter().any(|(set, _)| *set == name);
     let required = [
         // The issuer of the tokens. It need not be the address of the edge.
-        ("PUBLIC_URL", "http://127.0.0.1:8787"),
+        ("PUBLIC_URL", PUBLIC_URL),
         ("REGISTRIES", "16"),
         ("ROOT_PATHS", "page api jwks"),
         ("DEV_SIGN_IN", "1"),
