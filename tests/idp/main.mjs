@@ -18,13 +18,16 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { json as readJson, text as readText } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import Provider from "oidc-provider";
+import Provider, { interactionPolicy } from "oidc-provider";
 import { createClients, createKeys, createUsers } from "./data.mjs";
 import { errorPage, loginPage, logoutPage, signedOutPage } from "./pages.mjs";
 
 const CLAIMS = ["groups", "realm_access", "resource_access"];
 
-/** Signs users in without asking what they allow: they see it at none of their employer's sites. */
+/** Users log in, and are not asked what they allow. */
+const policy = interactionPolicy.base();
+policy.remove("consent");
+
 async function loadExistingGrant(context) {
   const { client, session, provider } = context.oidc;
   const grant = new provider.Grant({ accountId: session.accountId, clientId: client.clientId });
@@ -81,7 +84,7 @@ class Issuer {
         accountId: id,
         claims: () => ({ sub: id, ...this.users.get(id) }),
       }),
-      interactions: { url: (_context, { uid }) => `/login/${uid}` },
+      interactions: { policy, url: (_context, { uid }) => `/login/${uid}` },
       loadExistingGrant,
       pkce: { required: () => true },
       renderError: (context, out) => void (context.body = errorPage(out)),
