@@ -120,11 +120,7 @@ impl ApiError {
     fn into_problem(self, policy: &Policy) -> (Problem, Vec<(&'static str, String)>) {
         match self {
             Self::Problem(body) => (body, Vec::new()),
-            Self::Denial(denial) => {
-                let headers = denial.headers(policy).into_iter();
-                let headers = headers.map(|(name, value)| (name, value.into())).collect();
-                (denial.problem(policy), headers)
-            }
+            Self::Denial(denial) => (denial.problem(policy), denial.headers(policy).collect()),
             Self::QuotaExceeded(exceeded) => {
                 let body = Problem::new(
                     ProblemCode::RateLimited,

@@ -17,7 +17,7 @@ const STYLE: &str = "\
 
 /// The HTML. `again` is the path at which the user can begin again.
 pub fn html(problem: &Problem, again: &str) -> String {
-    let [title, detail, again] = [problem.title, &*problem.detail, again].map(|text| escaped(text));
+    let [title, detail, again] = [problem.title, &*problem.detail, again].map(escaped);
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\

@@ -12,6 +12,7 @@ use patrol::{
     account::Front,
     registry::ClientInfo,
     sign_in::{
+        Secret,
         authorization::{self, ReturnTo},
         callback::Returned,
         client::Credential,
@@ -108,7 +109,7 @@ async fn complete(returned: Returned, client: ClientInfo, origin: OriginContext<
     let authorization = request.authorization.as_ref();
     let response = external::post(
         &request.url,
-        authorization.map(|header| header.reveal()),
+        authorization.map(Secret::reveal),
         request.body.reveal(),
         MAX_RESPONSE,
     )
