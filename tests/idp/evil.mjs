@@ -138,10 +138,11 @@ function discovery(url) {
   };
 }
 
-/** Sends what the issuer publishes, or `{ status, body }` of its lie. */
+/** Sends what the issuer publishes, or `{ status, body }` of its lie, or nothing if it shall `hang`. */
 function publish(issuer, what, usual, response) {
   issuer.asked[what] = (issuer.asked[what] ?? 0) + 1;
-  const { status = 200, body = {} } = issuer.lies[what] ?? {};
+  const { status = 200, body = {}, hang = false } = issuer.lies[what] ?? {};
+  if (hang) return;
   respond(response, status, typeof body === "string" ? body : without({ ...usual, ...body }));
 }
 

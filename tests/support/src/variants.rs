@@ -146,6 +146,11 @@ impl Variants {
         secret.expect("no variant has such a secret").1.as_str()
     }
 
+    /// The log of all variants so far. Output arrives late.
+    pub fn log(&self) -> String {
+        self.runtime.log()
+    }
+
     /// The URL of a variant's edge.
     ///
     /// # Panics

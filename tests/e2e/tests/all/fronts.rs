@@ -40,6 +40,9 @@ pub(crate) const PLATFORM_ISSUER: &str = "https://platform.example";
 /// What the platform signs with in the variant `platform-secret`.
 pub(crate) const PLATFORM_SECRET: &str = "a secret of the tests, with 32 characters or more";
 
+/// The address of the variant `https`, as its users see it.
+pub(crate) const HTTPS_URL: &str = "https://patrol.example";
+
 /// The running installation.
 pub(crate) struct Fronts {
     variants: Variants,
@@ -64,26 +67,35 @@ impl Fronts {
             clients.push(providers.get(issuer).client(id, name).await);
         }
         clients.extend(EVIL.map(|name| evil.client(name)));
-        let keys = format!("{}/jwks", evil.issuer("platform"));
+        let platform = |keys: &str| {
+            let keys = format!("{}/jwks", evil.issuer(keys));
+            vec![
+                ("PLATFORM_ISSUER", PLATFORM_ISSUER.to_owned()),
+                ("PLATFORM_JWKS_URL", keys),
+            ]
+        };
         let access = |team| vec![("ACCESS_TEAM", team), ("ACCESS_AUD", ACCESS_AUD.to_owned())];
         let settings = [
             oidc_settings(clients),
             access("factory".to_owned()),
-            vec![
-                ("PLATFORM_ISSUER", PLATFORM_ISSUER.to_owned()),
-                ("PLATFORM_JWKS_URL", keys),
-            ],
+            platform("platform"),
         ];
         let secret = vec![
             ("PLATFORM_ISSUER", PLATFORM_ISSUER.to_owned()),
             ("PLATFORM_SECRET", PLATFORM_SECRET.to_owned()),
         ];
+        let mut https = oidc_settings(vec![evil.client("evil")]);
+        https.push(("PUBLIC_URL", HTTPS_URL.to_owned()));
         let variants = [
             variant("fronts", settings.concat()),
             variant("platform-secret", secret),
             variant("access-cold", access("cold".to_owned())),
             variant("access-warm", access("warm".to_owned())),
-            variant("access-down", access("down".to_owned())),
+            variant(
+                "down",
+                [access("down".to_owned()), platform("platform-down")].concat(),
+            ),
+            variant("https", https),
         ];
         let network = include_str!("sign_in_network.js").replace("{server}", evil.url());
         let variants: &[Variant] = Vec::leak(variants.into());
@@ -105,6 +117,11 @@ impl Fronts {
         let found = real.find(|(name, _, _)| *name == provider);
         let (_, number, _) = found.expect("no such provider");
         self.providers.get(*number)
+    }
+
+    /// What the Workers have logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.variants.log()
     }
 
     /// A browser that has not been here before.

@@ -127,11 +127,11 @@ async fn nobody_signs_in_without_the_keys_of_access() {
     let jwt = evil.forge(&jwt).await;
     evil.publish("down", &json!({ "jwks": { "status": 500 } }))
         .await;
-    let response = enter(fronts, "access-down", &jwt).await;
+    let response = enter(fronts, "down", &jwt).await;
     assert_eq!(response.outcome(), (502, "provider-unavailable"));
     assert_eq!(response.header("Set-Cookie"), "");
     evil.publish("down", &json!({})).await;
-    assert_eq!(enter(fronts, "access-down", &jwt).await.status, 303);
+    assert_eq!(enter(fronts, "down", &jwt).await.status, 303);
 }
 
 /// Sends JWTs whose keys nobody has, all at once.

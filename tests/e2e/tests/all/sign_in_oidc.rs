@@ -2,9 +2,9 @@
 
 use crate::{
     common::use_token,
-    fronts::{assert_refused, fronts, has_session},
+    fronts::{HTTPS_URL, assert_refused, fronts, has_session},
 };
-use patrol_support::{Response, User, browser::Browser, now};
+use patrol_support::{Response, User, browser::Browser, now, wait_until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -183,10 +183,11 @@ async fn role_taken_away_at_the_provider_is_gone_after_the_next_sign_in() {
     let url = fronts.url("fronts");
     let root = User::with_header(&url, "Cookie", first.cookie());
     let body = json!({
-        "name": "Too much", "expires_in_days": 1,
+        "name": "Too much", "expires_in_days": 30,
         "organizations": ["acme"], "scopes": ["organizations:members"],
     });
-    assert_eq!(root.create(&body).await.status, 422);
+    let refused = root.create(&body).await;
+    assert_eq!(refused.outcome(), (422, "scopes-exceed-owner"));
 }
 
 #[tokio::test]
@@ -369,6 +370,48 @@ async fn unverified_address_gives_no_email() {
     assert_eq!(me(&browser.user().unwrap()).await["email"], "");
 }
 
+/// With https no neighbouring host can plant a sign-in of its own.
+#[tokio::test]
+async fn pending_sign_in_is_bound_to_its_host() {
+    let fronts = fronts().await;
+    let mut browser = Browser::new(&fronts.url("https"), HTTPS_URL);
+    let begun = browser.open("/.patrol/auth/sign-in").await;
+    let [cookie] = begun.set_cookies()[..] else {
+        panic!("not one cookie");
+    };
+    assert!(cookie.starts_with("__Host-patrol_session_pending_"));
+    for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+        assert!(cookie.split("; ").any(|found| found == attribute));
+    }
+    assert!(!cookie.contains("Domain"));
+    let callback = browser.authenticate(begun, "mallory").await;
+    assert!(callback.starts_with("https://patrol.example/.patrol/auth/callback?"));
+    let entered = browser.open(&callback).await;
+    assert_eq!(entered.status, 303);
+    let is_bound = |cookie: &&str| cookie.starts_with("__Host-") && cookie.contains("; Secure");
+    assert!(entered.set_cookies().iter().all(is_bound));
+    assert_eq!(browser.pending(), 0);
+}
+
+#[tokio::test]
+async fn log_has_the_reason_and_nothing_of_a_token() {
+    let fronts = fronts().await;
+    let mut browser = fronts.browser();
+    let lie = json!({ "claims": { "sub": "lois", "exp": "never" } });
+    let callback = fronts.ask_evil(&mut browser, "evil", &lie).await;
+    browser.open(&callback).await;
+    fronts.browser().sign_in("es256", "lois").await;
+    let log = wait_until("the reason is in the log", || async {
+        Some(fronts.log()).filter(|log| log.contains("[claims-missing]"))
+    })
+    .await;
+    let code = callback.split("code=").nth(1).unwrap();
+    let code = code.split('&').next().unwrap();
+    for secret in ["eyJ", code, "client_secret", "Basic "] {
+        assert!(!log.contains(secret));
+    }
+}
+
 /// A changed state belongs to no sign-in of this browser.
 #[tokio::test]
 async fn answer_with_another_state_is_refused() {
@@ -496,6 +539,7 @@ async fn provider_with_a_wrong_description_signs_nobody_in() {
     for (lie, reason) in [
         (json!({ "status": 503 }), "provider-unreachable"),
         (json!({ "status": 302 }), "provider-unreachable"),
+        (json!({ "hang": true }), "provider-unreachable"),
         (json!({ "body": "<html>" }), "discovery-malformed"),
         (
             json!({ "body": "x".repeat(70_000) }),

@@ -1,10 +1,10 @@
 //! `POST auth/session`: sign-in by an assertion of the platform.
 
 use crate::{
-    common::use_token,
+    common::{PIPELINES, use_token},
     fronts::{Fronts, PLATFORM_ISSUER, PLATFORM_SECRET, fronts},
 };
-use patrol_support::{Response, User, client, now, variants::PUBLIC_URL};
+use patrol_support::{Response, User, api_request, client, now, variants::PUBLIC_URL};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -128,7 +128,7 @@ async fn page_of_another_site_may_send_an_assertion() {
     let session = response.body["session"].as_str().unwrap();
     let paula = User::with_header(&url, "X-Patrol-Session", session);
     let body = json!({
-        "name": "Elsewhere", "expires_in_days": 1,
+        "name": "Elsewhere", "expires_in_days": 30,
         "organizations": ["acme"], "scopes": ["pipelines:read"],
     });
     let creation = paula
@@ -136,6 +136,11 @@ async fn page_of_another_site_may_send_an_assertion() {
         .header("Origin", "https://platform.example")
         .json(&body);
     assert_eq!(Response::to(creation).await.status, 201);
+    let out = paula
+        .request(Method::POST, "/.patrol/auth/sign-out")
+        .header("Origin", "https://platform.example");
+    assert_eq!(Response::to(out).await.outcome(), (200, ""));
+    assert_eq!(paula.get("/api/v1/me").await.status, 401);
 }
 
 /// Assertions that are refused in every variant, and why.
@@ -245,6 +250,43 @@ async fn other_bodies_are_refused() {
     let elsewhere = fronts.url("access-warm");
     let response = Response::to(request(&elsewhere, "x")).await;
     assert_eq!(response.outcome(), (404, "not-found"));
+}
+
+#[tokio::test]
+async fn nobody_signs_in_without_the_keys_of_the_platform() {
+    let fronts = fronts().await;
+    let jwt = assertion(&json!("ES256"), &json!({}));
+    let jwt = fronts.evil.forge(&jwt).await;
+    let url = fronts.url("down");
+    let lies = json!({ "jwks": { "status": 500 } });
+    fronts.evil.publish("platform-down", &lies).await;
+    let response = Response::to(request(&url, &jwt)).await;
+    assert_eq!(response.outcome(), (502, "provider-unavailable"));
+    // The assertion was not used up.
+    fronts.evil.publish("platform-down", &json!({})).await;
+    let response = Response::to(request(&url, &jwt)).await;
+    assert_eq!(response.outcome(), (200, ""));
+}
+
+#[tokio::test]
+async fn session_header_stays_at_the_edge() {
+    let fronts = fronts().await;
+    let (variant, sign) = &platforms()[0];
+    let url = fronts.url(variant);
+    let response = send(fronts, variant, &assertion(sign, &json!({}))).await;
+    let session = response.body["session"].as_str().unwrap();
+    let paula = User::with_header(&url, "X-Patrol-Session", session);
+    let created = paula.create_token(&["pipelines:read"]).await;
+    let echo = api_request(&url, Method::GET, PIPELINES, &created.token)
+        .header("X-Patrol-Session", session)
+        .header("Cookie", "patrol_session_pending_x=1; theirs=2")
+        .header("X-Echo-Headers", "1");
+    let echoed = Response::to(echo).await;
+    assert_eq!(echoed.status, 200);
+    let headers = echoed.body["headers"].as_array().unwrap();
+    let value = |name: &str| headers.iter().find(|pair| pair[0] == name);
+    assert!(value("x-patrol-session").is_none());
+    assert!(value("cookie") == Some(&json!(["cookie", "theirs=2"])));
 }
 
 /// A cookie is believed only with a request of this site, so a header must not make it count.
