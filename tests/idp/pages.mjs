@@ -2,6 +2,7 @@
 
 function page(title, body) {
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title>
+<link rel="icon" href="data:,">
 <main><h1>${title}</h1>${body}</main></html>`;
 }
 

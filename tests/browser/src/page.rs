@@ -178,6 +178,42 @@ impl Page<'_> {
         self.client.goto(&url).await.expect("the page loads");
     }
 
+    /// Allows requests to another origin.
+    pub fn expect_requests_to(&self, origin: &str) {
+        *self.elsewhere.borrow_mut() = Some(format!("{origin}/"));
+    }
+
+    /// Acts in the window that was opened last, and closes it.
+    ///
+    /// # Panics
+    /// Panics if there is no other window.
+    pub async fn in_new_window(&self, act: impl AsyncFnOnce()) {
+        let own = self.client.window().await.expect("a window");
+        let new = wait_until("there is a new window", async || {
+            let windows = self.client.windows().await.ok()?;
+            windows.into_iter().find(|window| *window != own)
+        })
+        .await;
+        let switched = self.client.switch_to_window(new).await;
+        switched.expect("the new window");
+        act().await;
+        self.client.close_window().await.expect("it closes");
+        let back = self.client.switch_to_window(own).await;
+        back.expect("the first window");
+    }
+
+    /// The session as a `Cookie` header.
+    ///
+    /// # Panics
+    /// Panics if the user is not signed in.
+    pub async fn session_cookie(&self) -> String {
+        let cookies = self.client.get_all_cookies().await.expect("cookies");
+        let mut cookies = cookies.iter();
+        let session = cookies.find(|cookie| cookie.name().contains("patrol_session_"));
+        let session = session.expect("a session");
+        format!("{}={}", session.name(), session.value())
+    }
+
     /// Opens a path and signs in when the page asks for it.
     pub async fn sign_in(&self, user: &str, path: &str) {
         self.goto(path).await;

@@ -6,7 +6,8 @@ use patrol_browser::{
     systems::{SAMPLE_TOKENS, sample_system},
     visit, visit_at,
 };
-use patrol_support::root;
+use patrol_support::{Response, System, api_request, root};
+use reqwest::Method;
 
 #[tokio::test]
 async fn element_ignores_the_pages_text_styles_but_takes_its_colors() {
@@ -47,6 +48,51 @@ async fn element_reloads_the_list_when_its_base_changes() {
         page.cell(name, "status").await;
     })
     .await;
+}
+
+/// `localhost` and 127.0.0.1 are different sites, so the browser sends no cookie along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn element_works_on_a_page_of_another_site() {
+    const SECRET: &str = "a secret of at least 32 characters";
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let site = format!("http://localhost:{port}");
+    let system = System::start(
+        "page-embedded",
+        &[
+            &format!("--var=EMBED_ORIGINS={site}"),
+            "--var=PLATFORM_ISSUER=https://platform.test",
+            &format!("--var=PLATFORM_SECRET={SECRET}"),
+            "--var=DEV_SIGN_IN=false",
+        ],
+    );
+    let html = include_str!("../../platform.html");
+    let html = html
+        .replace("PATROL", &system.url)
+        .replace("SECRET", SECRET);
+    let html = axum::routing::get(async move || ([("Content-Type", "text/html")], html));
+    let router = axum::Router::new()
+        .route("/", html)
+        .route("/favicon.ico", axum::routing::get(async || ()));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    visit(&system, Appearance::default(), async |page| {
+        page.goto_elsewhere(&site, "/").await;
+        page.wait_for_list().await;
+        let token = page.create_and_copy("Embedded", &["pipelines:read"]).await;
+        page.audit("embedded").await;
+        let used = api_request(&system.url, Method::GET, "/api/v1/engine/pipelines", &token);
+        assert_eq!(Response::to(used).await.status, 200);
+        page.open_revoke_dialog("Embedded").await;
+        page.click("#revoke-confirm").await;
+        page.wait_for("#revoke-done").await;
+        let used = api_request(&system.url, Method::GET, "/api/v1/engine/pipelines", &token);
+        assert_eq!(Response::to(used).await.outcome(), (401, "token-revoked"));
+        assert_eq!(page.eval_text("assertions").await, "1", "one session");
+        assert_eq!(page.eval_text("document.cookie").await, "");
+    })
+    .await;
+    server.abort();
 }
 
 /// Serves the example as a static file, without a system.

@@ -13,3 +13,4 @@ mod revoke;
 mod scopes;
 mod security;
 mod session;
+mod sign_in;
