@@ -49,11 +49,17 @@ pub(crate) fn session_for_change(
     request: &Request,
     settings: &OriginSettings,
 ) -> ApiResult<Session> {
-    // A browser adds a cookie by itself, but no header.
-    if request.headers().get(session::HEADER)?.is_none() {
-        reject_cross_site(request, settings)?;
-    }
+    reject_forged(request, settings)?;
     session(request, settings)
+}
+
+/// Rejects a request with a session's cookie that another site made the browser send. A browser adds a
+/// cookie by itself, but no header.
+pub(crate) fn reject_forged(request: &Request, settings: &OriginSettings) -> ApiResult<()> {
+    if request.headers().get(session::HEADER)?.is_some() {
+        return Ok(());
+    }
+    reject_cross_site(request, settings)
 }
 
 /// The account of the session that a request claims.

@@ -14,19 +14,37 @@ use patrol::{
         fetched::Fetched,
         provider::Provider,
     },
-    time::Timestamp,
 };
-use patrol_platform::now;
-use std::{cell::RefCell, collections::BTreeMap};
+use patrol_platform::{now, timeout::poll_until};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    thread::LocalKey,
+};
 
 /// The longest JWK Set that is read, in bytes.
 const MAX_JWK_SET: usize = 64 * 1024;
 
 thread_local! {
     /// By the provider's name.
-    static DISCOVERIES: RefCell<BTreeMap<String, Fetched<Discovery>>> = RefCell::default();
+    static DISCOVERIES: Published<Discovery> = Published::default();
     /// By the address of the set.
-    static JWK_SETS: RefCell<BTreeMap<String, Fetched<JwkSet>>> = RefCell::default();
+    static JWK_SETS: Published<JwkSet> = Published::default();
+}
+
+/// What was fetched, by name, and what a request is fetching now.
+struct Published<T> {
+    kept: RefCell<BTreeMap<String, Fetched<T>>>,
+    in_flight: RefCell<BTreeSet<String>>,
+}
+
+impl<T> Default for Published<T> {
+    fn default() -> Self {
+        Self {
+            kept: RefCell::default(),
+            in_flight: RefCell::default(),
+        }
+    }
 }
 
 /// Why an issuer cannot be used.
@@ -47,29 +65,29 @@ pub(crate) enum JwtError {
 
 /// Returns a provider's description.
 pub(crate) async fn discovery(provider: &Provider) -> Result<Discovery, IssuerError> {
-    let kept = DISCOVERIES.with_borrow(|all| all.get(&provider.name).cloned());
-    if let Some(kept) = kept.filter(|kept| kept.is_current(now())) {
-        return Ok(kept.value);
-    }
-    let at = now();
     let url = discovery::url(&provider.issuer);
-    let body = get(&url, discovery::MAX_LENGTH).await?;
-    let value = Discovery::read(&body, provider).map_err(IssuerError::Discovery)?;
-    keep(&DISCOVERIES, &provider.name, &value, at);
-    Ok(value)
+    let fetched = fetched(
+        &DISCOVERIES,
+        &provider.name,
+        &url,
+        |kept| kept.is_current(now()),
+        async || {
+            let body = get(&url, discovery::MAX_LENGTH).await?;
+            Discovery::read(&body, provider).map_err(IssuerError::Discovery)
+        },
+    );
+    Ok(fetched.await?.value)
 }
 
 /// Verifies a JWT by the keys that its issuer publishes.
 pub(crate) async fn verify(text: &str, issuer: &str, keys_url: &str) -> Result<Verified, JwtError> {
     let jwt = Unverified::parse(text).map_err(JwtError::Parse)?;
-    let kept = JWK_SETS.with_borrow(|all| all.get(keys_url).cloned());
-    let keys = match kept.filter(|kept| kept.is_current(now())) {
-        Some(kept) => kept,
-        None => fetch_keys(issuer, keys_url).await?,
-    };
+    let current = |kept: &Fetched<JwkSet>| kept.is_current(now());
+    let keys = keys(issuer, keys_url, current).await?;
     match jwt.verify(&keys.value, &RuntimeCrypto).await {
         Err(error) if error.may_need_newer_keys() && keys.may_be_renewed(now()) => {
-            let keys = fetch_keys(issuer, keys_url).await?;
+            let newer = |kept: &Fetched<JwkSet>| !kept.may_be_renewed(now());
+            let keys = self::keys(issuer, keys_url, newer).await?;
             jwt.verify(&keys.value, &RuntimeCrypto).await
         }
         verified => verified,
@@ -77,13 +95,76 @@ pub(crate) async fn verify(text: &str, issuer: &str, keys_url: &str) -> Result<V
     .map_err(JwtError::Verify)
 }
 
-async fn fetch_keys(issuer: &str, url: &str) -> Result<Fetched<JwkSet>, JwtError> {
+async fn keys(
+    issuer: &str,
+    url: &str,
+    is_good: impl Fn(&Fetched<JwkSet>) -> bool,
+) -> Result<Fetched<JwkSet>, JwtError> {
+    let fetched = fetched(&JWK_SETS, url, url, is_good, async || {
+        let body = get(url, MAX_JWK_SET).await?;
+        JwkSet::read(&body, issuer).map_err(|_| IssuerError::JwkSet(url.to_owned()))
+    });
+    fetched.await.map_err(JwtError::Issuer)
+}
+
+/// Returns what is kept, if it is good, or else fetches it. Anyone can cause that, so there is one
+/// fetch at a time, and all who need it wait for it.
+async fn fetched<T: Clone>(
+    published: &'static LocalKey<Published<T>>,
+    name: &str,
+    url: &str,
+    is_good: impl Fn(&Fetched<T>) -> bool,
+    fetch: impl AsyncFnOnce() -> Result<T, IssuerError>,
+) -> Result<Fetched<T>, IssuerError> {
+    let kept = || {
+        let kept = published.with(|all| all.kept.borrow().get(name).cloned());
+        kept.filter(&is_good)
+    };
+    if let Some(kept) = kept() {
+        return Ok(kept);
+    }
+    let Some(flight) = Flight::begin(published, name) else {
+        let has_landed = || published.with(|all| !all.in_flight.borrow().contains(name));
+        while !has_landed() {
+            poll_until(has_landed).await;
+        }
+        return kept().ok_or_else(|| IssuerError::Unreachable(url.to_owned()));
+    };
     let at = now();
-    let body = get(url, MAX_JWK_SET).await.map_err(JwtError::Issuer)?;
-    let value = JwkSet::read(&body, issuer)
-        .map_err(|_| JwtError::Issuer(IssuerError::JwkSet(url.to_owned())))?;
-    keep(&JWK_SETS, url, &value, at);
-    Ok(Fetched { value, at })
+    let value = fetch().await?;
+    let fetched = Fetched { value, at };
+    flight.land(fetched.clone());
+    Ok(fetched)
+}
+
+/// A fetch that others wait for until this is dropped.
+struct Flight<T: 'static> {
+    published: &'static LocalKey<Published<T>>,
+    name: String,
+}
+
+impl<T> Flight<T> {
+    /// `None`: another is in flight.
+    fn begin(published: &'static LocalKey<Published<T>>, name: &str) -> Option<Self> {
+        let name = name.to_owned();
+        let is_first = published.with(|all| all.in_flight.borrow_mut().insert(name.clone()));
+        // Not `then_some`: dropping the other flight would end the first.
+        is_first.then(|| Self { published, name })
+    }
+
+    fn land(&self, fetched: Fetched<T>) {
+        self.published.with(|all| {
+            let mut kept = all.kept.borrow_mut();
+            kept.insert(self.name.clone(), fetched);
+        });
+    }
+}
+
+impl<T> Drop for Flight<T> {
+    fn drop(&mut self) {
+        self.published
+            .with(|all| all.in_flight.borrow_mut().remove(&self.name));
+    }
 }
 
 async fn get(url: &str, limit: usize) -> Result<Vec<u8>, IssuerError> {
@@ -91,14 +172,4 @@ async fn get(url: &str, limit: usize) -> Result<Vec<u8>, IssuerError> {
         Some(ExternalResponse { status: 200, body }) => Ok(body),
         _ => Err(IssuerError::Unreachable(url.to_owned())),
     }
-}
-
-fn keep<T: Clone>(
-    kept: &'static std::thread::LocalKey<RefCell<BTreeMap<String, Fetched<T>>>>,
-    name: &str,
-    value: &T,
-    at: Timestamp,
-) {
-    let value = value.clone();
-    kept.with_borrow_mut(|all| all.insert(name.to_owned(), Fetched { value, at }));
 }

@@ -27,8 +27,9 @@ pub const IDENTITY: [&str; 5] = [
 /// the organization that the request acts in, if there is one.
 pub const ORGANIZATION: &str = "X-Organization-ID";
 
-/// The token, and headers of a single connection (RFC 9110, section 7.6.1; RFC 7540, section 3.2.1).
-const ENDS_HERE: [&str; 10] = [
+/// Token and session, and headers of a single connection (RFC 9110, section 7.6.1; RFC 7540, section
+/// 3.2.1).
+const ENDS_HERE: [&str; 11] = [
     "Authorization",
     "Connection",
     "HTTP2-Settings",
@@ -39,6 +40,7 @@ const ENDS_HERE: [&str; 10] = [
     "TE",
     "Trailer",
     "Transfer-Encoding",
+    session::HEADER,
 ];
 
 /// Headers by which some servers and frameworks take a request for one with another method or path.

@@ -215,7 +215,7 @@ async fn count_attempt(client: &ClientInfo, env: &Env) -> ApiResult<()> {
 /// `POST auth/sign-out`: ends the session, and deletes the cookie.
 pub(crate) async fn sign_out(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let settings = origin.settings;
-    caller::reject_cross_site(request, settings)?;
+    caller::reject_forged(request, settings)?;
     let mut next = None;
     // Without a session there is nothing to end.
     if let Ok(session) = caller::session(request, settings) {
