@@ -2,7 +2,6 @@
 
 use crate::{
     client_address::client_address,
-    handler::Unanswered,
     identity::{Admission, CachedIdentities, Denied, Identity},
     incoming::Incoming,
     isolate::with_validator,
@@ -14,6 +13,21 @@ use patrol::authorize::{
     validator::{Attempted, Decision, Needs},
 };
 use patrol_platform::{clock, now};
+use worker::Error;
+
+/// Why there is no answer yet.
+pub(crate) enum Unanswered {
+    /// Something must be fetched first.
+    Needs(Needs),
+    /// The runtime cannot even create a response.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Unanswered {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 /// A request's admission, or why it is refused.
 pub(crate) type Outcome = Result<Admission, Denied>;

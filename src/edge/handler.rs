@@ -6,7 +6,8 @@
 //! promise of Rust's, which fetches and calls [`answer`] again.
 
 use crate::{
-    authenticate, forward,
+    authenticate::{self, Unanswered},
+    forward,
     identity::Denied,
     incoming::{Incoming, with_lines},
     isolate, ready, refresh, refuse,
@@ -26,20 +27,6 @@ use patrol_platform::{now, policy::policy};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use web_sys::Request;
 use worker::{Env, Error, console_error, worker_sys::Context};
-
-/// Why there is no answer yet.
-pub(crate) enum Unanswered {
-    /// Something must be fetched first.
-    Needs(Needs),
-    /// The runtime cannot even create a response.
-    Failed(Error),
-}
-
-impl<E: Into<Error>> From<E> for Unanswered {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
 
 /// Handles a request: a response, or a promise of one. The entry has written this many bytes of
 /// lines.

@@ -1,7 +1,9 @@
 //! Fetches status lists: snapshots from KV, leases from the registries.
 
 use crate::{
-    isolate::with_validator, refresh::with_timeout, runtime::succeeded, settings::EdgeSettings,
+    isolate::with_validator,
+    runtime::{succeeded, with_timeout},
+    settings::EdgeSettings,
 };
 use patrol::{
     jose::status_list::{self, StatusListId},

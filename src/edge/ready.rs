@@ -4,9 +4,8 @@
 //! registries once in a while, however often it is asked.
 
 use crate::{
-    refresh::with_timeout,
     refuse,
-    runtime::{Answer, EdgeContext, json_response, promise, succeeded},
+    runtime::{Answer, EdgeContext, json_response, promise, succeeded, with_timeout},
     settings::EdgeSettings,
 };
 use patrol::{http::api::Readiness, routes};

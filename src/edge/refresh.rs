@@ -12,7 +12,7 @@
 use crate::{
     isolate::with_validator,
     keys, lists,
-    runtime::{EdgeContext, succeeded},
+    runtime::{EdgeContext, succeeded, with_timeout},
     settings::EdgeSettings,
 };
 use patrol::{
@@ -21,16 +21,13 @@ use patrol::{
     registry::Used,
     revocation::{
         freshness::FreshnessPolicy,
-        single_flight::{FETCH_TIMEOUT, Flight, SingleFlight, Step},
+        single_flight::{Flight, SingleFlight, Step},
         usage::BatchId,
     },
 };
-use patrol_platform::{
-    call_registry, clock,
-    timeout::{in_time, poll_until},
-};
+use patrol_platform::{call_registry, clock, timeout::poll_until};
 use std::time::Duration;
-use worker::{Delay, Env, Result};
+use worker::{Delay, Env};
 
 /// Begins what a decision wants done behind the response.
 pub(crate) fn follow_up(FollowUp { renew, report }: FollowUp, context: EdgeContext<'_>) {
@@ -89,10 +86,6 @@ async fn fetch_now(resource: Resource, env: &Env, settings: &'static EdgeSetting
             succeeded(&id.path(), &fetched)
         }
     }
-}
-
-pub(crate) async fn with_timeout<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    in_time(Duration::from_millis(FETCH_TIMEOUT), work).await
 }
 
 /// Reports a batch of uses after a delay, unless a lease renewal carries it first.

@@ -4,7 +4,9 @@
 
 use crate::settings::EdgeSettings;
 use futures_util::future::FutureExt;
+use patrol::revocation::single_flight::FETCH_TIMEOUT;
 use patrol_platform::timeout;
+use std::time::Duration;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{Headers, Response, ResponseInit};
 use worker::{
@@ -91,4 +93,9 @@ pub(crate) fn succeeded<T>(what: &str, result: &Result<T>) -> bool {
         console_error!("edge: {what}: {error}");
     }
     result.is_ok()
+}
+
+/// Awaits a fetch for as long as one may take.
+pub(crate) async fn with_timeout<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout::in_time(Duration::from_millis(FETCH_TIMEOUT), work).await
 }

@@ -1,6 +1,6 @@
 //! What every handler needs besides its request.
 
-use crate::{public, respond::ApiResult, settings::OriginSettings};
+use crate::{list_cache, respond::ApiResult, settings::OriginSettings};
 use patrol::{
     placement,
     policy::Policy,
@@ -27,7 +27,7 @@ impl OriginContext<'_> {
         let answer = call_registry(self.env, installation, registry, call).await;
         if C::EFFECT == Effect::Lists {
             // Even after an error: the registry may have carried out the call.
-            public::invalidate(registry);
+            list_cache::invalidate(registry);
         }
         Ok(answer?)
     }

@@ -8,22 +8,17 @@ use crate::{
     foreign_signature::RuntimeCrypto,
 };
 use patrol::{
-    jose::foreign::{JwkSet, ParseError, Unverified, Verified, VerifyError},
+    jose::foreign::{JwkSet, MAX_JWK_SET, ParseError, Unverified, Verified, VerifyError},
+    revocation::single_flight::RETRY_BACKOFF,
     sign_in::{
         discovery::{self, Discovery, DiscoveryError},
         fetched::Fetched,
         provider::Provider,
     },
+    time::Instant,
 };
-use patrol_platform::{now, timeout::poll_until};
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    thread::LocalKey,
-};
-
-/// The longest JWK Set that is read, in bytes.
-const MAX_JWK_SET: usize = 64 * 1024;
+use patrol_platform::{clock, now, timeout::poll_until};
+use std::{cell::RefCell, collections::BTreeMap, thread::LocalKey};
 
 thread_local! {
     /// By the provider's name.
@@ -32,10 +27,14 @@ thread_local! {
     static JWK_SETS: Published<JwkSet> = Published::default();
 }
 
-/// What was fetched, by name, and what a request is fetching now.
+/// How long after a fetch began it is lost, in milliseconds: longer than one may take.
+const LOST_AFTER: u64 = 10_000;
+
+/// What was fetched, by name, the fetches of now, and the failures of late.
 struct Published<T> {
     kept: RefCell<BTreeMap<String, Fetched<T>>>,
-    in_flight: RefCell<BTreeSet<String>>,
+    in_flight: RefCell<BTreeMap<String, Instant>>,
+    failed: RefCell<BTreeMap<String, (Instant, IssuerError)>>,
 }
 
 impl<T> Default for Published<T> {
@@ -43,11 +42,33 @@ impl<T> Default for Published<T> {
         Self {
             kept: RefCell::default(),
             in_flight: RefCell::default(),
+            failed: RefCell::default(),
         }
     }
 }
 
+impl<T> Published<T> {
+    fn is_in_flight(&self, name: &str) -> bool {
+        let in_flight = self.in_flight.borrow();
+        in_flight
+            .get(name)
+            .is_some_and(|began| is_recent(*began, LOST_AFTER))
+    }
+
+    /// Why a fetch has just failed.
+    fn failure(&self, name: &str) -> Option<IssuerError> {
+        let failed = self.failed.borrow();
+        let (at, error) = failed.get(name)?;
+        is_recent(*at, RETRY_BACKOFF).then(|| error.clone())
+    }
+}
+
+fn is_recent(then: Instant, time: u64) -> bool {
+    then.age(clock()).is_some_and(|age| age < time)
+}
+
 /// Why an issuer cannot be used.
+#[derive(Clone)]
 pub(crate) enum IssuerError {
     /// It does not respond, or not with 200.
     Unreachable(String),
@@ -87,8 +108,11 @@ pub(crate) async fn verify(text: &str, issuer: &str, keys_url: &str) -> Result<V
     match jwt.verify(&keys.value, &RuntimeCrypto).await {
         Err(error) if error.may_need_newer_keys() && keys.may_be_renewed(now()) => {
             let newer = |kept: &Fetched<JwkSet>| !kept.may_be_renewed(now());
-            let keys = self::keys(issuer, keys_url, newer).await?;
-            jwt.verify(&keys.value, &RuntimeCrypto).await
+            match self::keys(issuer, keys_url, newer).await {
+                Ok(keys) => jwt.verify(&keys.value, &RuntimeCrypto).await,
+                // Its keys are still current.
+                Err(_) => Err(error),
+            }
         }
         verified => verified,
     }
@@ -108,7 +132,7 @@ async fn keys(
 }
 
 /// Returns what is kept, if it is good, or else fetches it. Anyone can cause that, so there is one
-/// fetch at a time, and all who need it wait for it.
+/// fetch at a time, all who need it wait for it, and none begins right after a failure.
 async fn fetched<T: Clone>(
     published: &'static LocalKey<Published<T>>,
     name: &str,
@@ -123,15 +147,20 @@ async fn fetched<T: Clone>(
     if let Some(kept) = kept() {
         return Ok(kept);
     }
+    if let Some(error) = published.with(|all| all.failure(name)) {
+        return Err(error);
+    }
     let Some(flight) = Flight::begin(published, name) else {
-        let has_landed = || published.with(|all| !all.in_flight.borrow().contains(name));
+        let has_landed = || published.with(|all| !all.is_in_flight(name));
         while !has_landed() {
             poll_until(has_landed).await;
         }
-        return kept().ok_or_else(|| IssuerError::Unreachable(url.to_owned()));
+        let failure = || published.with(|all| all.failure(name));
+        let unreachable = || IssuerError::Unreachable(url.to_owned());
+        return kept().ok_or_else(|| failure().unwrap_or_else(unreachable));
     };
     let at = now();
-    let value = fetch().await?;
+    let value = fetch().await.inspect_err(|error| flight.fail(error))?;
     let fetched = Fetched { value, at };
     flight.land(fetched.clone());
     Ok(fetched)
@@ -146,10 +175,21 @@ struct Flight<T: 'static> {
 impl<T> Flight<T> {
     /// `None`: another is in flight.
     fn begin(published: &'static LocalKey<Published<T>>, name: &str) -> Option<Self> {
-        let name = name.to_owned();
-        let is_first = published.with(|all| all.in_flight.borrow_mut().insert(name.clone()));
-        // Not `then_some`: dropping the other flight would end the first.
-        is_first.then(|| Self { published, name })
+        published.with(|all| {
+            if all.is_in_flight(name) {
+                return None;
+            }
+            let name = name.to_owned();
+            all.in_flight.borrow_mut().insert(name.clone(), clock());
+            Some(Self { published, name })
+        })
+    }
+
+    fn fail(&self, error: &IssuerError) {
+        self.published.with(|all| {
+            let mut failed = all.failed.borrow_mut();
+            failed.insert(self.name.clone(), (clock(), error.clone()));
+        });
     }
 
     fn land(&self, fetched: Fetched<T>) {

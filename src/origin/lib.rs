@@ -23,6 +23,7 @@ mod embedding;
 mod external;
 mod foreign_signature;
 mod issuers;
+mod list_cache;
 mod public;
 mod registry;
 mod respond;

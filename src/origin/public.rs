@@ -13,6 +13,7 @@ use crate::{
     answer_cache::AnswerCache,
     caching::{ANSWER_MAX_AGE, PUBLIC_MAX_AGE},
     context::OriginContext,
+    list_cache::{EXISTING, LIST_NUMBERS, SIGNED_LISTS},
     respond::{self, ApiError, ApiResult},
     settings::OriginSettings,
 };
@@ -29,7 +30,6 @@ use patrol::{
     time::Timestamp,
 };
 use patrol_platform::{STATUS, call_registry, now, policy::policy_hash};
-use std::{cell::RefCell, collections::BTreeSet};
 use wasm_bindgen::JsValue;
 use worker::{Env, Error, Request, Response, Result};
 
@@ -37,11 +37,6 @@ use worker::{Env, Error, Request, Response, Result};
 const STATUS_LIST_JWT: &str = "application/statuslist+jwt";
 
 thread_local! {
-    /// Registries that are known to exist.
-    static EXISTING: RefCell<BTreeSet<u16>> = RefCell::default();
-    /// The numbers of a registry's lists. Requests for other lists go no further.
-    static LIST_NUMBERS: AnswerCache<u16, Vec<u32>> = AnswerCache::default();
-    static SIGNED_LISTS: AnswerCache<StatusListId, Option<SignedList>> = AnswerCache::default();
     /// The number of registries with lists.
     static REGISTRIES: AnswerCache<(), usize> = AnswerCache::default();
     /// The response of `GET status/aggregation`.
@@ -162,14 +157,6 @@ fn accepts_gzip(accepted: &str) -> bool {
         let refused = weight.starts_with("q=0") && !weight.contains(|c| ('1'..='9').contains(&c));
         name.trim().eq_ignore_ascii_case("gzip") && !refused
     })
-}
-
-/// Drops a registry's cached answers and notes that it exists. Call this after each call that may
-/// have changed its lists.
-pub(crate) fn invalidate(registry: u16) {
-    EXISTING.with_borrow_mut(|existing| existing.insert(registry));
-    LIST_NUMBERS.with(|cache| cache.invalidate(|key| key == registry));
-    SIGNED_LISTS.with(|cache| cache.invalidate(|id| id.registry == registry));
 }
 
 async fn signed_list(

@@ -8,10 +8,12 @@ use crate::{
     respond::{ApiError, ApiResult},
 };
 use patrol::{
+    authorize::refusal_log::RefusalLog,
     http::problem::{Problem, ProblemCode},
     sign_in::claims::ClaimsError,
 };
-use std::fmt::Display;
+use patrol_platform::now;
+use std::{cell::RefCell, fmt::Display};
 use worker::{Request, console_error};
 
 /// The path of the page on which users sign in, below the prefix.
@@ -44,10 +46,25 @@ fn accepts_html(request: &Request) -> ApiResult<bool> {
     Ok(accept.contains("text/html"))
 }
 
+thread_local! {
+    static LOG: RefCell<RefusalLog> = RefCell::default();
+}
+
+/// Logs a failure, unless there were too many: anyone can cause them.
+fn log(what: &str, detail: &str) {
+    match LOG.with_borrow_mut(|log| log.admit(now())) {
+        None => {}
+        Some(0) => console_error!("origin: {what}: {detail}"),
+        Some(left_out) => {
+            console_error!("origin: {what}: {detail} ({left_out} before it left out)");
+        }
+    }
+}
+
 /// The provider's answer is not accepted.
 pub(super) fn sign_in_failed(text: impl Display, code: &str) -> ApiError {
     let detail = format!("{text} [{code}]");
-    console_error!("origin: a sign-in failed: {detail}");
+    log("a sign-in failed", &detail);
     Problem::new(ProblemCode::SignInFailed, "Sign-in failed", detail).into()
 }
 
@@ -65,7 +82,7 @@ pub(super) fn provider_unavailable(error: &IssuerError) -> ApiError {
             format!("{url} is no JWK Set. An administrator must check the provider. [jwk-set]")
         }
     };
-    console_error!("origin: a provider cannot be used: {detail}");
+    log("a provider cannot be used", &detail);
     let title = "Sign-in is not possible now";
     Problem::new(ProblemCode::ProviderUnavailable, title, detail).into()
 }

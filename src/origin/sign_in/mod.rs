@@ -70,7 +70,10 @@ async fn begin_at(request: &Request, origin: OriginContext<'_>) -> ApiResult {
 /// `GET auth/callback`
 pub(crate) async fn callback(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let client = caller::client(request, origin.settings)?;
-    let (finished, delete_cookie) = open_id_connect::finish(request, client, origin).await;
+    let (finished, delete_cookie) = match count_attempt(&client, origin.env).await {
+        Ok(()) => open_id_connect::finish(request, client, origin).await,
+        Err(exceeded) => (Err(exceeded), None),
+    };
     failure::as_page(finished, delete_cookie.as_deref(), request, origin)
 }
 

@@ -115,6 +115,7 @@ async fn complete(returned: Returned, client: ClientInfo, origin: OriginContext<
     )
     .await;
     let unreachable = || issuers::IssuerError::Unreachable(request.url.clone());
+    let response = response.filter(|response| response.status < 500);
     let response = response.ok_or_else(|| failure::provider_unavailable(&unreachable()))?;
     let id_token = token_request::id_token(response.status, &response.body)
         .map_err(|error| failure::sign_in_failed(&error, error.code()))?;

@@ -396,13 +396,15 @@ async fn pending_sign_in_is_bound_to_its_host() {
 #[tokio::test]
 async fn log_has_the_reason_and_nothing_of_a_token() {
     let fronts = fronts().await;
-    let mut browser = fronts.browser();
-    let lie = json!({ "claims": { "sub": "lois", "exp": "never" } });
-    let callback = fronts.ask_evil(&mut browser, "evil", &lie).await;
-    browser.open(&callback).await;
     fronts.browser().sign_in("es256", "lois").await;
-    let log = wait_until("the reason is in the log", || async {
-        Some(fronts.log()).filter(|log| log.contains("[claims-missing]"))
+    // Other tests fill the log, and it takes ten lines a second.
+    let (log, callback) = wait_until("the reason is in the log", || async {
+        let mut browser = fronts.browser();
+        let lie = json!({ "claims": { "sub": "lois", "exp": "never" } });
+        let callback = fronts.ask_evil(&mut browser, "evil", &lie).await;
+        browser.open(&callback).await;
+        let log = Some(fronts.log()).filter(|log| log.contains("[claims-missing]"))?;
+        Some((log, callback))
     })
     .await;
     let code = callback.split("code=").nth(1).unwrap();
@@ -564,7 +566,12 @@ async fn provider_with_a_wrong_description_signs_nobody_in() {
     ] {
         let lies = json!({ "discovery": lie });
         fronts.evil.publish("evil-discovery", &lies).await;
-        let page = fronts.browser().open_as_program(begin).await;
+        // A failure is remembered for a second.
+        let page = wait_until(reason, async || {
+            let page = fronts.browser().open_as_program(begin).await;
+            page.contains(reason).then_some(page)
+        })
+        .await;
         let unavailable = (502, "provider-unavailable");
         assert_refused(&page, unavailable, reason, &lie.to_string());
     }
@@ -572,7 +579,11 @@ async fn provider_with_a_wrong_description_signs_nobody_in() {
     assert_eq!(page.status, 502);
     assert!(page.contains("[discovery-authentication]"), "people too");
     fronts.evil.publish("evil-discovery", &json!({})).await;
-    assert_eq!(fronts.browser().open(begin).await.status, 302, "repaired");
+    wait_until("the description is repaired", async || {
+        let status = fronts.browser().open(begin).await.status;
+        (status == 302).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -588,21 +599,29 @@ async fn provider_without_keys_signs_nobody_in() {
             .evil
             .publish("evil-keys", &json!({ "jwks": lie }))
             .await;
-        let mut browser = fronts.browser();
-        let page = fronts
-            .sign_in_at_evil(&mut browser, "evil-keys", &truth)
-            .await;
+        // A failure is remembered for a second.
+        let (page, browser) = wait_until(reason, async || {
+            let mut browser = fronts.browser();
+            let page = fronts
+                .sign_in_at_evil(&mut browser, "evil-keys", &truth)
+                .await;
+            page.contains(reason).then_some((page, browser))
+        })
+        .await;
         let unavailable = (502, "provider-unavailable");
         assert_refused(&page, unavailable, reason, &lie.to_string());
         assert!(browser.user().is_none());
     }
     fronts.evil.publish("evil-keys", &json!({})).await;
-    let mut browser = fronts.browser();
-    let page = fronts
-        .sign_in_at_evil(&mut browser, "evil-keys", &truth)
-        .await;
-    assert_eq!(page.status, 303, "repaired");
-    assert_eq!(sign_ins(&browser.user().unwrap()).await, 1);
+    let user = wait_until("the keys are repaired", async || {
+        let mut browser = fronts.browser();
+        let page = fronts
+            .sign_in_at_evil(&mut browser, "evil-keys", &truth)
+            .await;
+        (page.status == 303).then(|| browser.user().unwrap())
+    })
+    .await;
+    assert_eq!(sign_ins(&user).await, 1);
 }
 
 #[tokio::test]
