@@ -118,7 +118,38 @@ const EDGE: [(&str, &str, &str); 24] = [
     ),
 ];
 
-const ORIGIN: [(&str, &str, &str); 12] = [
+const ORIGIN: [(&str, &str, &str); 19] = [
+    (
+        "OIDC_PROVIDERS",
+        "keycloak",
+        "OIDC_PROVIDERS must be a JSON array",
+    ),
+    (
+        "OIDC_PROVIDERS",
+        r#"[{"name":"main","issuer":"http://idp.example","client_id":"patrol"}]"#,
+        "OIDC_PROVIDERS[0].issuer must be",
+    ),
+    (
+        "OIDC_PROVIDERS",
+        r#"[{"name":"main","issuer":"https://idp.example","client_id":"patrol"}]"#,
+        "OIDC_SECRET_MAIN",
+    ),
+    ("ACCESS_TEAM", "acme", "ACCESS_AUD is missing"),
+    (
+        "PLATFORM_ISSUER",
+        "https://platform.example",
+        "PLATFORM_JWKS_URL is missing",
+    ),
+    (
+        "PLATFORM_SECRET",
+        "too short",
+        "PLATFORM_ISSUER must be the `iss`",
+    ),
+    (
+        "EMBED_ORIGINS",
+        "https://app.example.com/",
+        "EMBED_ORIGINS: \"https://app.example.com/\" must be an origin",
+    ),
     ("SIGNING_KEYS", "", "the secret SIGNING_KEYS is missing"),
     ("SIGNING_KEYS", NULL, "the secret SIGNING_KEYS is missing"),
     ("SIGNING_KEYS", "a secret", "SIGNING_KEYS: "),
