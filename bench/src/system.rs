@@ -183,7 +183,7 @@ fn account(id: UserId) -> Result<AccountRecord> {
         }],
         identity: ExternalIdentity {
             front: Front::Platform,
-            issuer: String::new(),
+            issuer: PLATFORM.to_owned(),
             subject: String::new(),
         },
     })
@@ -200,6 +200,9 @@ async fn call<C: Call>(
     let response = client.post(url).body(message).send().await?;
     Ok(response.error_for_status()?.json().await?)
 }
+
+/// Who vouches for the owners. It never signs anything.
+const PLATFORM: &str = "https://platform.example";
 
 /// An owner may have 50 active tokens.
 const TOKENS_PER_OWNER: u32 = 50;
@@ -247,6 +250,8 @@ pub(crate) fn write_origin(folder: &Path, signing: &str, kv: SocketAddr) -> Resu
             ("REGISTRIES", Binding::Text(REGISTRIES)),
             ("SIGNING_KEYS", Binding::Text(signing)),
             ("SESSION_KEYS", Binding::Text(&sessions)),
+            ("PLATFORM_ISSUER", Binding::Text(PLATFORM)),
+            ("PLATFORM_SECRET", Binding::Text(&"x".repeat(32))),
         ],
         storage: Some("objects"),
     });

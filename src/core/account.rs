@@ -56,17 +56,6 @@ pub enum Front {
     Platform,
 }
 
-impl Front {
-    /// Whether its sessions count. With `DEV_SIGN_IN` off, those of development users do not: state
-    /// may have been kept from development.
-    pub const fn is_open(self, dev_sign_in: bool) -> bool {
-        match self {
-            Self::Development => dev_sign_in,
-            Self::OpenIdConnect | Self::Access | Self::Platform => true,
-        }
-    }
-}
-
 impl AccountRecord {
     /// The account with the scopes that its roles grant.
     pub fn account(&self, policy: &Policy) -> Account {

@@ -8,7 +8,7 @@
 //! without limit are left out too, because the log is a table.
 
 use crate::{
-    ids::{OrganizationId, TokenId, UserId},
+    ids::{OrganizationId, SessionId, TokenId, UserId},
     time::{DAY, Timestamp},
 };
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,8 @@ pub struct AuditEntry {
     pub actor: ActorKind,
     /// What was done.
     pub action: Action,
+    /// The session that began or ended.
+    pub session: Option<SessionId>,
     /// The token that it was done to.
     pub token: Option<TokenId>,
     /// The organizations of that token.
@@ -71,7 +73,7 @@ pub enum Action {
     SignIn,
     /// The user signed out.
     SignOut,
-    /// The user ended another session.
+    /// The user ended a session, or had too many.
     SessionEnd,
     /// A token was created.
     TokenCreation,

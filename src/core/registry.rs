@@ -208,7 +208,7 @@ pub struct SignIn {
     pub expires_at: Timestamp,
     /// What the sign-in rests on, if that can be used once.
     pub assertion: Option<OneTimeAssertion>,
-    /// Where it is.
+    /// For the audit log, and for the list of sessions.
     pub client: ClientInfo,
 }
 
@@ -217,7 +217,7 @@ pub struct SignIn {
 pub struct SignOut {
     /// The session.
     pub session: Session,
-    /// Who asks.
+    /// For the audit log.
     pub client: ClientInfo,
 }
 
@@ -242,7 +242,7 @@ pub struct EndSession {
     pub session: Session,
     /// The session that ends. It may be the same one.
     pub id: SessionId,
-    /// Who asks.
+    /// For the audit log.
     pub client: ClientInfo,
 }
 
@@ -293,7 +293,7 @@ pub struct Revoke {
     pub credential: Credential,
     /// The tokens to revoke.
     pub target: RevokeTarget,
-    /// Who asks.
+    /// For the audit log.
     pub client: ClientInfo,
 }
 
@@ -394,7 +394,7 @@ pub struct Create {
     /// The time of the request; the limits are checked as of then.
     #[serde(with = "numeric")]
     pub created_at: Timestamp,
-    /// Who asks.
+    /// For the audit log.
     pub client: ClientInfo,
 }
 

@@ -88,9 +88,11 @@ const NAME: &str = "patrol_session";
 
 /// The session cookie of an installation.
 ///
-/// Its name has an id of the installation, so that two on one host do not overwrite each other's.
-/// With https a prefix binds it to https, and to this host if its path is `/` (RFC 6265bis, section
-/// 4.1.3). Plain http, which is allowed on loopback only, cannot use a prefix.
+/// Its name has an id of the installation, so that two on one host do not overwrite each other's. With
+/// https the prefix `__Host-` binds it to https and to this host (RFC 6265bis, section 4.1.3.2): a
+/// sibling host could otherwise plant a session of its own. It needs the path `/`, so the platform's API
+/// would get the cookie too, but the edge removes it ([`without_session`]). Plain http, which is allowed
+/// on loopback only, cannot use the prefix, and has the narrowest path that works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionCookie {
     name: String,
@@ -102,15 +104,13 @@ impl SessionCookie {
     /// The cookie of the installation with these paths.
     pub fn new(paths: &Paths) -> Self {
         let https = paths.public_url().starts_with("https://");
-        let path = paths.cookie_path();
-        let prefix = match path {
-            "/" if https => "__Host-",
-            _ if https => "__Secure-",
-            _ => "",
+        let (prefix, path, secure) = if https {
+            ("__Host-", "/", "; Secure")
+        } else {
+            ("", paths.cookie_path(), "")
         };
         let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(paths.base_url()));
         let id = u32::from_be_bytes([a, b, c, d]);
-        let secure = if https { "; Secure" } else { "" };
         Self {
             name: format!("{prefix}{NAME}_{id:08x}"),
             attributes: format!("Path={path}; HttpOnly; SameSite=Lax{secure}"),
@@ -282,26 +282,27 @@ mod tests {
     }
 
     #[test]
-    fn cookie_has_the_narrowest_path_and_a_name_of_the_installation() {
+    fn cookie_is_bound_to_its_host_and_has_a_name_of_the_installation() {
         let host = "https://patrol.example";
         let names: Vec<_> = [
-            (host, "/.patrol/", "", "__Secure-", "/.patrol/"),
-            (host, "/other/", "page jwks", "__Secure-", "/other/"),
-            (
-                "https://patrol.example/a",
-                "/.patrol/",
-                "",
-                "__Secure-",
-                "/a/.patrol/",
-            ),
+            (host, "/.patrol/", "", "__Host-", "/"),
+            (host, "/other/", "page jwks", "__Host-", "/"),
+            ("https://patrol.example/a", "/.patrol/", "", "__Host-", "/"),
             (
                 "https://patrol.example/b",
                 "/.patrol/",
                 "api",
-                "__Secure-",
-                "/b/",
+                "__Host-",
+                "/",
             ),
             ("https://other.example", "/.patrol/", "api", "__Host-", "/"),
+            (
+                "http://127.0.0.1:8787/a",
+                "/.patrol/",
+                "",
+                "",
+                "/a/.patrol/",
+            ),
             ("http://127.0.0.1:8787", "/.patrol/", "", "", "/.patrol/"),
             ("http://127.0.0.1:8788", "/.patrol/", "api", "", "/"),
         ]

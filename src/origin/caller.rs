@@ -40,6 +40,13 @@ pub(crate) fn session(request: &Request, settings: &OriginSettings) -> ApiResult
     }
 }
 
+/// The session that the request's cookie names.
+pub(crate) fn session_of_cookie(request: &Request, settings: &OriginSettings) -> Option<Session> {
+    let cookies = request.headers().get("Cookie").ok()??;
+    let text = settings.cookie.find(&cookies)?;
+    session::verify(text, now(), settings.session_keys.public())
+}
+
 /// Names the user whom a page shows. In another tab, another user may have signed in since.
 const EXPECTED_USER: &str = "X-Patrol-Expected-User";
 

@@ -23,14 +23,14 @@ use std::{cell::RefCell, collections::BTreeMap, thread::LocalKey};
 thread_local! {
     /// By the provider's name.
     static DISCOVERIES: Published<Discovery> = Published::default();
-    /// By the address of the set.
+    /// By issuer and address.
     static JWK_SETS: Published<JwkSet> = Published::default();
 }
 
 /// How long after a fetch began it is lost, in milliseconds: longer than one may take.
 const LOST_AFTER: u64 = 10_000;
 
-/// What was fetched, by name, the fetches of now, and the failures of late.
+/// What was fetched, by name, with fetches in flight and recent failures.
 struct Published<T> {
     kept: RefCell<BTreeMap<String, Fetched<T>>>,
     in_flight: RefCell<BTreeMap<String, Instant>>,
@@ -124,7 +124,9 @@ async fn keys(
     url: &str,
     is_good: impl Fn(&Fetched<JwkSet>) -> bool,
 ) -> Result<Fetched<JwkSet>, JwtError> {
-    let fetched = fetched(&JWK_SETS, url, url, is_good, async || {
+    // Two issuers may share an address, but not a set: it verifies only what its issuer signs.
+    let name = format!("{issuer} {url}");
+    let fetched = fetched(&JWK_SETS, &name, url, is_good, async || {
         let body = get(url, MAX_JWK_SET).await?;
         JwkSet::read(&body, issuer).map_err(|_| IssuerError::JwkSet(url.to_owned()))
     });

@@ -1,6 +1,7 @@
 //! The origin's settings and keys. Each isolate reads them once.
 
 use patrol::{
+    account::{ExternalIdentity, Front},
     http::embedding::EmbedOrigins,
     jose::signing::SigningKeys,
     quota::{self, Quota},
@@ -87,6 +88,24 @@ impl Fronts {
 static SETTINGS: OnceLock<OriginSettings> = OnceLock::new();
 
 impl OriginSettings {
+    /// Whether an identity still counts: sessions by a front that was removed do not.
+    pub(crate) fn trusts(&self, identity: &ExternalIdentity) -> bool {
+        let issuer = Some(&*identity.issuer);
+        let Fronts {
+            providers,
+            access,
+            platform,
+        } = &self.fronts;
+        match identity.front {
+            Front::Development => self.dev_sign_in,
+            Front::OpenIdConnect => providers
+                .iter()
+                .any(|(provider, _)| Some(&*provider.issuer) == issuer),
+            Front::Access => access.as_ref().map(Access::issuer) == issuer,
+            Front::Platform => platform.as_ref().map(Platform::issuer) == issuer,
+        }
+    }
+
     /// The settings of this isolate. An invalid setting fails every request, and the log names it.
     pub(crate) fn get(env: &Env) -> Result<&'static Self> {
         once(&SETTINGS, || Self::from_env(env))

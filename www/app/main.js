@@ -16,7 +16,7 @@ import { addressOf } from "./mount.js";
 import { generalView, securityView } from "./profile.js";
 import { Router } from "./router.js";
 import { Shell } from "./shell.js";
-import { showSignInDialog, signedInView, signInView } from "./sign-in.js";
+import { doneAddress, showSignInDialog, signedInView, signInView } from "./sign-in.js";
 
 /** @typedef {import("../shared/api.js").Me} Me */
 
@@ -98,7 +98,7 @@ function show() {
   if (path === SIGN_IN) {
     if (me && router.query("done") !== null) showAlone(signedInView(language));
     else if (me) router.replace(nextView());
-    else showAlone(signInView({ language, api, next: addressOf(nextView()), ...handlers }));
+    else showAlone(signInView({ language, api, next: nextAddress(), ...handlers }));
     return;
   }
   if (!me) {
@@ -144,6 +144,11 @@ function showFailure(error) {
 function nextView() {
   const next = router.query("next") ?? "";
   return Object.hasOwn(VIEWS, next) ? next : "";
+}
+
+/** The address of that. A provider's window tells the other one when the user is back. */
+function nextAddress() {
+  return router.query("done") === null ? addressOf(nextView()) : doneAddress();
 }
 
 /** @param {Me} account */

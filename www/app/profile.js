@@ -75,6 +75,9 @@ export function securityView(context) {
   const { language, api, me, onsignout } = context;
   const texts = language.texts.profile;
   const failed = h("p", { class: "error", role: "alert" });
+  let user = me;
+  const signedInAs = () => texts.signedInAs(user.email || user.name);
+  const shown = h("span", {}, signedInAs());
   const signOut = button(texts.signOut, {
     id: "sign-out",
     class: "button",
@@ -82,7 +85,7 @@ export function securityView(context) {
       signOut.setBusy(texts.signOut);
       failed.textContent = "";
       try {
-        const { next } = await api.signOut();
+        const { next } = await api.signOut(user);
         if (next === null) onsignout();
         else location.assign(next);
       } catch (error) {
@@ -91,22 +94,22 @@ export function securityView(context) {
       }
     },
   });
-  const user = h("span", {}, texts.signedInAs(me.email));
-  const sessions = sessionsCard(context);
+  const sessions = sessionsCard(context, () => user);
   const activity = activityCard(context);
   const view = tab(
     context,
     "profile/security",
     texts.security,
-    card("session", texts.session, user, signOut.element, failed),
+    card("session", texts.session, shown, signOut.element, failed),
     sessions.element,
     activity.element,
     h("patrol-tokens", { lang: language.code }),
   );
   return {
     ...view,
-    setUser: ({ email }) => {
-      setText(user, texts.signedInAs(email));
+    setUser: (other) => {
+      user = other;
+      setText(shown, signedInAs());
       sessions.reload();
       activity.reload();
     },

@@ -61,8 +61,11 @@ function lazyCard({ id, title, lead, context: { language }, load }) {
   };
 }
 
-/** @param {Context} context */
-export function sessionsCard(context) {
+/**
+ * @param {Context} context
+ * @param {() => import("../shared/api.js").Me} getUser
+ */
+export function sessionsCard(context, getUser) {
   const { language, api } = context;
   const texts = language.texts.sessions;
   const failed = h("p", { class: "error", role: "alert" });
@@ -87,7 +90,7 @@ export function sessionsCard(context) {
         end.setBusy(texts.end);
         failed.textContent = "";
         try {
-          await api.endSession(id);
+          await api.endSession(id, getUser());
         } catch (error) {
           failed.textContent = `${texts.endFailed} ${explain(error, language)}`;
         }

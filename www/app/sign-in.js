@@ -34,8 +34,8 @@ const USERS = [
 /** The name of Cloudflare Access among the providers. */
 const ACCESS = "access";
 
-/** Carries a message from the window of a provider. */
-const CHANNEL = "patrol-signed-in";
+/** Carries a message from the window of a provider, within this installation. */
+const CHANNEL = `patrol-signed-in ${addressOf("")}`;
 
 /** The address that a provider's window ends at. */
 export const doneAddress = () => `${addressOf("sign-in")}?done`;

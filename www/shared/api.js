@@ -81,8 +81,6 @@ const PREFIX = new URL("../../../../", import.meta.url).href;
 /** The API at one base address. */
 export class Api {
   #base;
-  /** The user whom the page shows. A change must not happen as another. @type {string | null} */
-  #user = null;
   /** Reads in flight, so that two views share one request. @type {Map<string, Promise<unknown>>} */
   #reads = new Map();
 
@@ -112,12 +110,18 @@ export class Api {
     return this.#base.origin;
   }
 
+  /**
+   * A new function for the same user. Nothing else changes.
+   *
+   * @param {() => Promise<string>} assertion
+   */
+  set assertion(assertion) {
+    this.#assertion = assertion;
+  }
+
   /** @returns {Promise<Me>} */
-  async me() {
-    /** @type {Me} */
-    const me = await this.#read("api/v1/me");
-    this.#user = me.id;
-    return me;
+  me() {
+    return this.#read("api/v1/me");
   }
 
   /** @returns {Promise<TokenList>} */
@@ -127,19 +131,22 @@ export class Api {
 
   /**
    * @param {CreateTokenRequest} request
+   * @param {Me} user The user whom the page shows: nothing is done in the name of another, who has
+   *   signed in since.
    * @returns {Promise<CreatedToken>}
    */
-  create(request) {
-    return this.#write("POST", "api/v1/tokens", request);
+  create(request, user) {
+    return this.#write("POST", "api/v1/tokens", user, request);
   }
 
   /**
    * @param {string} id
+   * @param {Me | null} user As for `create`.
    * @returns {Promise<RevokedToken>}
    */
-  revoke(id) {
+  revoke(id, user) {
     const path = `api/v1/tokens/${encodeURIComponent(id)}`;
-    return this.#write("DELETE", path, undefined, REVOKE_TIMEOUT);
+    return this.#write("DELETE", path, user, undefined, REVOKE_TIMEOUT);
   }
 
   /** @returns {Promise<{ sessions: Session[] }>} */
@@ -149,10 +156,11 @@ export class Api {
 
   /**
    * @param {string} id
+   * @param {Me} user As for `create`.
    * @returns {Promise<void>}
    */
-  endSession(id) {
-    return this.#write("DELETE", `api/v1/sessions/${encodeURIComponent(id)}`);
+  endSession(id, user) {
+    return this.#write("DELETE", `api/v1/sessions/${encodeURIComponent(id)}`, user);
   }
 
   /**
@@ -167,12 +175,8 @@ export class Api {
    * @param {string} user
    * @returns {Promise<Me>}
    */
-  async signIn(user) {
-    this.#user = null;
-    /** @type {Me} */
-    const me = await this.#write("POST", "auth/dev", { user });
-    this.#user = me.id;
-    return me;
+  signIn(user) {
+    return this.#write("POST", "auth/dev", null, { user });
   }
 
   /** @returns {Promise<Fronts>} */
@@ -190,9 +194,12 @@ export class Api {
     return this.addressOf(`auth/sign-in?${new URLSearchParams({ provider, to })}`);
   }
 
-  /** @returns {Promise<{ next: string | null }>} `next` is where to sign out at the provider too. */
-  signOut() {
-    return this.#write("POST", "auth/sign-out");
+  /**
+   * @param {Me} user As for `create`.
+   * @returns {Promise<{ next: string | null }>} `next` is where to sign out at the provider too.
+   */
+  signOut(user) {
+    return this.#write("POST", "auth/sign-out", user);
   }
 
   /**
@@ -217,12 +224,14 @@ export class Api {
    * @template T
    * @param {string} method
    * @param {string} path
+   * @param {Me | null} user
    * @param {unknown} [body]
    * @param {number} [timeout]
    * @returns {Promise<T>}
    */
-  #write(method, path, body, timeout) {
-    return this.#send(method, path, body, timeout).finally(() => this.#reads.clear());
+  #write(method, path, user, body, timeout) {
+    const sent = this.#send(method, path, body, timeout, user?.id);
+    return sent.finally(() => this.#reads.clear());
   }
 
   /**
@@ -233,23 +242,25 @@ export class Api {
    * @param {string} path
    * @param {unknown} [body]
    * @param {number} [timeout]
+   * @param {string} [user]
    */
-  async #send(method, path, body, timeout = TIMEOUT) {
-    if (this.#assertion === null) return this.#request(method, path, body, timeout);
+  async #send(method, path, body, timeout = TIMEOUT, user) {
+    const request = () => this.#request(method, path, body, timeout, user);
+    if (this.#assertion === null) return request();
     if (this.#session === null) await this.#renew(this.#assertion);
     try {
-      return await this.#request(method, path, body, timeout);
+      return await request();
     } catch (error) {
       if (!(error instanceof ServerError && error.needsSession)) throw error;
       await this.#renew(this.#assertion);
-      return this.#request(method, path, body, timeout);
+      return request();
     }
   }
 
   /** @param {() => Promise<string>} getAssertion */
   #renew(getAssertion) {
     const renew = async () => {
-      const assertion = await getAssertion();
+      const assertion = await inTime(getAssertion());
       this.#session = null;
       const { session } = await this.#request("POST", "auth/session", { assertion }, TIMEOUT);
       this.#session = session;
@@ -265,8 +276,9 @@ export class Api {
    * @param {string} path
    * @param {unknown} body
    * @param {number} timeout
+   * @param {string} [user]
    */
-  async #request(method, path, body, timeout) {
+  async #request(method, path, body, timeout, user) {
     try {
       const response = await fetch(this.addressOf(path), {
         method,
@@ -274,7 +286,7 @@ export class Api {
           Accept: "application/json",
           ...(body !== undefined && { "Content-Type": "application/json" }),
           ...(this.#session !== null && { "X-Patrol-Session": this.#session }),
-          ...(method !== "GET" && this.#user !== null && { "X-Patrol-Expected-User": this.#user }),
+          ...(user !== undefined && { "X-Patrol-Expected-User": user }),
         },
         body: body === undefined ? undefined : JSON.stringify(body),
         cache: "no-store",
@@ -288,6 +300,25 @@ export class Api {
     } catch (cause) {
       throw cause instanceof ServerError ? cause : new Unreachable("no response", { cause });
     }
+  }
+}
+
+/**
+ * The platform's assertion. Without one there is no session, and nothing has been sent.
+ *
+ * @param {Promise<string>} assertion
+ * @returns {Promise<string>}
+ */
+async function inTime(assertion) {
+  const { promise, reject } = Promise.withResolvers();
+  const timer = setTimeout(() => reject(new Error("no assertion in time")), TIMEOUT);
+  try {
+    return await Promise.race([assertion, promise]);
+  } catch (error) {
+    reportError(error);
+    throw new ServerError({ status: 401 });
+  } finally {
+    clearTimeout(timer);
   }
 }
 

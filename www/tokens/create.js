@@ -29,7 +29,7 @@ import { Permissions } from "./permissions.js";
  * @property {import("../shared/api.js").Api} api
  * @property {FormInput} input
  * @property {() => Promise<FormInput | null>} renewSession Signs in again; null if the user did not.
- * @property {() => Promise<FormInput | null>} changeUser Another user has signed in, in another tab.
+ * @property {() => Promise<FormInput | null>} reload What the account holds now.
  * @property {(record: import("../shared/api.js").TokenRecord) => void} oncreated
  * @property {() => void} onclosed
  */
@@ -37,10 +37,18 @@ import { Permissions } from "./permissions.js";
 /** How often the expiration dates are updated, in ms. */
 const CLOCK_INTERVAL = 30_000;
 
+/** The codes of problems that mean: the account holds less than the form shows. */
+const HELD_LESS = new Set(["scopes-exceed-owner", "organization-unknown"]);
+
+/** How the user recognizes the account. @param {FormInput} input */
+const nameOf = ({ me }) => me.email || me.name;
+
 /** The dialog for one new token. */
 export class CreateDialog {
   #options;
   #texts;
+  /** @type {FormInput} */
+  #input;
   #form;
   #modal;
   #sending = false;
@@ -70,6 +78,7 @@ export class CreateDialog {
     const { language } = options;
     const texts = language.texts.create;
     this.#texts = texts;
+    this.#input = options.input;
     this.#form = new TokenForm(options.input);
     this.#modal = new Modal({
       root: options.root,
@@ -291,7 +300,7 @@ export class CreateDialog {
     }
     this.#setSending(true);
     try {
-      const { token, ...record } = await this.#options.api.create(request);
+      const { token, ...record } = await this.#options.api.create(request, this.#input.me);
       // The page has closed the dialog meanwhile, so nobody will ever see the token.
       if (!this.#modal.isOpen) return;
       this.#setSending(false);
@@ -324,8 +333,11 @@ export class CreateDialog {
     } else if (error.needsSession) {
       await this.#signInAgain();
     } else if (error.isOtherUser) {
-      const { changeUser } = this.#options;
-      await this.#rebuild(changeUser, ({ me }) => this.#texts.userChanged(me.email));
+      await this.#rebuild(this.#options.reload, (input) => this.#texts.userChanged(nameOf(input)));
+    } else if (HELD_LESS.has(error.problem.code ?? "")) {
+      // The account has lost a right since the form was opened.
+      const reason = explain(error, language);
+      await this.#rebuild(this.#options.reload, () => reason);
     } else {
       const view = this.#form.reject(error.problem);
       this.#draw(view);
@@ -337,7 +349,10 @@ export class CreateDialog {
   }
 
   async #signInAgain() {
-    await this.#rebuild(this.#options.renewSession, () => this.#texts.signedInAgain);
+    const before = this.#input.me.id;
+    await this.#rebuild(this.#options.renewSession, (input) =>
+      input.me.id === before ? this.#texts.signedInAgain : this.#texts.userChanged(nameOf(input)),
+    );
   }
 
   /**
@@ -361,13 +376,34 @@ export class CreateDialog {
       this.#focusBanner();
       return;
     }
+    this.#replaceForm(input);
+    this.#showBanner("info", "create-session", explanation(input));
+    this.#banners.firstElementChild?.scrollIntoView({ block: "nearest" });
+    this.#submit.element.focus({ preventScroll: true });
+  }
+
+  /**
+   * Shows what the account holds now, with the user's entries. Another user's rights are not shown
+   * without a word: then the server refuses, and the form says why.
+   *
+   * @param {FormInput} input
+   */
+  refresh(input) {
+    const isEditing = this.#modal.isOpen && !this.#sending && this.#created === null;
+    if (!isEditing || input.me.id !== this.#input.me.id) return;
+    const [before, now] = [this.#input, input].map(({ me, active, limit }) =>
+      JSON.stringify([me, active, limit]),
+    );
+    if (before !== now) this.#replaceForm(input);
+  }
+
+  /** @param {FormInput} input */
+  #replaceForm(input) {
+    this.#input = input;
     const state = this.#form.toJSON();
     this.#form.free();
     this.#form = TokenForm.fromState(input, state);
     this.#draw(this.#form.view());
-    this.#showBanner("info", "create-session", explanation(input));
-    this.#banners.firstElementChild?.scrollIntoView({ block: "nearest" });
-    this.#submit.element.focus({ preventScroll: true });
   }
 
   /** @param {FormView} view */

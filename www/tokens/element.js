@@ -83,6 +83,7 @@ export class PatrolTokens extends HTMLElement {
   }
 
   connectedCallback() {
+    this.#upgradeProperty();
     this.#useBase();
     this.#build();
     this.#clock = setInterval(() => this.#updateTimes(), CLOCK_INTERVAL);
@@ -123,7 +124,13 @@ export class PatrolTokens extends HTMLElement {
    * @param {(() => Promise<string>) | null} assertion
    */
   set assertion(assertion) {
+    const isSameUser = this.#assertion !== null && assertion !== null;
     this.#assertion = assertion;
+    if (isSameUser) {
+      // A framework may set a new function whenever it draws: an open dialog must stay.
+      this.#api.assertion = assertion;
+      return;
+    }
     this.#useApi();
     if (!this.isConnected || !this.#section) return;
     this.#build();
@@ -132,6 +139,15 @@ export class PatrolTokens extends HTMLElement {
 
   get assertion() {
     return this.#assertion;
+  }
+
+  /** Takes over a property that was set before this class was defined. */
+  #upgradeProperty() {
+    if (!Object.hasOwn(this, "assertion")) return;
+    const { assertion } = this;
+    // @ts-expect-error The property of this object hides that of its class.
+    delete this.assertion;
+    this.assertion = assertion;
   }
 
   #useBase() {
@@ -196,8 +212,15 @@ export class PatrolTokens extends HTMLElement {
     const [me, list] = await Promise.all([this.#api.me(), this.#api.tokens()]);
     // The user may have changed a token since, which this list may not show.
     if (version !== this.#version) return;
+    const isOther = this.#me !== null && this.#me.id !== me.id;
     this.#me = me;
     this.#show(list);
+    const input = this.#formInput();
+    if (input && this.#dialog instanceof CreateDialog) this.#dialog.refresh(input);
+    if (isOther) {
+      const options = { bubbles: true, composed: true };
+      this.dispatchEvent(new CustomEvent("patrol-user-changed", options));
+    }
   }
 
   /** @param {TokenList} list */
@@ -255,8 +278,8 @@ export class PatrolTokens extends HTMLElement {
         await this.#fetch();
         return this.#formInput();
       },
-      changeUser: async () => {
-        await this.#changeUser();
+      reload: async () => {
+        await this.#fetch();
         return this.#formInput();
       },
       oncreated: (record) => this.#showChange(record, api),
@@ -264,6 +287,8 @@ export class PatrolTokens extends HTMLElement {
     });
     this.#dialog = dialog;
     dialog.open();
+    // What the account holds now.
+    this.#load();
   }
 
   #onDialogClosed = () => {
@@ -286,7 +311,7 @@ export class PatrolTokens extends HTMLElement {
       row,
       delay: this.#me?.revocation_delay_seconds ?? 0,
       // Revoking is idempotent, so it can be repeated after signing in.
-      revoke: () => this.#withSession(() => api.revoke(row.id)),
+      revoke: () => this.#withSession(() => api.revoke(row.id, this.#me)),
       onrevoked: (record) => this.#showChange(record, api),
       onfailed: () => this.#load(),
       onclosed: this.#onDialogClosed,
@@ -304,21 +329,17 @@ export class PatrolTokens extends HTMLElement {
    * @returns {Promise<T>}
    */
   async #withSession(call) {
+    const api = this.#api;
     try {
       return await call();
     } catch (error) {
-      if (error instanceof ServerError && error.isOtherUser) await this.#changeUser();
+      // The element has been given another base or user since.
+      if (api !== this.#api) throw error;
+      if (error instanceof ServerError && error.isOtherUser) await this.#fetch();
       const needsSession = error instanceof ServerError && error.needsSession;
       if (!needsSession || !(await this.#signIn())) throw error;
       return call();
     }
-  }
-
-  /** Shows the tokens of the user who has signed in in another tab, and tells the page. */
-  async #changeUser() {
-    await this.#fetch();
-    const options = { bubbles: true, composed: true };
-    this.dispatchEvent(new CustomEvent("patrol-user-changed", options));
   }
 
   /**

@@ -1,7 +1,8 @@
 //! Cloudflare Access: a proxy that signs users in and adds a JWT to every request.
 //!
-//! The JWT alone is believed, because anyone can write the other headers. It is checked for each
-//! request, also for the audience: a team has one issuer for all its applications.
+//! The JWT alone is believed, because anyone can write the other headers. It is checked at sign-in, also
+//! for the audience: a team has one issuer for all its applications. After that the session counts, for
+//! as long as any other.
 
 use super::{
     address::Address,

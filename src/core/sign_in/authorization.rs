@@ -32,14 +32,14 @@ const TYPE: &str = "sign-in+jwt";
 /// The longest cookie that is verified, in bytes.
 const MAX_LENGTH: usize = 2048;
 
-/// A path of this installation to go to after signing in.
+/// A path of this host to go to after signing in.
 ///
 /// Browsers read `//host` and `/\host` as another site, and ignore tabs and line ends in between.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ReturnTo(String);
 
-/// The text is no path of this installation.
+/// The text is no path of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidReturnTo;
 
@@ -144,6 +144,27 @@ pub fn begin(
     })
 }
 
+/// The most sign-ins that one browser has pending. Another site can begin some by leading a browser
+/// here, and cookies that are too long break every request to this host.
+const MAX_PENDING: usize = 4;
+
+/// The values of `Set-Cookie` that delete the pending sign-ins of a browser that has too many of them.
+pub fn abandoned(cookies: &str, paths: &Paths) -> Vec<String> {
+    let cookie = Cookie::new(paths);
+    let start = format!("{}{PENDING}", cookie.prefix);
+    let names = cookies.split(';').filter_map(|pair| pair.split_once('='));
+    let ids: Vec<_> = names
+        .filter_map(|(name, _)| name.trim_matches([' ', '\t']).strip_prefix(&start))
+        .collect();
+    if ids.len() < MAX_PENDING {
+        return Vec::new();
+    }
+    ids.into_iter().map(|id| cookie.delete(id)).collect()
+}
+
+/// The start of the name of a pending sign-in's cookie, after the prefix that browsers check.
+const PENDING: &str = "patrol_session_pending_";
+
 /// Where the provider sends the browser back to. Register it there.
 pub fn redirect_uri(paths: &Paths) -> String {
     paths.url_of(CALLBACK)
@@ -173,7 +194,7 @@ impl Cookie {
 
     fn name(&self, state: &str) -> String {
         let id = state.get(..11).unwrap_or(state);
-        format!("{}patrol_session_pending_{id}", self.prefix)
+        format!("{}{PENDING}{id}", self.prefix)
     }
 
     /// `SameSite=Lax`, because the answer is a navigation from the provider's site.

@@ -3,7 +3,7 @@
 use super::{
     access::Access,
     assertion::{Platform, PlatformKeys, PlatformSettings},
-    authorization::{Begun, LIFETIME, Random, ReturnTo, begin},
+    authorization::{Begun, LIFETIME, Random, ReturnTo, abandoned, begin},
     callback::{CallbackError, Grant, Returned},
     claims::{ClaimsError, LEEWAY},
     client::{ClientKey, Credential, SignWithClientKey},
@@ -475,6 +475,19 @@ fn answer_must_belong_to_a_sign_in_of_this_browser() {
                 .starts_with(&format!("{name}=; Max-Age=0; Path=/"))
         );
     }
+    assert_eq!(
+        abandoned(&both, &paths()),
+        Vec::<String>::new(),
+        "two are few"
+    );
+    let many = [10, 20, 30, 40].map(|first| begun(&paths(), first).set_cookie);
+    let many = many.each_ref().map(|text| cookie(text));
+    let deleted = abandoned(&many.join("; "), &paths());
+    assert_eq!(deleted.len(), 4);
+    assert!(deleted.iter().zip(&many).all(|(deleted, cookie)| {
+        let (name, _) = cookie.split_once('=').unwrap();
+        deleted.starts_with(&format!("{name}=; Max-Age=0; Path=/"))
+    }));
     let twice = format!("{}; {}", cookie(&one), cookie(&one));
     let (name, _) = cookie(&one).split_once('=').unwrap();
     let session = Session {

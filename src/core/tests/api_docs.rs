@@ -250,6 +250,7 @@ fn session_responses() -> [Object; 8] {
         user: "ada".parse().unwrap(),
         actor: ActorKind::User,
         action: Action::SignIn,
+        session: None,
         token: None,
         organizations: Vec::new(),
         address: None,

@@ -30,7 +30,7 @@ pub(super) fn authenticate(
         return Ok(Err(SessionEnded));
     };
     let account = row.into_record()?;
-    if account.identity.front.is_open(settings.dev_sign_in) {
+    if settings.trusts(&account.identity) {
         Ok(Ok(account))
     } else {
         Ok(Err(SessionEnded))
@@ -62,6 +62,11 @@ pub(super) fn sign_in(
     now: Timestamp,
 ) -> Result<std::result::Result<(), SignInRefusal>> {
     let user = &call.account.id;
+    if let Some(assertion) = &call.assertion
+        && (assertion.remember_until <= now || store.has_assertion(assertion)?)
+    {
+        return Ok(Err(SignInRefusal::Replayed));
+    }
     if let Err(exceeded) = quotas::take(store, user, QuotaPolicy::SignIn, quota::SIGN_INS, now)? {
         return Ok(Err(SignInRefusal::Rate(exceeded)));
     }
@@ -70,6 +75,7 @@ pub(super) fn sign_in(
         user,
         actor: ActorKind::User,
         action: Action::SignIn,
+        session: Some(&call.session),
         token: None,
         address: call.client.address,
         outcome: Outcome::Done,
@@ -82,9 +88,7 @@ pub(super) fn sign_in(
     if let Some(assertion) = &call.assertion {
         // Those of other users too: the table stays small.
         store.delete_assertions(now)?;
-        if !store.insert_assertion(assertion)? {
-            return Ok(Err(SignInRefusal::Replayed));
-        }
+        store.insert_assertion(assertion)?;
     }
     store.set_account(&call.account, now)?;
     let session = Session {
@@ -92,8 +96,12 @@ pub(super) fn sign_in(
         id: call.session.clone(),
     };
     store.insert_session(&session, now, call.expires_at, &call.client)?;
-    store.keep_newest_sessions(user, session::MAX_SESSIONS)?;
     audit::append(store, &entry)?;
+    for oldest in &store.keep_newest_sessions(user, session::MAX_SESSIONS)? {
+        entry.action = Action::SessionEnd;
+        entry.session = Some(oldest);
+        audit::append(store, &entry)?;
+    }
     Ok(Ok(()))
 }
 
@@ -141,6 +149,7 @@ fn end(
                 user: &session.user,
                 actor: ActorKind::User,
                 action,
+                session: Some(&session.id),
                 token: None,
                 address,
                 outcome: Outcome::Done,

@@ -44,24 +44,18 @@ pub(super) fn create(
     }
     let active = store.count_active_tokens(&owner.id, now)?;
     let active = usize::try_from(active).unwrap_or(usize::MAX);
-    let has_room = rules::has_room(active, rules::MAX_ACTIVE_TOKENS);
-    audit::append(
-        store,
-        &NewAuditEntry {
-            at: now,
-            user: &owner.id,
-            actor: ActorKind::User,
-            action: Action::TokenCreation,
-            token: has_room.then_some((&call.id, &row.organizations)),
-            address: call.client.address,
-            outcome: if has_room {
-                Outcome::Done
-            } else {
-                Outcome::TokenLimitReached
-            },
-        },
-    )?;
-    if !has_room {
+    let entry = NewAuditEntry {
+        at: now,
+        user: &owner.id,
+        actor: ActorKind::User,
+        action: Action::TokenCreation,
+        session: None,
+        token: None,
+        address: call.client.address,
+        outcome: Outcome::TokenLimitReached,
+    };
+    if !rules::has_room(active, rules::MAX_ACTIVE_TOKENS) {
+        audit::append(store, &entry)?;
         return Ok(Err(CreationRefusal::Limit(CreationLimit::Active)));
     }
     let issued = issue_index(store, row.expires_at)?;
@@ -70,6 +64,12 @@ pub(super) fn create(
         .nth(issued.count)
         .ok_or_else(|| Error::RustError("the list is full".to_owned()))?;
     let record = store.insert_token(&row, list, idx)?.into_record(now)?;
+    let entry = NewAuditEntry {
+        token: Some((&call.id, &row.organizations)),
+        outcome: Outcome::Done,
+        ..entry
+    };
+    audit::append(store, &entry)?;
     let status = StatusReference {
         list: StatusListId { registry, list },
         idx,

@@ -66,6 +66,7 @@ pub(super) fn revoke(
                     Credential::Token => ActorKind::Token,
                 },
                 action: Action::TokenRevocation,
+                session: None,
                 token: Some((&token.id, &token.organizations)),
                 address: client.address,
                 outcome: Outcome::Done,

@@ -104,6 +104,7 @@ const INITIAL: &[&str] = &[
         user TEXT NOT NULL,
         actor TEXT NOT NULL,
         action TEXT NOT NULL,
+        session TEXT,
         token TEXT,
         organizations TEXT,
         address TEXT,

@@ -1,14 +1,16 @@
 //! Sign-in by Cloudflare Access, which has signed the user in before the request came here.
 
-use super::{account, enter, failure};
+use super::{account, enter, failure, redirect};
 use crate::{
+    caller,
     context::OriginContext,
     issuers,
     respond::{ApiError, ApiResult},
 };
 use patrol::{
     account::Front,
-    registry::ClientInfo,
+    ids::UserId,
+    registry::{ClientInfo, ReadAccount},
     sign_in::{
         access::{HEADER, NAME},
         authorization::ReturnTo,
@@ -39,7 +41,24 @@ pub(super) async fn sign_in(
     let (user, claims) = access
         .identify(verified, now())
         .map_err(|error| failure::claims_failed(&error))?;
+    if is_signed_in(request, &user.id, origin).await? {
+        // Another site can lead here: it must not begin one session after another.
+        return redirect(303, return_to.as_str());
+    }
     let mapped = membership_rules()?.apply(NAME, claims.members(), origin.policy);
     let account = account(user, Front::Access, mapped);
-    enter(account, client, return_to, origin).await
+    enter(request, account, client, return_to, origin).await
+}
+
+async fn is_signed_in(
+    request: &Request,
+    user: &UserId,
+    origin: OriginContext<'_>,
+) -> ApiResult<bool> {
+    match caller::session_of_cookie(request, origin.settings) {
+        Some(session) if session.user == *user => {
+            Ok(origin.call(&ReadAccount { session }).await?.is_ok())
+        }
+        _ => Ok(false),
+    }
 }

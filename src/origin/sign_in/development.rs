@@ -2,7 +2,7 @@
 //! loopback. The host of the request must be on loopback too: another site's name may resolve to this
 //! machine (DNS rebinding).
 
-use super::{begin_session, count_attempt, development_users, with_cookie};
+use super::{begin_session, count_attempt, development_users, end_replaced, with_cookie};
 use crate::{
     caller::{self, Body},
     context::OriginContext,
@@ -46,6 +46,7 @@ pub(crate) async fn sign_in(
         settings.installation.mode,
     );
     let expires_at = now().plus(session::LIFETIME);
-    let session = begin_session(account, expires_at, None, client, origin).await?;
+    let session = begin_session(account, expires_at, None, client.clone(), origin).await?;
+    end_replaced(request, client, origin).await;
     with_cookie(respond::json(200, &me)?, &session, settings)
 }

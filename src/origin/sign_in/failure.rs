@@ -10,34 +10,30 @@ use crate::{
 use patrol::{
     authorize::refusal_log::RefusalLog,
     http::problem::{Problem, ProblemCode},
-    sign_in::claims::ClaimsError,
+    routes::PAGE,
+    sign_in::{authorization::ReturnTo, claims::ClaimsError},
 };
 use patrol_platform::now;
 use std::{cell::RefCell, fmt::Display};
 use worker::{Request, console_error};
 
-/// The path of the page on which users sign in, below the prefix.
-const SIGN_IN_PAGE: &str = "ui/sign-in";
-
-/// The response of an address that browsers open: a failure is a page for people.
+/// The response of an address that browsers open: a failure is a page for people, with a link to where
+/// they wanted to go, which asks them to sign in again.
 pub(super) fn as_page(
     outcome: ApiResult,
-    set_cookie: Option<&str>,
+    return_to: Option<&ReturnTo>,
     request: &Request,
     origin: OriginContext<'_>,
 ) -> ApiResult {
     let response = match outcome {
         Ok(response) => response,
         Err(error) if accepts_html(request)? => {
-            let paths = &origin.settings.installation.paths;
-            let again = paths.public_path_of(SIGN_IN_PAGE);
-            error.into_page(origin.policy, &again)?
+            let page = origin.settings.installation.paths.public_path_of(PAGE);
+            let again = return_to.map_or(&*page, ReturnTo::as_str);
+            error.into_page(origin.policy, again)?
         }
         Err(error) => error.into_response(origin.policy)?,
     };
-    if let Some(cookie) = set_cookie {
-        response.headers().append("Set-Cookie", cookie)?;
-    }
     Ok(response)
 }
 

@@ -52,29 +52,39 @@ pub(crate) fn fronts(settings: &OriginSettings) -> ApiResult {
 
 /// `GET auth/sign-in?provider=NAME&to=PATH`
 pub(crate) async fn begin(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let begun = begin_at(request, origin).await;
-    failure::as_page(begun, None, request, origin)
+    let return_to = return_to(request, origin.settings);
+    let again = return_to.as_ref().ok().cloned();
+    let begun = match return_to {
+        Ok(return_to) => begin_at(request, return_to, origin).await,
+        Err(error) => Err(error),
+    };
+    failure::as_page(begun, again.as_ref(), request, origin)
 }
 
-async fn begin_at(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+async fn begin_at(request: &Request, return_to: ReturnTo, origin: OriginContext<'_>) -> ApiResult {
     let client = caller::client(request, origin.settings)?;
     count_attempt(&client, origin.env).await?;
     let provider = parameter(request, "provider")?;
-    let return_to = return_to(request, origin.settings)?;
     if provider.as_deref() == Some(ACCESS) {
         return access::sign_in(request, client, &return_to, origin).await;
     }
-    open_id_connect::begin(provider.as_deref(), return_to, origin).await
+    open_id_connect::begin(request, provider.as_deref(), return_to, origin).await
 }
 
 /// `GET auth/callback`
 pub(crate) async fn callback(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let client = caller::client(request, origin.settings)?;
-    let (finished, delete_cookie) = match count_attempt(&client, origin.env).await {
-        Ok(()) => open_id_connect::finish(request, client, origin).await,
-        Err(exceeded) => (Err(exceeded), None),
-    };
-    failure::as_page(finished, delete_cookie.as_deref(), request, origin)
+    match open_id_connect::returned(request, origin) {
+        Ok(returned) => {
+            let again = returned.return_to().clone();
+            let delete_cookie = returned.delete_cookie().to_owned();
+            let finished = open_id_connect::finish(request, returned, origin).await;
+            let response = failure::as_page(finished, Some(&again), request, origin)?;
+            // The sign-in has ended, whatever came of it.
+            response.headers().append("Set-Cookie", &delete_cookie)?;
+            Ok(response)
+        }
+        Err(error) => failure::as_page(Err(error), None, request, origin),
+    }
 }
 
 fn parameter(request: &Request, name: &str) -> ApiResult<Option<String>> {
@@ -166,18 +176,31 @@ fn refused(refusal: SignInRefusal) -> ApiError {
 
 /// Begins a session with a cookie, and sends the browser where the user wanted to go.
 async fn enter(
+    request: &Request,
     account: AccountRecord,
     client: ClientInfo,
     return_to: &ReturnTo,
     origin: OriginContext<'_>,
 ) -> ApiResult {
     let expires_at = now().plus(session::LIFETIME);
-    let session = begin_session(account, expires_at, None, client, origin).await?;
+    let session = begin_session(account, expires_at, None, client.clone(), origin).await?;
+    end_replaced(request, client, origin).await;
     with_cookie(
         redirect(303, return_to.as_str())?,
         &session,
         origin.settings,
     )
+}
+
+/// Ends the session whose cookie a new one replaces: no browser holds it any longer. The new session
+/// does not depend on that.
+async fn end_replaced(request: &Request, client: ClientInfo, origin: OriginContext<'_>) {
+    if let Some(session) = caller::session_of_cookie(request, origin.settings) {
+        let ended = origin.call(&SignOut { session, client }).await;
+        if let Err(ApiError::Internal(error)) = ended {
+            console_error!("origin: a replaced session: {error}");
+        }
+    }
 }
 
 fn redirect(status: u16, to: &str) -> ApiResult {
@@ -220,11 +243,15 @@ pub(crate) async fn sign_out(request: &Request, origin: OriginContext<'_>) -> Ap
     let settings = origin.settings;
     caller::reject_forged(request, settings)?;
     let mut next = None;
-    // Without a session there is nothing to end.
-    if let Ok(session) = caller::session(request, settings) {
-        let client = caller::client(request, settings)?;
-        let identity = origin.call(&SignOut { session, client }).await?;
-        next = sign_out_page(identity, settings).await;
+    match caller::session(request, settings) {
+        Ok(session) => {
+            let client = caller::client(request, settings)?;
+            let identity = origin.call(&SignOut { session, client }).await?;
+            next = sign_out_page(identity, settings).await;
+        }
+        // There is nothing to end.
+        Err(ApiError::Problem(problem)) if problem.code == ProblemCode::SessionRequired => {}
+        Err(error) => return Err(error),
     }
     with_cookie(respond::json(200, &SignedOut { next })?, "", settings)
 }

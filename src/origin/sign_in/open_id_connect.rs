@@ -1,7 +1,8 @@
 //! Sign-in by an OpenID Connect provider: sends the browser there, and reads what it brings back.
 
-use super::{account, enter, failure, random, redirect};
+use super::{account, count_attempt, enter, failure, random, redirect};
 use crate::{
+    caller,
     context::OriginContext,
     external,
     foreign_signature::RuntimeCrypto,
@@ -10,7 +11,6 @@ use crate::{
 };
 use patrol::{
     account::Front,
-    registry::ClientInfo,
     sign_in::{
         Secret,
         authorization::{self, ReturnTo},
@@ -25,6 +25,7 @@ use worker::Request;
 
 /// Sends the browser to a provider. Without a name, to the only one.
 pub(super) async fn begin(
+    request: &Request,
     name: Option<&str>,
     return_to: ReturnTo,
     origin: OriginContext<'_>,
@@ -43,7 +44,11 @@ pub(super) async fn begin(
     )
     .map_err(|error| ApiError::unexpected(&error.to_string()))?;
     let response = redirect(302, &begun.location)?;
-    response.headers().set("Set-Cookie", &begun.set_cookie)?;
+    let cookies = request.headers().get("Cookie")?.unwrap_or_default();
+    for deleted in authorization::abandoned(&cookies, &settings.installation.paths) {
+        response.headers().append("Set-Cookie", &deleted)?;
+    }
+    response.headers().append("Set-Cookie", &begun.set_cookie)?;
     Ok(response)
 }
 
@@ -55,24 +60,8 @@ fn find(name: Option<&str>, origin: OriginContext<'_>) -> Option<&'static (Provi
     }
 }
 
-/// Reads the provider's answer. Also returns the value of `Set-Cookie` that ends this sign-in,
-/// whatever comes of it.
-pub(super) async fn finish(
-    request: &Request,
-    client: ClientInfo,
-    origin: OriginContext<'_>,
-) -> (ApiResult, Option<String>) {
-    match returned(request, origin) {
-        Ok(returned) => {
-            let delete_cookie = returned.delete_cookie().to_owned();
-            let entered = complete(returned, client, origin).await;
-            (entered, Some(delete_cookie))
-        }
-        Err(error) => (Err(error), None),
-    }
-}
-
-fn returned(request: &Request, origin: OriginContext<'_>) -> ApiResult<Returned> {
+/// Reads the provider's answer.
+pub(super) fn returned(request: &Request, origin: OriginContext<'_>) -> ApiResult<Returned> {
     let settings = origin.settings;
     let url = request.url()?;
     let cookies = request.headers().get("Cookie")?.unwrap_or_default();
@@ -86,7 +75,14 @@ fn returned(request: &Request, origin: OriginContext<'_>) -> ApiResult<Returned>
     .map_err(|error| failure::sign_in_failed(&error, error.code()))
 }
 
-async fn complete(returned: Returned, client: ClientInfo, origin: OriginContext<'_>) -> ApiResult {
+/// Exchanges the answer's code for an ID token, and signs its user in.
+pub(super) async fn finish(
+    request: &Request,
+    returned: Returned,
+    origin: OriginContext<'_>,
+) -> ApiResult {
+    let client = caller::client(request, origin.settings)?;
+    count_attempt(&client, origin.env).await?;
     let paths = &origin.settings.installation.paths;
     let found = find(Some(returned.provider()), origin);
     let (provider, credential) = found.ok_or_else(failure::provider_unknown)?;
@@ -95,7 +91,7 @@ async fn complete(returned: Returned, client: ClientInfo, origin: OriginContext<
     let grant = returned
         .grant(&discovery)
         .map_err(|error| failure::sign_in_failed(&error, error.code()))?;
-    let request = grant
+    let exchange = grant
         .token_request(
             &discovery,
             credential,
@@ -106,15 +102,15 @@ async fn complete(returned: Returned, client: ClientInfo, origin: OriginContext<
         )
         .await
         .map_err(|error| failure::sign_in_failed(&error, error.code()))?;
-    let authorization = request.authorization.as_ref();
+    let authorization = exchange.authorization.as_ref();
     let response = external::post(
-        &request.url,
+        &exchange.url,
         authorization.map(Secret::reveal),
-        request.body.reveal(),
+        exchange.body.reveal(),
         MAX_RESPONSE,
     )
     .await;
-    let unreachable = || issuers::IssuerError::Unreachable(request.url.clone());
+    let unreachable = || issuers::IssuerError::Unreachable(exchange.url.clone());
     let response = response.filter(|response| response.status < 500);
     let response = response.ok_or_else(|| failure::provider_unavailable(&unreachable()))?;
     let id_token = token_request::id_token(response.status, &response.body)
@@ -129,5 +125,5 @@ async fn complete(returned: Returned, client: ClientInfo, origin: OriginContext<
     let mapped =
         membership_rules()?.apply(&provider.name, signed_in.claims.members(), origin.policy);
     let account = account(signed_in.user, Front::OpenIdConnect, mapped);
-    enter(account, client, &signed_in.return_to, origin).await
+    enter(request, account, client, &signed_in.return_to, origin).await
 }

@@ -10,7 +10,7 @@ use patrol::{
     session::Session,
     time::{Timestamp, numeric},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use std::net::IpAddr;
 use worker::{Result, SqlStorageValue};
 
@@ -61,6 +61,7 @@ struct StoredEntry {
     user: UserId,
     actor: ActorKind,
     action: Action,
+    session: Option<SessionId>,
     token: Option<TokenId>,
     organizations: Option<String>,
     address: Option<IpAddr>,
@@ -76,6 +77,7 @@ impl StoredEntry {
             user: self.user,
             actor: self.actor,
             action: self.action,
+            session: self.session,
             token: self.token,
             organizations: organizations
                 .map(serde_json::from_str)
@@ -93,10 +95,17 @@ pub(in crate::registry) struct NewAuditEntry<'a> {
     pub(in crate::registry) user: &'a UserId,
     pub(in crate::registry) actor: ActorKind,
     pub(in crate::registry) action: Action,
+    /// The session that began or ended.
+    pub(in crate::registry) session: Option<&'a SessionId>,
     /// The token and its organizations.
     pub(in crate::registry) token: Option<(&'a TokenId, &'a [OrganizationId])>,
     pub(in crate::registry) address: Option<IpAddr>,
     pub(in crate::registry) outcome: Outcome,
+}
+
+#[derive(Deserialize)]
+struct SessionRow {
+    id: SessionId,
 }
 
 #[derive(Deserialize)]
@@ -108,7 +117,7 @@ struct DisabledRow {
 const LATEST: u64 = (1 << 53) - 1;
 
 const ENTRY_COLUMNS: &str =
-    "number, at, user, actor, action, token, organizations, address, outcome";
+    "number, at, user, actor, action, session, token, organizations, address, outcome";
 
 impl Store {
     // Accounts.
@@ -192,14 +201,20 @@ impl Store {
         )
     }
 
-    /// Records the use of an assertion. Returns whether it is the first.
-    pub(in crate::registry) fn insert_assertion(&self, used: &OneTimeAssertion) -> Result<bool> {
-        let inserted: Vec<serde::de::IgnoredAny> = self.all(
-            "INSERT INTO assertions (id, remember_until) VALUES (?, ?)
-             ON CONFLICT DO NOTHING RETURNING id",
-            vec![used.id.as_str().into(), seconds(used.remember_until)?],
+    /// Whether an assertion was used.
+    pub(in crate::registry) fn has_assertion(&self, used: &OneTimeAssertion) -> Result<bool> {
+        let found: Option<IgnoredAny> = self.first(
+            "SELECT id FROM assertions WHERE id = ?",
+            vec![used.id.as_str().into()],
         )?;
-        Ok(!inserted.is_empty())
+        Ok(found.is_some())
+    }
+
+    pub(in crate::registry) fn insert_assertion(&self, used: &OneTimeAssertion) -> Result<()> {
+        self.run(
+            "INSERT INTO assertions (id, remember_until) VALUES (?, ?)",
+            vec![used.id.as_str().into(), seconds(used.remember_until)?],
+        )
     }
 
     pub(in crate::registry) fn delete_assertions(&self, now: Timestamp) -> Result<()> {
@@ -233,20 +248,25 @@ impl Store {
 
     /// Deletes a session of a user. Returns whether there was one.
     pub(in crate::registry) fn delete_session(&self, session: &Session) -> Result<bool> {
-        let found: Vec<serde::de::IgnoredAny> = self.all(
+        let found: Vec<IgnoredAny> = self.all(
             "DELETE FROM sessions WHERE id = ? AND user = ? RETURNING id",
             vec![session.id.as_str().into(), session.user.as_str().into()],
         )?;
         Ok(!found.is_empty())
     }
 
-    /// Deletes a user's oldest sessions, all but this many.
-    pub(in crate::registry) fn keep_newest_sessions(&self, user: &UserId, most: u64) -> Result<()> {
-        self.run(
+    /// Deletes a user's oldest sessions, all but this many, and returns them.
+    pub(in crate::registry) fn keep_newest_sessions(
+        &self,
+        user: &UserId,
+        most: u64,
+    ) -> Result<Vec<SessionId>> {
+        let rows: Vec<SessionRow> = self.all(
             "DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM sessions WHERE user = ?
-                ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?)",
+                ORDER BY created_at DESC, rowid DESC LIMIT -1 OFFSET ?) RETURNING id",
             vec![user.as_str().into(), integer(most)?],
-        )
+        )?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
     /// When the first session ends.
@@ -271,14 +291,19 @@ impl Store {
         let organizations = organizations.map(serde_json::to_string).transpose()?;
         let row: StoredEntry = self.one(
             &format!(
-                "INSERT INTO audit (at, user, actor, action, token, organizations, address, outcome)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {ENTRY_COLUMNS}"
+                "INSERT INTO audit
+                    (at, user, actor, action, session, token, organizations, address, outcome)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {ENTRY_COLUMNS}"
             ),
             vec![
                 seconds(entry.at)?,
                 entry.user.as_str().into(),
                 word(&entry.actor)?,
                 word(&entry.action)?,
+                entry
+                    .session
+                    .map(|session| session.as_str().to_owned())
+                    .into(),
                 token.map(|token| token.as_str().to_owned()).into(),
                 organizations.into(),
                 text(entry.address),

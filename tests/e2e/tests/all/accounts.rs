@@ -58,6 +58,36 @@ async fn copied_cookie_is_worth_nothing_after_sign_out() {
 }
 
 #[tokio::test]
+async fn nothing_is_done_in_the_name_of_another_user() {
+    let system = shared_system();
+    let otto = User::sign_in(&system.url, "otto").await;
+    for (method, path) in [
+        (Method::POST, "/api/v1/tokens"),
+        (Method::POST, "/.patrol/auth/sign-out"),
+        (Method::DELETE, "/.patrol/api/v1/sessions/x"),
+    ] {
+        let request = otto.request(method, path).json(&crate::common::creation());
+        let request = request.header("X-Patrol-Expected-User", "ada");
+        let response = Response::to(request).await;
+        assert_eq!(response.outcome(), (409, "user-changed"), "{path}");
+        assert_eq!(response.header("Set-Cookie"), "", "{path}");
+    }
+    let me = otto.request(Method::GET, "/api/v1/me");
+    let me = Response::to(me.header("X-Patrol-Expected-User", "otto")).await;
+    assert_eq!(me.status, 200);
+}
+
+#[tokio::test]
+async fn sign_in_ends_the_session_that_it_replaces() {
+    let system = shared_system();
+    let otto = User::sign_in(&system.url, "otto").await;
+    let again = otto.request(Method::POST, "/.patrol/auth/dev");
+    let again = Response::to(again.json(&json!({ "user": "vic" }))).await;
+    assert_eq!(again.status, 200);
+    assert_ended(&otto).await;
+}
+
+#[tokio::test]
 async fn user_lists_and_ends_sessions() {
     let url = variant("accounts").await;
     let vic = User::sign_in(&url, "vic").await;
