@@ -151,6 +151,33 @@ async fn another_user_in_a_second_tab_gets_no_token_by_mistake() {
     .await;
 }
 
+/// The form belongs to the user who opened it, also if the list has been reloaded since.
+#[tokio::test]
+async fn reloaded_list_of_another_user_changes_no_open_form() {
+    visit(sample_system().await, Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
+        sign_in_in_another_tab(page, "otto").await;
+        // Opening the form reloads the list.
+        page.open_form().await;
+        page.wait_for_text("#user", "Otto Operator").await;
+        page.paste("#token-name", "By a form of ada").await;
+        page.click("#scopes-all").await;
+        page.expect_status(409);
+        page.click("#create-submit").await;
+        page.wait_for_text("#create-session", "otto@example.com")
+            .await;
+        let otto = User::sign_in(&page.system().url, "otto").await;
+        let list = otto.get("/api/v1/tokens").await.body;
+        let tokens = list["tokens"].as_array().expect("a list");
+        assert!(
+            tokens
+                .iter()
+                .all(|token| token["name"] != "By a form of ada")
+        );
+    })
+    .await;
+}
+
 /// The tabs of a browser share its cookies.
 async fn sign_in_in_another_tab(page: &Page<'_>, user: &str) {
     let script = format!(
