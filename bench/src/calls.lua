@@ -3,23 +3,30 @@
 
 local body, at, users
 
+local client = '{"address":null,"user_agent":null}'
+
 local calls = {
   nothing = function()
     return '{"lists":{}}'
   end,
   -- Forty per owner: an owner may have more.
   create = function(number)
+    local owner = math.floor(number / 40)
     return string.format(
-      '{"create":{"owner":"new-%d","id":"new-%d","name":"Benchmark","organizations":["acme"],' ..
-      '"scopes":["pipelines:read","models:read"],"created_at":%d,"expires_at":%d}}',
-      math.floor(number / 40), number, os.time(), os.time() + 30 * 86400)
+      '{"create":{"session":{"user":"new-%d","id":"new-%d"},"id":"new-%d","request":' ..
+      '{"name":"Benchmark","expires_in_days":30,"organizations":["acme"],' ..
+      '"scopes":["pipelines:read","models:read"]},"created_at":%d,"client":' .. client .. '}}',
+      owner, owner, number, os.time())
   end,
   list = function(number)
-    return string.format('{"list":{"owner":"user-%d"}}', number * 7919 % users)
+    local user = number * 7919 % users
+    return string.format('{"list":{"session":{"user":"user-%d","id":"user-%d"}}}', user, user)
   end,
   -- Not as the owner, whose calls are limited.
   revoke = function(number)
-    return string.format('{"revoke":{"owner":"user-%d","target":"active","by":"itself"}}', number % users)
+    return string.format(
+      '{"revoke":{"owner":"user-%d","credential":"token","target":"active","client":' .. client .. '}}',
+      number % users)
   end,
   lease = function()
     return '{"lease":{"list":0,"since":0,"usage":[]}}'

@@ -131,6 +131,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
     write_limits(&limits)?;
     fill(&registry, plan.registry_tokens).await?;
     let processes = [start(&limits, 1).await, start(&registry, 2).await];
+    check(&processes[1]).await?;
     let mut scores = Call::ALL.map(|call| Score {
         call,
         runs: Vec::new(),
@@ -150,6 +151,20 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
         many: plan.registry_tokens,
         scores: scores.into(),
     })
+}
+
+/// A refusal is an answer too, and must not be measured: the users have sessions and tokens.
+async fn check(process: &Runtime) -> Result<()> {
+    let list = r#"{"list":{"session":{"user":"user-0","id":"user-0"}}}"#;
+    for object in [MANY, "/registry-1"] {
+        let url = format!("http://127.0.0.1:{}{object}", process.port("gate"));
+        let response = reqwest::Client::new().post(url).body(list).send().await?;
+        let answer = response.text().await?;
+        if !answer.starts_with(r#"{"Ok":[{"#) {
+            bail!("{object} does not list the tokens of a user");
+        }
+    }
+    Ok(())
 }
 
 fn turn(call: Call, process: &Runtime, round: u32, plan: &Plan) -> Result<Run> {

@@ -183,6 +183,7 @@ fn account(id: UserId) -> Result<AccountRecord> {
         }],
         identity: ExternalIdentity {
             front: Front::Platform,
+            provider: "platform".to_owned(),
             issuer: PLATFORM.to_owned(),
             subject: String::new(),
         },

@@ -36,6 +36,8 @@ pub struct AccountRecord {
 pub struct ExternalIdentity {
     /// How the user signs in.
     pub front: Front,
+    /// The front's name in settings and in the rules of memberships.
+    pub provider: String,
     /// Who vouches: the `iss` claim. Empty for development users.
     pub issuer: String,
     /// The issuer's id of the user.

@@ -98,9 +98,9 @@ impl OriginSettings {
         } = &self.fronts;
         match identity.front {
             Front::Development => self.dev_sign_in,
-            Front::OpenIdConnect => providers
-                .iter()
-                .any(|(provider, _)| Some(&*provider.issuer) == issuer),
+            Front::OpenIdConnect => providers.iter().any(|(provider, _)| {
+                provider.name == identity.provider && Some(&*provider.issuer) == issuer
+            }),
             Front::Access => access.as_ref().map(Access::issuer) == issuer,
             Front::Platform => platform.as_ref().map(Platform::issuer) == issuer,
         }

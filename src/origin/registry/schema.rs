@@ -66,14 +66,15 @@ const INITIAL: &[&str] = &[
         PRIMARY KEY (owner, policy)
     ) STRICT, WITHOUT ROWID",
     "CREATE INDEX buckets_by_time ON buckets (full_at)",
-    // `memberships` is JSON. `front`, `issuer` and `subject`: who vouches for the account, and by
-    // which id. `confirmed_at`: when that was last said. `disabled_at`: since when nobody may use it.
+    // `memberships` is JSON. `front`, `provider`, `issuer` and `subject`: who vouches for the
+    // account, and by which id. `confirmed_at`: when that was last said. `disabled_at`: since when nobody may use it.
     "CREATE TABLE accounts (
         id TEXT PRIMARY KEY,
         name TEXT NOT NULL,
         email TEXT NOT NULL,
         memberships TEXT NOT NULL,
         front TEXT NOT NULL,
+        provider TEXT NOT NULL,
         issuer TEXT NOT NULL,
         subject TEXT NOT NULL,
         confirmed_at INTEGER NOT NULL,

@@ -46,7 +46,7 @@ pub(super) async fn sign_in(
         return redirect(303, return_to.as_str());
     }
     let mapped = membership_rules()?.apply(NAME, claims.members(), origin.policy);
-    let account = account(user, Front::Access, mapped);
+    let account = account(user, (Front::Access, NAME), mapped);
     enter(request, account, client, return_to, origin).await
 }
 

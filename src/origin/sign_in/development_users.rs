@@ -57,6 +57,7 @@ pub(crate) fn find(id: &str) -> Option<AccountRecord> {
         memberships,
         identity: ExternalIdentity {
             front: Front::Development,
+            provider: "dev".to_owned(),
             issuer: String::new(),
             subject: user.id.to_owned(),
         },

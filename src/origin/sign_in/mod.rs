@@ -112,7 +112,11 @@ fn wrong_parameter(field: &'static str, detail: String) -> ApiError {
 }
 
 /// An account, as another party describes it.
-fn account(user: AuthenticatedUser, front: Front, mapped: Mapped) -> AccountRecord {
+fn account(
+    user: AuthenticatedUser,
+    (front, provider): (Front, &str),
+    mapped: Mapped,
+) -> AccountRecord {
     for notice in mapped.notices {
         console_error!("origin: sign-in of {}: {notice}", user.id);
     }
@@ -123,6 +127,7 @@ fn account(user: AuthenticatedUser, front: Front, mapped: Mapped) -> AccountReco
         memberships: mapped.memberships,
         identity: ExternalIdentity {
             front,
+            provider: provider.to_owned(),
             issuer: user.issuer,
             subject: user.subject,
         },
@@ -262,9 +267,9 @@ async fn sign_out_page(
     identity: Option<ExternalIdentity>,
     settings: &OriginSettings,
 ) -> Option<String> {
-    let issuer = identity?.issuer;
+    let name = identity?.provider;
     let mut providers = settings.fronts.providers.iter();
-    let (provider, _) = providers.find(|(provider, _)| provider.issuer == issuer)?;
+    let (provider, _) = providers.find(|(provider, _)| provider.name == name)?;
     let discovery = issuers::discovery(provider).await.ok()?;
     let back = settings.installation.paths.url_of(PAGE);
     logout::url(&discovery, &back)

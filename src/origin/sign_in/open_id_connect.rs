@@ -124,6 +124,10 @@ pub(super) async fn finish(
         .map_err(|error| failure::claims_failed(&error))?;
     let mapped =
         membership_rules()?.apply(&provider.name, signed_in.claims.members(), origin.policy);
-    let account = account(signed_in.user, Front::OpenIdConnect, mapped);
+    let account = account(
+        signed_in.user,
+        (Front::OpenIdConnect, &provider.name),
+        mapped,
+    );
     enter(request, account, client, &signed_in.return_to, origin).await
 }

@@ -15,7 +15,7 @@ use patrol::{
     jose::foreign::{self, Verified},
     registry::OneTimeAssertion,
     session,
-    sign_in::assertion::{Platform, PlatformKeys},
+    sign_in::assertion::{NAME, Platform, PlatformKeys},
 };
 use patrol_platform::{now, policy::membership_rules};
 use worker::Request;
@@ -47,7 +47,7 @@ pub(crate) async fn sign_in(
         id: asserted.id,
         remember_until: asserted.remember_until,
     };
-    let account = account(asserted.user, Front::Platform, asserted.memberships);
+    let account = account(asserted.user, (Front::Platform, NAME), asserted.memberships);
     let expires_at = now().plus(session::EMBEDDED_LIFETIME);
     let session = begin_session(account, expires_at, Some(assertion), client, origin).await?;
     let answer = EmbeddedSession {

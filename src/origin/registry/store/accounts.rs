@@ -22,6 +22,7 @@ pub(in crate::registry) struct StoredAccount {
     email: String,
     memberships: String,
     front: Front,
+    provider: String,
     issuer: String,
     subject: String,
 }
@@ -35,6 +36,7 @@ impl StoredAccount {
             memberships: serde_json::from_str(&self.memberships)?,
             identity: ExternalIdentity {
                 front: self.front,
+                provider: self.provider,
                 issuer: self.issuer,
                 subject: self.subject,
             },
@@ -140,11 +142,11 @@ impl Store {
         let identity = &account.identity;
         self.run(
             "INSERT INTO accounts
-                (id, name, email, memberships, front, issuer, subject, confirmed_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                (id, name, email, memberships, front, provider, issuer, subject, confirmed_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET name = excluded.name, email = excluded.email,
                 memberships = excluded.memberships, front = excluded.front,
-                issuer = excluded.issuer, subject = excluded.subject,
+                provider = excluded.provider, issuer = excluded.issuer, subject = excluded.subject,
                 confirmed_at = excluded.confirmed_at",
             vec![
                 account.id.as_str().into(),
@@ -152,6 +154,7 @@ impl Store {
                 account.email.as_str().into(),
                 serde_json::to_string(&account.memberships)?.into(),
                 word(&identity.front)?,
+                identity.provider.as_str().into(),
                 identity.issuer.as_str().into(),
                 identity.subject.as_str().into(),
                 seconds(confirmed_at)?,
@@ -166,7 +169,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<StoredAccount>> {
         self.first(
-            "SELECT accounts.id, name, email, memberships, front, issuer, subject
+            "SELECT accounts.id, name, email, memberships, front, provider, issuer, subject
              FROM sessions JOIN accounts ON accounts.id = sessions.user
              WHERE sessions.id = ? AND sessions.user = ? AND expires_at > ?
                 AND disabled_at IS NULL",
