@@ -1,8 +1,11 @@
 //! Sign-in by Cloudflare Access, whose keys a server of the test publishes.
 
-use crate::fronts::{ACCESS_AUD, Fronts, access_issuer, assert_refused, fronts, has_session};
-use patrol_support::{Response, client, now, wait_until};
-use reqwest::StatusCode;
+use crate::{
+    common::use_token,
+    fronts::{ACCESS_AUD, Fronts, access_issuer, assert_refused, fronts, has_session},
+};
+use patrol_support::{Response, User, client, now, wait_until};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const SIGN_IN: &str = "/.patrol/auth/sign-in?provider=access";
@@ -41,6 +44,33 @@ async fn user_of_access_signs_in() {
         assert_eq!(me.body["email"], "ines@example.com");
         assert_eq!(me.body["organizations"][0]["id"], "acme");
     }
+}
+
+#[tokio::test]
+async fn user_of_access_uses_a_token_and_signs_out() {
+    let fronts = fronts().await;
+    let url = fronts.url("fronts");
+    let jwt = json!({ "claims": claims("factory", "iris") });
+    let jwt = fronts.evil.forge(&jwt).await;
+    let entered = enter(fronts, "fronts", &jwt).await;
+    let cookie = entered.header("Set-Cookie").split(';').next().unwrap();
+    let iris = User::with_header(&url, "Cookie", cookie);
+    // Another site can lead the browser here again, and begins nothing by that.
+    let again = iris.request(Method::GET, SIGN_IN);
+    let again = Response::to(again.header("Cf-Access-Jwt-Assertion", &jwt)).await;
+    assert_eq!((again.status, again.header("Set-Cookie")), (303, ""));
+
+    let created = iris.create_token(&["pipelines:read"]).await;
+    assert_eq!(use_token(&url, &created).await.status, 200);
+    let out = iris.post("/.patrol/auth/sign-out", &json!({})).await;
+    assert_eq!((out.status, &out.body["next"]), (200, &Value::Null));
+    let me = iris.get("/.patrol/api/v1/me").await;
+    assert_eq!(me.outcome(), (401, "session-required"));
+    assert_eq!(
+        use_token(&url, &created).await.status,
+        200,
+        "the token lives on"
+    );
 }
 
 #[tokio::test]
