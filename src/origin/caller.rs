@@ -22,12 +22,10 @@ pub(crate) const MAX_BODY: usize = 16 * 1024;
 /// The session that a request claims. Only a session counts: a token must not manage tokens. Every
 /// call of a session asks the user's registry whether it has ended.
 pub(crate) fn session(request: &Request, settings: &OriginSettings) -> ApiResult<Session> {
-    let headers = request.headers();
-    let header = headers.get(session::HEADER)?;
-    let cookies = headers.get("Cookie")?.unwrap_or_default();
-    let text = header.as_deref().or_else(|| settings.cookie.find(&cookies));
-    let session =
-        text.and_then(|text| session::verify(text, now(), settings.session_keys.public()));
+    let session = match request.headers().get(session::HEADER)? {
+        Some(text) => verified(&text, settings),
+        None => session_of_cookie(request, settings),
+    };
     let session = session.ok_or(SessionEnded)?;
     match request.headers().get(EXPECTED_USER)? {
         Some(expected) if expected != session.user.as_str() => Err(Problem::new(
@@ -43,7 +41,10 @@ pub(crate) fn session(request: &Request, settings: &OriginSettings) -> ApiResult
 /// The session that the request's cookie names.
 pub(crate) fn session_of_cookie(request: &Request, settings: &OriginSettings) -> Option<Session> {
     let cookies = request.headers().get("Cookie").ok()??;
-    let text = settings.cookie.find(&cookies)?;
+    verified(settings.cookie.find(&cookies)?, settings)
+}
+
+fn verified(text: &str, settings: &OriginSettings) -> Option<Session> {
     session::verify(text, now(), settings.session_keys.public())
 }
 
@@ -51,22 +52,15 @@ pub(crate) fn session_of_cookie(request: &Request, settings: &OriginSettings) ->
 const EXPECTED_USER: &str = "X-Patrol-Expected-User";
 
 /// The session of a request that changes something. Rejects requests that another site made the
-/// browser send.
+/// browser send: it adds a cookie by itself, but no header.
 pub(crate) fn session_for_change(
     request: &Request,
     settings: &OriginSettings,
 ) -> ApiResult<Session> {
-    reject_forged(request, settings)?;
-    session(request, settings)
-}
-
-/// Rejects a request with a session's cookie that another site made the browser send. A browser adds a
-/// cookie by itself, but no header.
-pub(crate) fn reject_forged(request: &Request, settings: &OriginSettings) -> ApiResult<()> {
-    if request.headers().get(session::HEADER)?.is_some() {
-        return Ok(());
+    if request.headers().get(session::HEADER)?.is_none() {
+        reject_cross_site(request, settings)?;
     }
-    reject_cross_site(request, settings)
+    session(request, settings)
 }
 
 /// The account of the session that a request claims.
@@ -74,6 +68,14 @@ pub(crate) async fn account(request: &Request, origin: OriginContext<'_>) -> Api
     let session = session(request, origin.settings)?;
     let record = origin.call(&ReadAccount { session }).await??;
     Ok(record.account(origin.policy))
+}
+
+/// The first value of a parameter of the query.
+pub(crate) fn parameter(request: &Request, name: &str) -> ApiResult<Option<String>> {
+    let url = request.url()?;
+    let mut pairs = url.query_pairs();
+    let found = pairs.find(|(key, _)| key == name);
+    Ok(found.map(|(_, value)| value.into_owned()))
 }
 
 /// Where a request comes from.

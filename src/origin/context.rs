@@ -1,6 +1,10 @@
 //! What every handler needs besides its request.
 
-use crate::{list_cache, respond::ApiResult, settings::OriginSettings};
+use crate::{
+    list_cache,
+    respond::{ApiError, ApiResult},
+    settings::OriginSettings,
+};
 use patrol::{
     placement,
     policy::Policy,
@@ -31,4 +35,11 @@ impl OriginContext<'_> {
         }
         Ok(answer?)
     }
+}
+
+/// Random bytes, for what nobody may guess.
+pub(crate) fn random<const N: usize>() -> ApiResult<[u8; N]> {
+    let mut random = [0; N];
+    getrandom::fill(&mut random).map_err(|error| ApiError::unexpected(&error.to_string()))?;
+    Ok(random)
 }

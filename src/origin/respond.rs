@@ -4,7 +4,7 @@ use patrol::{
     authorize::decision::{CHALLENGE, Denial},
     http::{
         endpoint::Endpoint,
-        problem::{MEDIA_TYPE, Problem, ProblemCode},
+        problem::{FieldError, MEDIA_TYPE, Problem, ProblemCode},
         problem_page,
     },
     policy::Policy,
@@ -82,6 +82,17 @@ impl ApiError {
 
     pub(crate) fn body_invalid(detail: String) -> Self {
         Problem::new(ProblemCode::BodyInvalid, "Invalid request body", detail).into()
+    }
+
+    /// A parameter of the query is wrong. `detail` says what to write.
+    pub(crate) fn parameter_invalid(field: &'static str, detail: String) -> Self {
+        let code = ProblemCode::ParameterInvalid;
+        Problem::of_fields(vec![FieldError {
+            field,
+            code,
+            detail,
+        }])
+        .into()
     }
 
     pub(crate) fn method_not_allowed(endpoint: &Endpoint<'_>) -> Self {

@@ -6,10 +6,7 @@ use crate::{
     respond::{self, ApiError, ApiResult},
 };
 use patrol::{
-    http::{
-        api::{AuditPage, SessionList},
-        problem::{FieldError, Problem, ProblemCode},
-    },
+    http::api::{AuditPage, SessionList},
     registry::{EndSession, ListSessions, ReadAudit},
 };
 use worker::{Request, Response};
@@ -38,18 +35,12 @@ pub(crate) async fn end(request: &Request, id: &str, origin: OriginContext<'_>) 
 /// `GET api/v1/audit?before=NUMBER`
 pub(crate) async fn audit(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let session = caller::session(request, origin.settings)?;
-    let url = request.url()?;
-    let before = url.query_pairs().find(|(key, _)| key == "before");
-    let before = before.map(|(_, value)| value.parse::<u32>().map(u64::from));
-    let before = before.transpose().map_err(|_| wrong_number())?;
+    let before = caller::parameter(request, "before")?;
+    let before = before.map(|number| number.parse::<u32>().map(u64::from));
+    let before = before.transpose().map_err(|_| {
+        let fix = "Write the number that `next` has in the page before.";
+        ApiError::parameter_invalid("before", fix.to_owned())
+    })?;
     let entries = origin.call(&ReadAudit { session, before }).await??;
     respond::json(200, &AuditPage::new(entries))
-}
-
-fn wrong_number() -> Problem {
-    Problem::of_fields(vec![FieldError {
-        field: "before",
-        code: ProblemCode::ParameterInvalid,
-        detail: "Write the number that `next` has in the page before.".to_owned(),
-    }])
 }

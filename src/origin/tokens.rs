@@ -2,7 +2,7 @@
 
 use crate::{
     caller::{self, Body},
-    context::OriginContext,
+    context::{OriginContext, random},
     respond::{self, ApiError, ApiResult},
     settings::OriginSettings,
 };
@@ -86,11 +86,9 @@ pub(crate) async fn create(request: &Request, body: &Body, origin: OriginContext
     let settings = origin.settings;
     let session = caller::session_for_change(request, settings)?;
     let client = caller::client(request, settings)?;
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| ApiError::unexpected(&error.to_string()))?;
     let create = Create {
         session,
-        id: TokenId::from_random(random),
+        id: TokenId::from_random(random()?),
         request: body.parse(request)?,
         created_at: now(),
         client,

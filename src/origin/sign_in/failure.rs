@@ -25,16 +25,15 @@ pub(super) fn as_page(
     request: &Request,
     origin: OriginContext<'_>,
 ) -> ApiResult {
-    let response = match outcome {
-        Ok(response) => response,
+    match outcome {
         Err(error) if accepts_html(request)? => {
             let page = origin.settings.installation.paths.public_path_of(PAGE);
             let again = return_to.map_or(&*page, ReturnTo::as_str);
-            error.into_page(origin.policy, again)?
+            Ok(error.into_page(origin.policy, again)?)
         }
-        Err(error) => error.into_response(origin.policy)?,
-    };
-    Ok(response)
+        Err(error) => Ok(error.into_response(origin.policy)?),
+        answered => answered,
+    }
 }
 
 fn accepts_html(request: &Request) -> ApiResult<bool> {
@@ -117,7 +116,7 @@ pub(super) fn assertion_unverified(error: JwtError) -> ApiError {
 
 /// There is no such provider.
 pub(super) fn provider_unknown() -> ApiError {
-    super::wrong_parameter(
+    ApiError::parameter_invalid(
         "provider",
         "Write the name of a provider, as in `auth/fronts`.".to_owned(),
     )

@@ -12,7 +12,7 @@ pub(crate) use platform::sign_in as asserted;
 
 use crate::{
     caller,
-    context::OriginContext,
+    context::{OriginContext, random},
     issuers,
     respond::{self, ApiError, ApiResult},
     settings::OriginSettings,
@@ -21,7 +21,7 @@ use patrol::{
     account::{AccountRecord, ExternalIdentity, Front},
     http::{
         api::{FrontList, ProviderView, SignedOut},
-        problem::{FieldError, Problem, ProblemCode},
+        problem::{Problem, ProblemCode},
     },
     ids::SessionId,
     policy::membership::Mapped,
@@ -64,7 +64,7 @@ pub(crate) async fn begin(request: &Request, origin: OriginContext<'_>) -> ApiRe
 async fn begin_at(request: &Request, return_to: ReturnTo, origin: OriginContext<'_>) -> ApiResult {
     let client = caller::client(request, origin.settings)?;
     count_attempt(&client, origin.env).await?;
-    let provider = parameter(request, "provider")?;
+    let provider = caller::parameter(request, "provider")?;
     if provider.as_deref() == Some(ACCESS) {
         return access::sign_in(request, client, &return_to, origin).await;
     }
@@ -87,28 +87,11 @@ pub(crate) async fn callback(request: &Request, origin: OriginContext<'_>) -> Ap
     }
 }
 
-fn parameter(request: &Request, name: &str) -> ApiResult<Option<String>> {
-    let url = request.url()?;
-    let mut pairs = url.query_pairs();
-    let found = pairs.find(|(key, _)| key == name);
-    Ok(found.map(|(_, value)| value.into_owned()))
-}
-
 fn return_to(request: &Request, settings: &OriginSettings) -> ApiResult<ReturnTo> {
-    let to = parameter(request, "to")?;
+    let to = caller::parameter(request, "to")?;
     let to = to.unwrap_or_else(|| settings.installation.paths.public_path_of(PAGE));
     to.try_into()
-        .map_err(|wrong| wrong_parameter("to", format!("This is {wrong}.")))
-}
-
-fn wrong_parameter(field: &'static str, detail: String) -> ApiError {
-    let code = ProblemCode::ParameterInvalid;
-    Problem::of_fields(vec![FieldError {
-        field,
-        code,
-        detail,
-    }])
-    .into()
+        .map_err(|wrong| ApiError::parameter_invalid("to", format!("This is {wrong}.")))
 }
 
 /// An account, as another party describes it.
@@ -216,12 +199,6 @@ fn redirect(status: u16, to: &str) -> ApiResult {
         .empty())
 }
 
-fn random<const N: usize>() -> ApiResult<[u8; N]> {
-    let mut random = [0; N];
-    getrandom::fill(&mut random).map_err(|error| ApiError::unexpected(&error.to_string()))?;
-    Ok(random)
-}
-
 /// The optional binding that counts sign-in attempts.
 const SIGN_IN_LIMIT: &str = "SIGN_IN_LIMIT";
 
@@ -246,9 +223,8 @@ async fn count_attempt(client: &ClientInfo, env: &Env) -> ApiResult<()> {
 /// `POST auth/sign-out`: ends the session, and deletes the cookie.
 pub(crate) async fn sign_out(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let settings = origin.settings;
-    caller::reject_forged(request, settings)?;
     let mut next = None;
-    match caller::session(request, settings) {
+    match caller::session_for_change(request, settings) {
         Ok(session) => {
             let client = caller::client(request, settings)?;
             let identity = origin.call(&SignOut { session, client }).await?;

@@ -1,9 +1,9 @@
 //! Sign-in by an OpenID Connect provider: sends the browser there, and reads what it brings back.
 
-use super::{account, count_attempt, enter, failure, random, redirect};
+use super::{account, count_attempt, enter, failure, redirect};
 use crate::{
     caller,
-    context::OriginContext,
+    context::{OriginContext, random},
     external,
     foreign_signature::RuntimeCrypto,
     issuers,
