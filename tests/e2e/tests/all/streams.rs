@@ -186,6 +186,7 @@ async fn expiry_ends_a_socket_in_its_second() {
     let systems = [
         (system.url.clone(), keys),
         (variant("kv-mode").await, signing_keys().await),
+        (variant("no-wait-until").await, signing_keys().await),
     ];
     for (url, keys) in &systems {
         let ada = User::sign_in(url, "ada").await;
@@ -315,62 +316,65 @@ async fn unknown_status_stops_a_socket_and_then_ends_it() {
 
 #[tokio::test]
 async fn close_codes_and_message_types_pass_both_ways() {
-    let system = shared_system();
-    let ada = User::sign_in(&system.url, "ada").await;
-    let created = ada.create_token(&SCOPES).await;
-    let mut socket = open_socket(&system.url, &created.token).await;
-    for number in 0..200_u32 {
-        let text = Message::text(format!("message {number}"));
-        socket.send(text).await.unwrap();
+    for url in &systems().await {
+        let ada = User::sign_in(url, "ada").await;
+        let created = ada.create_token(&SCOPES).await;
+        let mut socket = open_socket(url, &created.token).await;
+        for number in 0..200_u32 {
+            let text = Message::text(format!("message {number}"));
+            socket.send(text).await.unwrap();
+            socket
+                .send(Message::binary(number.to_be_bytes().to_vec()))
+                .await
+                .unwrap();
+        }
+        for number in 0..200_u32 {
+            let text = with_timeout("a text", socket.next())
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(text, Message::text(format!("message {number}")));
+            let binary = with_timeout("bytes", socket.next()).await.unwrap().unwrap();
+            assert_eq!(binary, Message::binary(number.to_be_bytes().to_vec()));
+        }
+        let bye = CloseFrame {
+            code: 4000.into(),
+            reason: "enough".into(),
+        };
+        socket.close(Some(bye)).await.unwrap();
+        let end = code_and_reason(closed(&mut socket).await);
+        assert_eq!(end, (4000, "enough".to_owned()));
+        // The sample API closes a socket with the code that it is told.
+        let mut socket = open_socket(url, &created.token).await;
         socket
-            .send(Message::binary(number.to_be_bytes().to_vec()))
+            .send(Message::text("close 4001 the upstream goes"))
             .await
             .unwrap();
+        let end = code_and_reason(closed(&mut socket).await);
+        assert_eq!(end, (4001, "the upstream goes".to_owned()));
+        ada.revoke(&created.id).await;
     }
-    for number in 0..200_u32 {
-        let text = with_timeout("a text", socket.next())
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(text, Message::text(format!("message {number}")));
-        let binary = with_timeout("bytes", socket.next()).await.unwrap().unwrap();
-        assert_eq!(binary, Message::binary(number.to_be_bytes().to_vec()));
-    }
-    let bye = CloseFrame {
-        code: 4000.into(),
-        reason: "enough".into(),
-    };
-    socket.close(Some(bye)).await.unwrap();
-    let end = code_and_reason(closed(&mut socket).await);
-    assert_eq!(end, (4000, "enough".to_owned()));
-    // The sample API closes a socket with the code that it is told.
-    let mut socket = open_socket(&system.url, &created.token).await;
-    socket
-        .send(Message::text("close 4001 the upstream goes"))
-        .await
-        .unwrap();
-    let end = code_and_reason(closed(&mut socket).await);
-    assert_eq!(end, (4001, "the upstream goes".to_owned()));
-    ada.revoke(&created.id).await;
 }
 
 #[tokio::test]
 async fn connection_ends_at_its_greatest_age() {
-    let url = variant("short-streams").await;
-    let ada = User::sign_in(&url, "ada").await;
-    let created = ada.create_token(&SCOPES).await;
-    let mut events = open_events(&url, &created).await;
-    let mut socket = open_socket(&url, &created.token).await;
-    let end = code_and_reason(closed(&mut socket).await);
-    assert_eq!(end, (1001, "stream-too-old".to_owned()));
-    let rest = events.read_until("").await;
-    assert!(!rest.contains("\r\n0\r\n"), "the events look complete");
-    // The next one is welcome.
-    echo(
-        &mut open_socket(&url, &created.token).await,
-        Message::text("again"),
-    )
-    .await;
+    for name in ["short-streams", "short-streams-no-wait-until"] {
+        let url = variant(name).await;
+        let ada = User::sign_in(&url, "ada").await;
+        let created = ada.create_token(&SCOPES).await;
+        let mut events = open_events(&url, &created).await;
+        let mut socket = open_socket(&url, &created.token).await;
+        let end = code_and_reason(closed(&mut socket).await);
+        assert_eq!(end, (1001, "stream-too-old".to_owned()));
+        let rest = events.read_until("").await;
+        assert!(!rest.contains("\r\n0\r\n"), "the events look complete");
+        // The next one is welcome.
+        echo(
+            &mut open_socket(&url, &created.token).await,
+            Message::text("again"),
+        )
+        .await;
+    }
 }
 
 #[tokio::test]

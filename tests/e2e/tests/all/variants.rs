@@ -9,7 +9,7 @@ use std::fmt::Write;
 use tokio::sync::OnceCell;
 
 /// All of them. A test has a variant to itself, so it may count tokens and calls.
-const VARIANTS: [Variant; 22] = [
+const VARIANTS: [Variant; 23] = [
     Variant::new("default"),
     Variant::new("accounts"),
     Variant::new("many-sessions"),
@@ -30,6 +30,9 @@ const VARIANTS: [Variant; 22] = [
         .with_policy(policy_with_platform_paths),
     Variant::new("bound-upstream").with_bound_upstream(),
     Variant::new("short-streams").with(&[("STREAM_MAX_SECONDS", "1")]),
+    Variant::new("short-streams-no-wait-until")
+        .with(&[("STREAM_MAX_SECONDS", "1")])
+        .with_edge_entry(include_str!("no_wait_until.js")),
     Variant::new("many-streams"),
     Variant::new("no-wait-until").with_edge_entry(include_str!("no_wait_until.js")),
     Variant::new("rbac-off").with_policy(policy_without_rbac),
