@@ -24,6 +24,15 @@ pub(crate) fn paths(system: &System) -> Paths {
 
 /// Starts a cluster with one edge that has no leases and caches yet.
 pub(crate) async fn start_cluster(name: &str, settings: &[(&str, &str)]) -> Cluster {
+    start_cluster_with(name, settings, None).await
+}
+
+/// The same with a script in front of the Workers'.
+pub(crate) async fn start_cluster_with(
+    name: &str,
+    settings: &[(&str, &str)],
+    entry: Option<&str>,
+) -> Cluster {
     // Its start builds the Workers.
     let _ = shared_system();
     Cluster::start(&ClusterConfig {
@@ -32,7 +41,7 @@ pub(crate) async fn start_cluster(name: &str, settings: &[(&str, &str)]) -> Clus
         isolates: 1,
         build: &root().join("build"),
         settings,
-        entry: None,
+        entry,
     })
     .await
 }

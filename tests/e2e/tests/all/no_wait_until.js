@@ -3,6 +3,9 @@
 
 import worker from "./index.js";
 
+// The classes of the origin, before which a cluster puts this script too.
+export * from "./index.js";
+
 const OPENS = /\/(events|socket|export|import)/;
 
 export default {

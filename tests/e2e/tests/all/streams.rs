@@ -2,7 +2,7 @@
 //! tokens go on.
 
 use crate::{
-    common::{authorize, start_cluster},
+    common::{authorize, start_cluster, start_cluster_with},
     variants::{signing_keys, variant},
 };
 use futures_util::{FutureExt, SinkExt, StreamExt, future::join_all};
@@ -145,36 +145,37 @@ async fn revocation_cuts_uploads_and_downloads() {
 
 #[tokio::test]
 async fn response_that_begins_after_the_revocation_is_refused() {
-    let cluster = start_streaming("late-response").await;
-    let ada = User::sign_in(&cluster.management_url(), "ada").await;
-    let other = ada.create_token(&SCOPES).await;
-    let edge = cluster.edge_urls().remove(0);
-    for query in ["", "&length=1"] {
-        let created = ada.create_token(&SCOPES).await;
-        let topic = format!("released/{}", created.id);
-        let path = format!("/api/v1/uns/topics/{topic}");
-        let held = format!("/api/v1/models/held?topic={topic}{query}");
-        let began = Instant::now();
-        let request = api_request(&edge, Method::GET, &held, &created.token);
-        let response = tokio::spawn(Response::to(request));
-        wait_until("the request has arrived", async || {
-            let read = api_request(&edge, Method::GET, &path, &other.token);
-            (Response::to(read).await.status == 200).then_some(())
-        })
-        .await;
-        assert_eq!(ada.revoke(&created.id).await.status, 200);
-        if !query.is_empty() {
-            // A short body that begins sooner is no exchange that lasts.
-            wait_until("the exchange is a long one", async || {
-                (began.elapsed() > Duration::from_secs(1)).then_some(())
+    for cluster in streaming_clusters(["late-response", "late-response-no-wait-until"]).await {
+        let ada = User::sign_in(&cluster.management_url(), "ada").await;
+        let other = ada.create_token(&SCOPES).await;
+        let edge = cluster.edge_urls().remove(0);
+        for query in ["", "&length=1"] {
+            let created = ada.create_token(&SCOPES).await;
+            let topic = format!("released/{}", created.id);
+            let path = format!("/api/v1/uns/topics/{topic}");
+            let held = format!("/api/v1/models/held?topic={topic}{query}");
+            let began = Instant::now();
+            let request = api_request(&edge, Method::GET, &held, &created.token);
+            let response = tokio::spawn(Response::to(request));
+            wait_until("the request has arrived", async || {
+                let read = api_request(&edge, Method::GET, &path, &other.token);
+                (Response::to(read).await.status == 200).then_some(())
             })
             .await;
+            assert_eq!(ada.revoke(&created.id).await.status, 200);
+            if !query.is_empty() {
+                // A short body that begins sooner is no exchange that lasts.
+                wait_until("the exchange is a long one", async || {
+                    (began.elapsed() > Duration::from_secs(1)).then_some(())
+                })
+                .await;
+            }
+            let publish = api_request(&edge, Method::PUT, &path, &other.token);
+            let published = Response::to(publish.json(&json!({ "value": "go" }))).await;
+            assert_eq!(published.status, 200);
+            let response = with_timeout("the response", response).await.unwrap();
+            assert_eq!(response.outcome(), (401, "token-revoked"), "{query}");
         }
-        let publish = api_request(&edge, Method::PUT, &path, &other.token);
-        let published = Response::to(publish.json(&json!({ "value": "go" }))).await;
-        assert_eq!(published.status, 200);
-        let response = with_timeout("the response", response).await.unwrap();
-        assert_eq!(response.outcome(), (401, "token-revoked"), "{query}");
     }
 }
 
@@ -230,40 +231,46 @@ async fn age_of_snapshots_bounds_a_socket() {
     assert_eq!(end, (4503, "revocation-unavailable".to_owned()));
 }
 
-async fn start_streaming(name: &str) -> Cluster {
+/// Clusters with short leases. To the edge of the second, `waitUntil` is of no use.
+async fn streaming_clusters(names: [&str; 2]) -> [Cluster; 2] {
     let upstream = shared_system().upstream_url();
     let settings = [
         ("UPSTREAM_URL", upstream.as_str()),
         ("LEASE_MILLISECONDS", "500"),
     ];
-    start_cluster(name, &settings).await
+    let [name, other] = names;
+    [
+        start_cluster(name, &settings).await,
+        start_cluster_with(other, &settings, Some(include_str!("no_wait_until.js"))).await,
+    ]
 }
 
 #[tokio::test]
 async fn live_socket_outlives_many_leases_without_other_traffic() {
-    let cluster = start_streaming("idle-socket").await;
-    let ada = User::sign_in(&cluster.management_url(), "ada").await;
-    let created = ada.create_token(&SCOPES).await;
-    let edge = cluster.edge_urls().remove(0);
-    let mut sockets = Vec::new();
-    for _ in 0..20 {
-        sockets.push(open_socket(&edge, &created.token).await);
-    }
-    let before = leases(&cluster).await;
-    let began = Instant::now();
-    wait_until("ten leases were renewed", async || {
-        (leases(&cluster).await >= before + 10).then_some(())
-    })
-    .await;
-    // All sockets share the renewals: each lease is asked for once.
-    let most = began.elapsed().as_millis() / 300 + 2;
-    let renewed = leases(&cluster).await - before;
-    assert!(
-        u128::from(renewed) <= most,
-        "{renewed} renewals, at most {most} expected"
-    );
-    for socket in &mut sockets {
-        echo(socket, Message::text("still there")).await;
+    for cluster in streaming_clusters(["idle-socket", "idle-socket-no-wait-until"]).await {
+        let ada = User::sign_in(&cluster.management_url(), "ada").await;
+        let created = ada.create_token(&SCOPES).await;
+        let edge = cluster.edge_urls().remove(0);
+        let mut sockets = Vec::new();
+        for _ in 0..20 {
+            sockets.push(open_socket(&edge, &created.token).await);
+        }
+        let before = leases(&cluster).await;
+        let began = Instant::now();
+        wait_until("ten leases were renewed", async || {
+            (leases(&cluster).await >= before + 10).then_some(())
+        })
+        .await;
+        // All sockets share the renewals: each lease is asked for once.
+        let most = began.elapsed().as_millis() / 300 + 2;
+        let renewed = leases(&cluster).await - before;
+        assert!(
+            u128::from(renewed) <= most,
+            "{renewed} renewals, at most {most} expected"
+        );
+        for socket in &mut sockets {
+            echo(socket, Message::text("still there")).await;
+        }
     }
 }
 
@@ -279,39 +286,40 @@ async fn leases(cluster: &Cluster) -> u64 {
 /// While nobody knows whether the token is good, no byte flows. If that ends soon, nothing is lost.
 #[tokio::test]
 async fn unknown_status_stops_a_socket_and_then_ends_it() {
-    let cluster = start_streaming("unknown-status").await;
-    let ada = User::sign_in(&cluster.management_url(), "ada").await;
-    let created = ada.create_token(&SCOPES).await;
-    let edge = cluster.edge_urls().remove(0);
-    let mut socket = open_socket(&edge, &created.token).await;
-    let mut events = open_events(&edge, &created).await;
-    echo(&mut socket, Message::text("before")).await;
+    for cluster in streaming_clusters(["unknown-status", "unknown-status-no-wait-until"]).await {
+        let ada = User::sign_in(&cluster.management_url(), "ada").await;
+        let created = ada.create_token(&SCOPES).await;
+        let edge = cluster.edge_urls().remove(0);
+        let mut socket = open_socket(&edge, &created.token).await;
+        let mut events = open_events(&edge, &created).await;
+        echo(&mut socket, Message::text("before")).await;
 
-    let unknown = async || {
-        let status = authorize(&edge, &created.token).await;
-        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(())
-    };
-    cluster.set_fault(LinkFault::Reset);
-    wait_until("the status is unknown", unknown).await;
-    socket.send(Message::text("held")).await.unwrap();
-    for _ in 0..20 {
-        assert!(unknown().await.is_some());
+        let unknown = async || {
+            let status = authorize(&edge, &created.token).await;
+            (status == StatusCode::SERVICE_UNAVAILABLE).then_some(())
+        };
+        cluster.set_fault(LinkFault::Reset);
+        wait_until("the status is unknown", unknown).await;
+        socket.send(Message::text("held")).await.unwrap();
+        for _ in 0..20 {
+            assert!(unknown().await.is_some());
+        }
+        let early = socket.next().now_or_never();
+        assert!(
+            early.is_none(),
+            "{early:?} came while the status was unknown"
+        );
+        cluster.set_fault(LinkFault::None);
+        let held = with_timeout("the held message", socket.next()).await;
+        assert_eq!(held.unwrap().unwrap(), Message::text("held"));
+
+        cluster.set_fault(LinkFault::Reset);
+        let end = code_and_reason(closed(&mut socket).await);
+        assert_eq!(end, (4503, "revocation-unavailable".to_owned()));
+        let rest = events.read_until("").await;
+        assert!(!rest.contains("\r\n0\r\n"), "the events look complete");
+        cluster.set_fault(LinkFault::None);
     }
-    let early = socket.next().now_or_never();
-    assert!(
-        early.is_none(),
-        "{early:?} came while the status was unknown"
-    );
-    cluster.set_fault(LinkFault::None);
-    let held = with_timeout("the held message", socket.next()).await;
-    assert_eq!(held.unwrap().unwrap(), Message::text("held"));
-
-    cluster.set_fault(LinkFault::Reset);
-    let end = code_and_reason(closed(&mut socket).await);
-    assert_eq!(end, (4503, "revocation-unavailable".to_owned()));
-    let rest = events.read_until("").await;
-    assert!(!rest.contains("\r\n0\r\n"), "the events look complete");
-    cluster.set_fault(LinkFault::None);
 }
 
 #[tokio::test]
