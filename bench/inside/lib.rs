@@ -6,7 +6,7 @@
 
 use patrol::{
     authorize::{
-        bearer,
+        credentials::{self, CredentialHeaders, CredentialsError},
         decision::{self, AccessRequest, Forwarder},
         validator::{Attempted, Validator},
     },
@@ -27,7 +27,7 @@ use patrol::{
     token::{Token, Verifier, cache::CacheKey},
 };
 use serde::Deserialize;
-use std::{cell::RefCell, hint::black_box};
+use std::{borrow::Cow, cell::RefCell, hint::black_box};
 use worker::{Context, Env, Error, Request, Response, Result, event};
 
 /// The data that the steps use.
@@ -99,6 +99,14 @@ pub async fn fetch(mut request: Request, _env: Env, _context: Context) -> Result
     Response::ok(result?.to_string())
 }
 
+fn token_in(header: &str) -> std::result::Result<Cow<'_, str>, CredentialsError> {
+    let headers = CredentialHeaders {
+        authorization: Some(header),
+        subprotocols: None,
+    };
+    credentials::token(headers, || None)
+}
+
 fn error(text: &str) -> Error {
     Error::RustError(text.to_owned())
 }
@@ -113,9 +121,9 @@ impl Edge {
         let policy: &'static Policy = Box::leak(Box::new(policy));
         let verifier = Verifier::new(installation.clone(), 1, keys.clone(), policy);
         let verify = |header: &String| {
-            let text = bearer::parse(Some(header)).map_err(|_| error("invalid header"))?;
+            let text = token_in(header).map_err(|_| error("invalid header"))?;
             verifier
-                .verify(text, &Dalek)
+                .verify(&text, &Dalek)
                 .map_err(|_| error("invalid token"))
         };
         let tokens = setup.headers.iter().map(verify).collect::<Result<_>>()?;
@@ -179,7 +187,9 @@ impl Edge {
                     let path = paths.next().map_or("/", String::as_str);
                     let request = access_request(path, now);
                     let attempted = &mut Attempted::default();
-                    let check = validator.check(&request, Some(header), now, attempted, || None);
+                    let text = token_in(header);
+                    let credentials = text.as_deref().map_err(|error| *error);
+                    let check = validator.check(&request, credentials, now, attempted, || None);
                     check.is_ok_and(|decision| decision.result.is_ok())
                 })
             }

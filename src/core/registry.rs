@@ -349,8 +349,7 @@ pub struct LeaseAnswer {
     pub content: ListContent,
     /// Milliseconds, from when the edge sent its request.
     pub length: u64,
-    /// The thumbprints of all keys in use. A thumbprint identifies a key (RFC 7638), so a key that
-    /// is not listed here has been retired.
+    /// The names of all keys in use. A key that is not listed here has been retired.
     pub kids: Vec<String>,
 }
 

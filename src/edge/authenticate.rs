@@ -9,7 +9,7 @@ use crate::{
     runtime::EdgeContext,
 };
 use patrol::authorize::{
-    decision::{AccessRequest, Denial},
+    decision::{AccessRequest, Denial, Forwarder},
     validator::{Attempted, Decision, Needs},
 };
 use patrol_platform::{clock, now};
@@ -45,8 +45,9 @@ pub(crate) fn authenticate(
     };
     outcome(
         with_validator(|validator| {
-            let authorization = incoming.authorization;
-            validator.check(access, authorization, clock(), attempted, address)
+            let token = incoming.token(access.forwarder);
+            let credentials = token.as_deref().map_err(|error| *error);
+            validator.check(access, credentials, clock(), attempted, address)
         }),
         context,
     )
@@ -60,7 +61,9 @@ pub(crate) fn authenticate_token(
 ) -> Result<Outcome, Unanswered> {
     outcome(
         with_validator(|validator| {
-            validator.authenticate(now(), incoming.authorization, clock(), attempted)
+            let token = incoming.token(Forwarder::Edge);
+            let credentials = token.as_deref().map_err(|error| *error);
+            validator.authenticate(now(), credentials, clock(), attempted)
         }),
         context,
     )

@@ -145,7 +145,7 @@ const SLOW = 1_000;
 
 /**
  * Forwards a request to the upstream, and watches what lasts of the exchange. `streams` is absent if
- * no token allowed it.
+ * no token allowed it. `subprotocol` is selected for a WebSocket if the upstream selects none.
  *
  * @param {Request} request
  * @param {string | undefined} address
@@ -153,20 +153,53 @@ const SLOW = 1_000;
  * @param {[string, string | undefined][]} changes
  * @param {Fetcher} upstream
  * @param {StreamRules | undefined} streams
+ * @param {string | undefined} subprotocol
  * @param {unknown} env
  * @param {unknown} event
  * @param {Failed} failed
  */
-export function exchange(request, address, rules, changes, upstream, streams, env, event, failed) {
+export function exchange(
+  request,
+  address,
+  rules,
+  changes,
+  upstream,
+  streams,
+  subprotocol,
+  env,
+  event,
+  failed,
+) {
   const next = forwarded(request, address, rules, changes);
-  if (streams === undefined) return send(next, upstream, rules.timeout, request, failed);
+  /** @param {Response} response */
+  const selected = (response) =>
+    subprotocol === undefined ? response : select(subprotocol, response);
+  if (streams === undefined) return send(next, upstream, rules.timeout, request, failed, selected);
   const began = Date.now();
-  const open = () => new Watch(streams, request.headers.get("Authorization") ?? "", env, event);
+  const open = () => new Watch(streams, request, env, event);
   /** @param {Response} response */
   const received = (response) =>
-    Date.now() - began < SLOW ? watched(response, streams, open) : late(response, streams, open);
+    Date.now() - began < SLOW
+      ? watched(selected(response), streams, open)
+      : late(selected(response), streams, open);
   const isLong = next.body !== null && !isShort(next.headers, streams);
   return send(next, upstream, rules.timeout, request, failed, received, isLong ? open : undefined);
+}
+
+const SUBPROTOCOL = "Sec-WebSocket-Protocol";
+
+/**
+ * Selects a subprotocol for a WebSocket, unless the upstream has.
+ *
+ * @param {string} subprotocol
+ * @param {Response} response
+ */
+function select(subprotocol, response) {
+  const { webSocket, headers: sent } = response;
+  if (!webSocket || sent.has(SUBPROTOCOL)) return response;
+  const headers = new Headers(sent);
+  headers.set(SUBPROTOCOL, subprotocol);
+  return new Response(null, { status: 101, headers, webSocket });
 }
 
 /**

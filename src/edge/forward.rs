@@ -3,7 +3,7 @@
 use crate::{
     authenticate::Outcome,
     identity::{Admission, Denied},
-    incoming::Incoming,
+    incoming::{Incoming, token_of},
     isolate::with_validator,
     refuse,
     runtime::{Answer, EdgeContext},
@@ -13,6 +13,7 @@ use crate::{
 use js_sys::{Array, JsString};
 use patrol::{
     authorize::{
+        credentials::{self, CredentialsError},
         decision::{AccessRequest, Denial, Forwarder},
         forwarding::{self, HeaderChange},
         stream,
@@ -78,11 +79,12 @@ fn when_failed(unreachable: fn() -> Result<Answer>, what: &'static str) -> Faile
 /// The response to a request whose token died before the response began. What the edge knew then may
 /// be too old by now, so the code says why.
 fn refuse_ended(request: &Request, code: &str) -> Result<Answer> {
-    let header = request.headers().get("Authorization")?;
+    let token = token_of(request);
+    let credentials = token.as_deref().ok_or(CredentialsError::Missing);
     let clock = clock();
     let decided = with_validator(|validator| {
         let attempted = &mut Attempted::default();
-        validator.authenticate(now(), header.as_deref(), clock, attempted)
+        validator.authenticate(now(), credentials, clock, attempted)
     });
     let (token, now_denied) = match decided {
         Some(Ok(decision)) => (decision.token, decision.result.err()),
@@ -103,7 +105,7 @@ fn refuse_ended(request: &Request, code: &str) -> Result<Answer> {
         now: now(),
         forwarder: Forwarder::Edge,
     };
-    refuse::denial(&denied, &access)
+    refuse::denial(&denied, &access, request)
 }
 
 /// The method that a CORS preflight announces (Fetch standard, section 3.2.2). `None`: the request
@@ -162,7 +164,7 @@ pub(crate) fn to_upstream(
     let address = upstream.address(incoming, path);
     let identity = admission.headers();
     let changes = incoming
-        .conditional
+        .conditional()
         .changes(&context.settings.installation.client_address_header);
     let changes = if changes.is_empty() {
         identity
@@ -182,6 +184,7 @@ pub(crate) fn to_upstream(
                 &changes,
                 &upstream.fetcher,
                 streams.as_ref(),
+                incoming.selected_subprotocol(),
                 context.env,
                 context.event,
                 failed,
@@ -221,6 +224,7 @@ extern "C" {
         changes: &Array,
         upstream: &Fetcher,
         streams: Option<&StreamRules>,
+        subprotocol: Option<&str>,
         env: &Env,
         event: &Context,
         failed: &Failed,
@@ -243,6 +247,8 @@ thread_local! {
     static RULES: OnceCell<ForwardRules> = const { OnceCell::new() };
     static REFUSED_BEHIND_PROXY: NameFilter = filter_of(&forwarding::refused_behind_proxy());
     static PREFLIGHT: Array = texts(forwarding::PREFLIGHT);
+    static BROWSER: NameFilter =
+        filter_of(&forwarding::HeaderNames::new(credentials::BROWSER, []));
 }
 
 fn texts(texts: impl IntoIterator<Item: Into<JsString>>) -> Array {
@@ -279,6 +285,11 @@ fn with_rules<R>(settings: &EdgeSettings, act: impl FnOnce(&ForwardRules) -> R) 
     RULES.with(|rules| act(rules.get_or_init(|| rules_of(settings))))
 }
 
+/// Whether a browser sent the request.
+pub(crate) fn is_browser(request: &Request) -> bool {
+    BROWSER.with(|names| find_name(request, names)).is_some()
+}
+
 /// Returns a denial if a request that another proxy holds has a header that cannot be allowed
 /// there.
 fn refused_behind_proxy(request: &Request) -> Option<Denial> {
@@ -296,9 +307,9 @@ pub(crate) fn answer_proxy(
     match outcome {
         Ok(admission) => match refused_behind_proxy(request) {
             None => admission.response(),
-            Some(denial) => refuse::denial(&admission.deny(denial), access),
+            Some(denial) => refuse::denial(&admission.deny(denial), access, request),
         },
-        Err(denied) => refuse::denial(&denied, access),
+        Err(denied) => refuse::denial(&denied, access, request),
     }
 }
 

@@ -149,14 +149,16 @@ fn api(
         return Ok(
             match decision::preflight(&announced, incoming.path, policy()?) {
                 Ok(path) => forward::preflight_to_upstream(incoming, path, context)?,
-                Err(denial) => refuse::denial(&Denied::without_token(denial), &access)?,
+                Err(denial) => {
+                    refuse::denial(&Denied::without_token(denial), &access, incoming.request)?
+                }
             },
         );
     }
     let outcome = authenticate::authenticate(incoming, &access, context, attempted)?;
     Ok(match outcome {
         Ok(admission) => forward::to_upstream(incoming, &admission, context)?,
-        Err(denied) => refuse::denial(&denied, &access)?,
+        Err(denied) => refuse::denial(&denied, &access, incoming.request)?,
     })
 }
 
@@ -177,7 +179,7 @@ fn current_token(
     };
     Ok(match decision {
         Err(denied) if denied.denial != Denial::RevocationUnavailable => {
-            refuse::denial(&denied, &access)?
+            refuse::denial(&denied, &access, incoming.request)?
         }
         _ => forward::to_origin(incoming.request, context)?,
     })
@@ -205,7 +207,7 @@ fn authorize(
     if context.settings.installation.paths.destination(path) != Destination::Api {
         // The platform never gets a request for one of Patrol's own paths.
         let denied = Denied::without_token(Denial::RouteUnknown(RouteError::Unknown));
-        return Ok(refuse::denial(&denied, &access)?);
+        return Ok(refuse::denial(&denied, &access, incoming.request)?);
     }
     let outcome = authenticate::authenticate(incoming, &access, context, attempted)?;
     Ok(forward::answer_proxy(outcome, &access, incoming.request)?)

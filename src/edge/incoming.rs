@@ -7,10 +7,15 @@
 
 use js_sys::{Uint8Array, WebAssembly};
 use patrol::{
-    authorize::forwarding::{ConditionalHeaders, FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
+    authorize::{
+        credentials::{self, CredentialHeaders, CredentialsError, SITE},
+        decision::Forwarder,
+        forwarding::{ConditionalHeaders, FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
+        subprotocol::{self, SUBPROTOCOL},
+    },
     routes,
 };
-use std::{cell::RefCell, str};
+use std::{borrow::Cow, cell::RefCell, str};
 use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
 use web_sys::Request;
 
@@ -36,7 +41,11 @@ pub(crate) struct Incoming<'a> {
     pub(crate) organization: Option<&'a str>,
     pub(crate) forwarded_method: Option<&'a str>,
     pub(crate) forwarded_uri: Option<&'a str>,
-    pub(crate) conditional: ConditionalHeaders<'a>,
+    connection: Option<&'a str>,
+    upgrade: Option<&'a str>,
+    cookie: Option<&'a str>,
+    /// Only of a WebSocket handshake.
+    subprotocols: Option<String>,
 }
 
 impl<'a> Incoming<'a> {
@@ -47,7 +56,7 @@ impl<'a> Incoming<'a> {
         let (path, query) = routes::split(lines.next()?);
         // In the order of `HEADERS`. An empty header differs from an absent one.
         let mut header = || Some(lines.next()?.strip_prefix('='));
-        Some(Self {
+        let mut incoming = Self {
             request,
             method,
             path,
@@ -56,13 +65,64 @@ impl<'a> Incoming<'a> {
             organization: header()?,
             forwarded_method: header()?,
             forwarded_uri: header()?,
-            conditional: ConditionalHeaders {
-                connection: header()?,
-                upgrade: header()?,
-                cookie: header()?,
-            },
-        })
+            connection: header()?,
+            upgrade: header()?,
+            cookie: header()?,
+            subprotocols: None,
+        };
+        if incoming.upgrade.is_some_and(is_websocket) {
+            incoming.subprotocols = header_of(request, SUBPROTOCOL);
+        }
+        Some(incoming)
     }
+
+    /// The token, as sent. Behind another proxy a subprotocol cannot carry one: the edge could not
+    /// keep it from the upstream.
+    pub(crate) fn token(&self, forwarder: Forwarder) -> Result<Cow<'_, str>, CredentialsError> {
+        let subprotocols = self.subprotocols.as_deref();
+        let headers = CredentialHeaders {
+            authorization: self.authorization,
+            subprotocols: subprotocols.filter(|_| forwarder == Forwarder::Edge),
+        };
+        credentials::token(headers, || header_of(self.request, SITE))
+    }
+
+    /// The protocol to select if the upstream selects none.
+    pub(crate) fn selected_subprotocol(&self) -> Option<&'static str> {
+        self.subprotocols.as_deref().and_then(subprotocol::selected)
+    }
+
+    pub(crate) fn conditional(&self) -> ConditionalHeaders<'_> {
+        ConditionalHeaders {
+            connection: self.connection,
+            upgrade: self.upgrade,
+            cookie: self.cookie,
+            subprotocols: self.subprotocols.as_deref(),
+        }
+    }
+}
+
+/// The token of a request that the edge has allowed before.
+pub(crate) fn token_of(request: &Request) -> Option<String> {
+    let authorization = header_of(request, "Authorization");
+    let upgrade = header_of(request, "Upgrade");
+    let subprotocols = upgrade
+        .filter(|protocol| is_websocket(protocol))
+        .and_then(|_| header_of(request, SUBPROTOCOL));
+    let headers = CredentialHeaders {
+        authorization: authorization.as_deref(),
+        subprotocols: subprotocols.as_deref(),
+    };
+    let token = credentials::token(headers, || header_of(request, SITE));
+    token.ok().map(Cow::into_owned)
+}
+
+fn is_websocket(protocol: &str) -> bool {
+    protocol.eq_ignore_ascii_case("websocket")
+}
+
+fn header_of(request: &Request, name: &str) -> Option<String> {
+    request.headers().get(name).ok().flatten()
 }
 
 thread_local! {

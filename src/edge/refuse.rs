@@ -1,6 +1,6 @@
 //! Refusals: a problem, a challenge, and a log line without the token.
 
-use crate::{identity::Denied, runtime::Answer};
+use crate::{forward::is_browser, identity::Denied, runtime::Answer};
 use js_sys::Uint8Array;
 use patrol::{
     authorize::{
@@ -12,24 +12,32 @@ use patrol::{
 use patrol_platform::{now, policy::policy};
 use serde::Serialize;
 use std::cell::RefCell;
-use web_sys::{Headers, Response, ResponseInit};
+use web_sys::{Headers, Request, Response, ResponseInit};
 use worker::{Result, console_error, console_log};
 
 /// Logs a denial and builds its response.
-pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Answer> {
+pub(crate) fn denial(
+    denied: &Denied,
+    access: &AccessRequest<'_>,
+    request: &Request,
+) -> Result<Answer> {
     log(denied, access)?;
+    // Only challenges depend on it.
+    let is_browser = denied.denial.status() == 401 && is_browser(request);
     if !denied.denial.is_general() {
-        return Parts::of(&denied.denial)?.respond();
+        return Parts::of(&denied.denial, is_browser)?.respond();
     }
     PARTS.with_borrow_mut(|known| {
-        let cached = known.iter().find(|(denial, _)| *denial == denied.denial);
-        if let Some((_, parts)) = cached {
+        let cached = known
+            .iter()
+            .find(|(denial, browser, _)| *denial == denied.denial && *browser == is_browser);
+        if let Some((_, _, parts)) = cached {
             return parts.respond();
         }
-        let parts = Parts::of(&denied.denial)?;
+        let parts = Parts::of(&denied.denial, is_browser)?;
         let response = parts.respond();
         if known.len() < MAX_PARTS {
-            known.push((denied.denial.clone(), parts));
+            known.push((denied.denial.clone(), is_browser, parts));
         }
         response
     })
@@ -37,7 +45,7 @@ pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Answ
 
 thread_local! {
     static LOG: RefCell<RefusalLog> = RefCell::default();
-    static PARTS: RefCell<Vec<(Denial, Parts)>> = const { RefCell::new(Vec::new()) };
+    static PARTS: RefCell<Vec<(Denial, bool, Parts)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A log line.
@@ -79,10 +87,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(denial: &Denial) -> Result<Self> {
+    fn of(denial: &Denial, is_browser: bool) -> Result<Self> {
         let (headers, policy) = (headers()?, policy()?);
-        for (name, value) in denial.headers(policy) {
-            headers.set(name, &value)?;
+        for (name, value) in denial.headers(policy, is_browser) {
+            headers.append(name, &value)?;
         }
         let body = denial.problem(policy).to_json();
         Ok(Self {
@@ -195,10 +203,23 @@ fn problem(problem: &Problem) -> Result<Answer> {
     Ok(Response::new_with_opt_str_and_init(Some(&body), &init)?.into())
 }
 
+/// Lets a page of any site read why its request was refused (Fetch standard, section 3.2.3). What the
+/// API answers is the API's to share.
+const READABLE: [(&str, &str); 2] = [
+    ("Access-Control-Allow-Origin", "*"),
+    (
+        "Access-Control-Expose-Headers",
+        "WWW-Authenticate, Retry-After",
+    ),
+];
+
 fn headers() -> Result<Headers> {
     let headers = Headers::new()?;
     headers.set("Content-Type", MEDIA_TYPE)?;
     headers.set("Cache-Control", "no-store")?;
+    for (name, value) in READABLE {
+        headers.set(name, value)?;
+    }
     Ok(headers)
 }
 

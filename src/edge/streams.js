@@ -13,11 +13,13 @@
  */
 
 /**
- * What a watch knows of the rules. `ask` begins to fetch what it lacks. `unavailable` is the code of
+ * What a watch knows of the rules. `tokenOf` finds the token of an allowed request. `ask` begins to
+ * fetch what it lacks. `unavailable` is the code of
  * the problem for a status that is unknown. Times are in milliseconds.
  *
  * @typedef {{
- *   ask: (authorization: string, env: unknown, event: unknown) => Verdict,
+ *   tokenOf: (request: Request) => string | undefined,
+ *   ask: (token: string, env: unknown, event: unknown) => Verdict,
  *   unavailable: string,
  *   closeDenied: number,
  *   closeUnavailable: number,
@@ -75,7 +77,7 @@ const TOO_OLD = "stream-too-old";
 /** Watches the token of one connection. */
 export class Watch {
   #rules;
-  #authorization;
+  #token;
   #env;
   #event;
   #until = 0;
@@ -94,16 +96,16 @@ export class Watch {
 
   /**
    * @param {StreamRules} rules
-   * @param {string} authorization
+   * @param {Request} request
    * @param {unknown} env
    * @param {unknown} event
    */
-  constructor(rules, authorization, env, event) {
+  constructor(rules, request, env, event) {
     sweep();
     if (watches.size >= rules.maxStreams) throw new TooManyStreams();
     watches.add(this);
     this.#rules = rules;
-    this.#authorization = authorization;
+    this.#token = rules.tokenOf(request) ?? "";
     this.#env = env;
     this.#event = event;
     this.#until = Date.now();
@@ -168,7 +170,7 @@ export class Watch {
     if (this.#isStopped) return;
     let verdict;
     try {
-      verdict = this.#rules.ask(this.#authorization, this.#env, this.#event);
+      verdict = this.#rules.ask(this.#token, this.#env, this.#event);
     } catch {
       // The module has crashed. Another instance knows nothing of this connection.
       this.#end(this.#rules.unavailable);
@@ -398,15 +400,17 @@ function close(socket, code, reason) {
 /**
  * The rules that all watched connections share.
  *
+ * @param {StreamRules["tokenOf"]} tokenOf
  * @param {StreamRules["ask"]} ask
  * @param {string} unavailable
  * @param {number[]} numbers
  * @returns {StreamRules}
  */
-export function streamRules(ask, unavailable, numbers) {
+export function streamRules(tokenOf, ask, unavailable, numbers) {
   const [closeDenied, closeUnavailable, shortBody, maxStreams, maxSocketBacklog, patience, maxAge] =
     numbers;
   return {
+    tokenOf,
     ask,
     unavailable,
     closeDenied,

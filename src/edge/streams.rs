@@ -5,8 +5,8 @@
 //! no future waits for one: what an answer lacks is fetched behind the question, for all that ask.
 
 use crate::{
-    identity::CachedIdentities, isolate::with_validator, refresh, runtime::EdgeContext,
-    settings::EdgeSettings,
+    identity::CachedIdentities, incoming::token_of, isolate::with_validator, refresh,
+    runtime::EdgeContext, settings::EdgeSettings,
 };
 use js_sys::Array;
 use patrol::{
@@ -22,6 +22,7 @@ use patrol::{
 use patrol_platform::{clock, now};
 use std::cell::OnceCell;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
+use web_sys::Request;
 
 #[wasm_bindgen(module = "/streams.js")]
 extern "C" {
@@ -30,13 +31,22 @@ extern "C" {
     pub(crate) type StreamRules;
 
     #[wasm_bindgen(js_name = streamRules)]
-    fn stream_rules(ask: &Ask, unavailable: &str, numbers: Vec<f64>) -> StreamRules;
+    fn stream_rules(
+        token_of: &TokenOf,
+        ask: &Ask,
+        unavailable: &str,
+        numbers: Vec<f64>,
+    ) -> StreamRules;
 }
 
-/// Answers by header `Authorization`, bindings and event.
+/// The token of a request that was allowed.
+type TokenOf = Closure<dyn Fn(Request) -> Option<String>>;
+
+/// Answers by token, bindings and event.
 type Ask = Closure<dyn Fn(String, JsValue, JsValue) -> JsValue>;
 
 thread_local! {
+    static TOKEN_OF: TokenOf = Closure::new(|request: Request| token_of(&request));
     static ASK: Ask = Closure::new(ask);
     static RULES: OnceCell<StreamRules> = const { OnceCell::new() };
 }
@@ -60,17 +70,17 @@ impl StreamRules {
         ];
         let numbers = numbers.map(|number: u64| number as f64).to_vec();
         let unavailable = ProblemCode::RevocationUnavailable.as_str();
-        ASK.with(|ask| stream_rules(ask, unavailable, numbers))
+        TOKEN_OF.with(|token_of| ASK.with(|ask| stream_rules(token_of, ask, unavailable, numbers)))
     }
 }
 
 /// Answers from what is cached, and begins to renew it if it ages. `undefined`: something has to be
 /// fetched first, which has begun.
 #[expect(clippy::needless_pass_by_value, reason = "as JavaScript passes it")]
-fn ask(authorization: String, env: JsValue, event: JsValue) -> JsValue {
+fn ask(token: String, env: JsValue, event: JsValue) -> JsValue {
     let decided = with_validator(|validator| {
         let attempted = &mut Attempted::default();
-        validator.authenticate(now(), Some(&authorization), clock(), attempted)
+        validator.authenticate(now(), Ok(&token), clock(), attempted)
     });
     let (Some(decided), Some(settings)) = (decided, EdgeSettings::known()) else {
         return code(&Denial::RevocationUnavailable);

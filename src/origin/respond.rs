@@ -131,7 +131,11 @@ impl ApiError {
     fn into_problem(self, policy: &Policy) -> (Problem, Vec<(&'static str, String)>) {
         match self {
             Self::Problem(body) => (body, Vec::new()),
-            Self::Denial(denial) => (denial.problem(policy), denial.headers(policy).collect()),
+            // The edge has asked for `Basic` where that is allowed.
+            Self::Denial(denial) => (
+                denial.problem(policy),
+                denial.headers(policy, true).collect(),
+            ),
             Self::QuotaExceeded(exceeded) => {
                 let body = Problem::new(
                     ProblemCode::RateLimited,

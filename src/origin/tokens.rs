@@ -8,7 +8,7 @@ use crate::{
 };
 use patrol::{
     authorize::{
-        bearer,
+        credentials::{self, CredentialHeaders, SITE},
         decision::{self, Denial},
     },
     http::{
@@ -199,7 +199,7 @@ pub(crate) async fn revoke_many(
 
 /// `GET api/v1/tokens/current`: the record of the token that the request carries.
 pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let token = bearer_token(request, origin)?;
+    let token = presented_token(request, origin)?;
     let record = record((token.owner, Credential::Token), token.id, origin).await?;
     match record.status {
         TokenStatus::Active => respond::json(200, &record),
@@ -211,14 +211,19 @@ pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -
 /// `DELETE api/v1/tokens/current`: a token revokes itself, so that a program that finds a leaked
 /// token can stop it. Once an edge knows that the token is revoked, the request ends there.
 pub(crate) async fn revoke_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let token = bearer_token(request, origin)?;
+    let token = presented_token(request, origin)?;
     revoke_one(request, (token.owner, Credential::Token), token.id, origin).await
 }
 
 /// The token that a request carries. Its signature and times are valid, but it may be revoked.
-fn bearer_token(request: &Request, origin: OriginContext<'_>) -> ApiResult<Token> {
-    let header = request.headers().get("Authorization")?;
-    let text = bearer::parse(header.as_deref()).map_err(Denial::from)?;
+fn presented_token(request: &Request, origin: OriginContext<'_>) -> ApiResult<Token> {
+    let authorization = request.headers().get("Authorization")?;
+    let site = request.headers().get(SITE)?;
+    let headers = CredentialHeaders {
+        authorization: authorization.as_deref(),
+        subprotocols: None,
+    };
+    let text = credentials::token(headers, || site).map_err(Denial::from)?;
     let OriginSettings {
         installation,
         signing_keys,
@@ -230,7 +235,7 @@ fn bearer_token(request: &Request, origin: OriginContext<'_>) -> ApiResult<Token
         signing_keys.public().clone(),
         origin.policy,
     );
-    let token = verifier.verify(text, &Dalek).map_err(Denial::from)?;
+    let token = verifier.verify(&text, &Dalek).map_err(Denial::from)?;
     decision::check_times(&token, now())?;
     Ok(token)
 }

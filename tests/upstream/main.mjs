@@ -5,8 +5,8 @@
 // It plays the platform that Patrol protects: it serves the routes of `policy.toml` with sample data
 // and knows nothing about tokens. Every JSON response has a member `caller` with the identity headers
 // of the request. Some routes exist for tests of the edge: streams of any length, events, a
-// WebSocket, a redirect, one that never responds, and one that responds when it is told. With `X-Echo-Headers: 1` any route returns the
-// request itself.
+// WebSocket, a git repository, a redirect, one that never responds, and one that responds when it is
+// told. With `X-Echo-Headers: 1` any route returns the request itself.
 //
 // It is a script, so nobody has to compile a server to try Patrol. It checks nothing: authorization
 // is the edge's job.
@@ -14,6 +14,7 @@
 import { createServer } from "node:http";
 import { json as readJson } from "node:stream/consumers";
 import { collections, newId, results, topics } from "./data.mjs";
+import { serveGit } from "./git.mjs";
 import {
   acceptSocket,
   digestBody,
@@ -115,6 +116,7 @@ const routes = compile({
   },
   "POST /api/v1/organizations/{organization}/members": accept,
   "PATCH,DELETE /api/v1/organizations/{organization}/members/{member}": accept,
+  "GET,POST /git/{*path}": serveGit,
   ...collectionRoutes("/api/v1/engine/pipelines", "pipelines"),
   ...collectionRoutes("/api/v1/models", "models"),
   ...collectionRoutes("/api/v1/connectors", "connectors"),

@@ -76,17 +76,24 @@ export function sendWhenPublished(query, response) {
   published.on("value", send);
 }
 
-const sockets = new WebSocketServer({ noServer: true });
+/** Selects the first subprotocol that the client offers, but never this one. */
+const NOT_SELECTED = "unselected";
+
+const sockets = new WebSocketServer({
+  noServer: true,
+  handleProtocols: (offered) => [...offered].find((name) => name !== NOT_SELECTED) ?? false,
+});
 
 /** A message that makes this side close the socket, with this code and reason. */
 const CLOSE = /^close (\d+) (.*)$/;
 
-/** Accepts a WebSocket that echoes every message. */
+/** Accepts a WebSocket that echoes every message. `headers` is answered by those of the handshake. */
 export function acceptSocket(request, socket, head) {
   sockets.handleUpgrade(request, socket, head, (accepted) => {
     accepted.on("message", (message, binary) => {
       const close = binary ? null : CLOSE.exec(message.toString());
       if (close) accepted.close(Number(close[1]), close[2]);
+      else if (message.toString() === "headers") accepted.send(JSON.stringify(request.rawHeaders));
       else accepted.send(message, { binary });
     });
   });

@@ -92,6 +92,7 @@ fn all_checks(args: &Args, timings: &Timings) -> Result<()> {
     if !args.quick {
         // First, because they may ask for a password.
         tools::install_browser()?;
+        tools::install_clients()?;
         tools::install_load_generator()?;
     }
     lint_all(timings)?;
@@ -131,6 +132,9 @@ fn selected_tests(package: Option<&str>, name: Option<&str>, timings: &Timings) 
     }
     if kinds.contains(&Kind::Browser) {
         tools::install_browser()?;
+    }
+    if kinds.contains(&Kind::EndToEnd) {
+        tools::install_clients()?;
     }
     if kinds.iter().any(|kind| *kind != Kind::Native) {
         build::build_parts(&Part::ALL, &Variant::release()?, timings)?;

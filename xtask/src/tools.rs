@@ -51,6 +51,17 @@ pub(crate) fn install_browser() -> Result<()> {
     )
 }
 
+/// Installs the programs that the end-to-end tests use as clients.
+pub(crate) fn install_clients() -> Result<()> {
+    const CLIENTS: [&str; 4] = ["curl", "git", "python3", "wget"];
+    let runs = |program: &&str| first_line(Command::new(program).arg("--version")).is_some();
+    system_packages(
+        &CLIENTS,
+        "the end-to-end tests send tokens as these programs do",
+        || CLIENTS.iter().all(runs),
+    )
+}
+
 /// Installs wrk, for the benchmark: it generates much load with little processor time.
 pub(crate) fn install_load_generator() -> Result<()> {
     // wrk exits with an error even after `-v`.

@@ -4,7 +4,7 @@
 //! decision. The order is fixed, and each step relies on the ones before it: header, signature and
 //! claims, times, status, route, organization, scopes. The default is to deny.
 
-use super::bearer::BearerError;
+use super::credentials::CredentialsError;
 use crate::{
     http::problem::{Problem, ProblemCode},
     ids::OrganizationId,
@@ -55,10 +55,10 @@ pub struct Permit<'a, 'p> {
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denial {
-    /// No `Bearer` credentials.
-    TokenMissing,
+    /// The request does not carry exactly one token.
+    Credentials(CredentialsError),
     /// Not a token of this installation.
-    TokenMalformed(Malformed),
+    TokenMalformed(TokenError),
     /// The signature is wrong, or its key is unknown.
     SignatureInvalid,
     /// `now >= exp`
@@ -86,21 +86,9 @@ pub enum Denial {
     HeaderRefused(&'static str),
 }
 
-/// The part that is malformed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Malformed {
-    /// The header `Authorization` is not `Bearer` and one token.
-    Header,
-    /// The token itself.
-    Token(TokenError),
-}
-
-impl From<BearerError> for Denial {
-    fn from(error: BearerError) -> Self {
-        match error {
-            BearerError::Missing => Self::TokenMissing,
-            BearerError::Malformed => Self::TokenMalformed(Malformed::Header),
-        }
+impl From<CredentialsError> for Denial {
+    fn from(error: CredentialsError) -> Self {
+        Self::Credentials(error)
     }
 }
 
@@ -108,7 +96,7 @@ impl From<TokenError> for Denial {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::UnknownKey | TokenError::Signature => Self::SignatureInvalid,
-            other => Self::TokenMalformed(Malformed::Token(other)),
+            other => Self::TokenMalformed(other),
         }
     }
 }
@@ -225,6 +213,10 @@ pub fn preflight<'p>(
 /// The challenge for requests without credentials. It has no error code (RFC 6750, section 3.1).
 pub const CHALLENGE: &str = "Bearer realm=\"patrol\"";
 
+/// The challenge to send `Basic` (RFC 7617, section 2). git, wget and others send no credentials
+/// without it.
+const BASIC_CHALLENGE: &str = "Basic realm=\"patrol\", charset=\"UTF-8\"";
+
 /// The `Retry-After` of an unavailable status, in seconds. The edge does not retry sooner.
 const RETRY_AFTER_SECONDS: u64 = RETRY_BACKOFF.div_ceil(1_000);
 
@@ -232,8 +224,10 @@ impl Denial {
     /// The code of the problem.
     pub const fn code(&self) -> ProblemCode {
         match self {
-            Self::TokenMissing => ProblemCode::TokenMissing,
-            Self::TokenMalformed(_) => ProblemCode::TokenMalformed,
+            Self::Credentials(CredentialsError::Missing | CredentialsError::UnknownScheme) => {
+                ProblemCode::TokenMissing
+            }
+            Self::Credentials(_) | Self::TokenMalformed(_) => ProblemCode::TokenMalformed,
             Self::SignatureInvalid => ProblemCode::SignatureInvalid,
             Self::TokenExpired => ProblemCode::TokenExpired,
             Self::TokenNotYetValid => ProblemCode::TokenNotYetValid,
@@ -267,8 +261,10 @@ impl Denial {
 
     const fn title(&self) -> &'static str {
         match self {
-            Self::TokenMissing => "Access token missing",
-            Self::TokenMalformed(_) => "Malformed access token",
+            Self::Credentials(CredentialsError::Missing | CredentialsError::UnknownScheme) => {
+                "Access token missing"
+            }
+            Self::Credentials(_) | Self::TokenMalformed(_) => "Malformed access token",
             Self::SignatureInvalid => "Invalid token signature",
             Self::TokenExpired => "Token expired",
             Self::TokenNotYetValid => "Token not yet valid",
@@ -285,8 +281,8 @@ impl Denial {
 
     fn detail(&self, policy: &Policy) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::TokenMissing => "Send the header `Authorization: Bearer <token>`.",
-            Self::TokenMalformed(what) => what.detail(),
+            Self::Credentials(error) => return error.detail(),
+            Self::TokenMalformed(error) => malformed(*error),
             Self::SignatureInvalid => {
                 "The token was altered, or its key is no longer in use. Create a new token."
             }
@@ -328,7 +324,9 @@ impl Denial {
     /// The value of `WWW-Authenticate` (RFC 6750, section 3) if the denial is about credentials.
     pub fn challenge(&self, policy: &Policy) -> Option<String> {
         let error = match self {
-            Self::TokenMissing => return Some(CHALLENGE.to_owned()),
+            Self::Credentials(CredentialsError::Missing | CredentialsError::UnknownScheme) => {
+                return Some(CHALLENGE.to_owned());
+            }
             Self::ScopeInsufficient(requirement) => {
                 let first = requirement
                     .alternatives()
@@ -350,13 +348,20 @@ impl Denial {
         ))
     }
 
-    /// The headers that this denial adds to those of every problem.
-    pub fn headers(&self, policy: &Policy) -> impl Iterator<Item = (&'static str, String)> {
-        let challenge = self.challenge(policy);
+    /// The headers that this denial adds to those of every problem: one or two challenges, or when
+    /// to try again. A browser must not be asked for `Basic`; it would open a dialog.
+    pub fn headers(
+        &self,
+        policy: &Policy,
+        is_browser: bool,
+    ) -> impl Iterator<Item = (&'static str, String)> {
+        let basic = self.status() == 401 && !is_browser;
+        let basic = basic.then(|| BASIC_CHALLENGE.to_owned());
+        let challenges = self.challenge(policy).into_iter().chain(basic);
         let retry_after = self.retry_after().map(|seconds| seconds.to_string());
-        let challenge = challenge.map(|value| ("WWW-Authenticate", value));
-        let retry_after = retry_after.map(|value| ("Retry-After", value));
-        challenge.into_iter().chain(retry_after)
+        challenges
+            .map(|value| ("WWW-Authenticate", value))
+            .chain(retry_after.map(|value| ("Retry-After", value)))
     }
 
     /// `Retry-After`, in seconds.
@@ -379,27 +384,23 @@ fn missing_scopes(requirement: &Requirement, policy: &Policy) -> String {
     text + ". Create a token with it."
 }
 
-impl Malformed {
-    const fn detail(self) -> &'static str {
-        match self {
-            Self::Header => "The header must be `Authorization: Bearer <token>` with one token.",
-            Self::Token(error) => match error {
-                TokenError::Form(ParseError::TooLong) => "The token is too long.",
-                TokenError::Form(ParseError::NotCompact) => {
-                    "The token is not a JWT in compact form. Was all of it copied?"
-                }
-                TokenError::Form(ParseError::Header) => {
-                    "The token's header must have exactly the members alg, typ and kid."
-                }
-                TokenError::Form(ParseError::Algorithm) => "The token's algorithm is not EdDSA.",
-                TokenError::Form(ParseError::Type) => "This JWT is not an access token.",
-                TokenError::UnknownKey | TokenError::Signature => "The signature is wrong.",
-                TokenError::Claims => "The claims are not those of an access token.",
-                TokenError::Issuer => "The token was issued by another service.",
-                TokenError::Audience => "The token was issued for another service.",
-                TokenError::Lifetime => "The token's lifetime is out of range.",
-                TokenError::List => "The token's status list does not exist.",
-            },
+/// What is wrong with a token.
+const fn malformed(error: TokenError) -> &'static str {
+    match error {
+        TokenError::Form(ParseError::TooLong) => "The token is too long.",
+        TokenError::Form(ParseError::NotCompact) => {
+            "The token is not a JWT in compact form. Was all of it copied?"
         }
+        TokenError::Form(ParseError::Header) => {
+            "The token's header must have exactly the members alg, typ and kid."
+        }
+        TokenError::Form(ParseError::Algorithm) => "The token's algorithm is not EdDSA.",
+        TokenError::Form(ParseError::Type) => "This JWT is not an access token.",
+        TokenError::UnknownKey | TokenError::Signature => "The signature is wrong.",
+        TokenError::Claims => "The claims are not those of an access token.",
+        TokenError::Issuer => "The token was issued by another service.",
+        TokenError::Audience => "The token was issued for another service.",
+        TokenError::Lifetime => "The token's lifetime is out of range.",
+        TokenError::List => "The token's status list does not exist.",
     }
 }

@@ -9,6 +9,7 @@
 //! `HTTP_X_PATROL_SUBJECT`. So punctuation is compared as if it were hyphens. The edge compares in
 //! JavaScript, because passing all names of a request to Rust costs more than checking the request.
 
+use super::subprotocol::{self, SUBPROTOCOL};
 use crate::session;
 use std::borrow::Cow;
 
@@ -28,8 +29,9 @@ pub const IDENTITY: [&str; 5] = [
 pub const ORGANIZATION: &str = "X-Organization-ID";
 
 /// Token and session, and headers of a single connection (RFC 9110, section 7.6.1; RFC 7540, section
-/// 3.2.1).
-const ENDS_HERE: [&str; 11] = [
+/// 3.2.1). A WebSocket handshake gets its subprotocols back, without the token:
+/// [`ConditionalHeaders`].
+const ENDS_HERE: [&str; 12] = [
     "Authorization",
     "Connection",
     "HTTP2-Settings",
@@ -37,6 +39,7 @@ const ENDS_HERE: [&str; 11] = [
     "Proxy-Authenticate",
     "Proxy-Authorization",
     "Proxy-Connection",
+    SUBPROTOCOL,
     "TE",
     "Trailer",
     "Transfer-Encoding",
@@ -179,7 +182,8 @@ pub struct HeaderNames {
 }
 
 impl HeaderNames {
-    fn new<'a>(
+    /// Converts the names to lower case.
+    pub fn new<'a>(
         any: impl IntoIterator<Item = &'a str>,
         lookalikes: impl IntoIterator<Item = &'a str>,
     ) -> Self {
@@ -244,6 +248,8 @@ pub struct ConditionalHeaders<'a> {
     pub upgrade: Option<&'a str>,
     /// It is forwarded without the session.
     pub cookie: Option<&'a str>,
+    /// Of a WebSocket handshake. They are forwarded without the token.
+    pub subprotocols: Option<&'a str>,
 }
 
 /// A header to change: its name and new value. `None` removes it.
@@ -264,6 +270,9 @@ impl<'a> ConditionalHeaders<'a> {
         }
         if let Some(cookies) = self.cookie {
             changes.push(("Cookie".into(), session::without_session(cookies)));
+        }
+        if let Some(offered) = self.subprotocols.and_then(subprotocol::without_token) {
+            changes.push((SUBPROTOCOL.into(), Some(offered)));
         }
         changes
     }
@@ -325,6 +334,7 @@ mod tests {
             "x-patrol-organization",
             "x-patrol-organizations",
             "x-patrol-scopes",
+            "sec-websocket-protocol",
         ] {
             assert!(any.iter().any(|withheld| withheld == name), "{name}");
         }
@@ -480,5 +490,13 @@ mod tests {
         assert_eq!(changes(cookie(session)), [without("Cookie")]);
         let kept = [("Cookie".into(), Some("theme=dark".to_owned()))];
         assert_eq!(changes(cookie("theme=dark")), kept);
+
+        let subprotocols = |value| ConditionalHeaders {
+            subprotocols: Some(value),
+            ..none
+        };
+        assert!(changes(subprotocols("patrol, patrol.token.a")).is_empty());
+        let kept = [(SUBPROTOCOL.into(), Some("mqtt".to_owned()))];
+        assert_eq!(changes(subprotocols("patrol, patrol.token.a, mqtt")), kept);
     }
 }

@@ -7,7 +7,7 @@
 //! fetched. After that it is refused.
 
 use super::{
-    bearer,
+    credentials::CredentialsError,
     decision::{self, AccessRequest, Denial, Permit},
 };
 use crate::{
@@ -234,13 +234,13 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
     pub fn check(
         &mut self,
         request: &AccessRequest<'_>,
-        authorization: Option<&str>,
+        credentials: Result<&str, CredentialsError>,
         clock: Instant,
         attempted: &mut Attempted,
         address: impl FnOnce() -> Option<IpAddr>,
     ) -> Result<Decision<T>, Needs> {
         let mut decision =
-            self.decide(request.now, Some(request), authorization, clock, attempted)?;
+            self.decide(request.now, Some(request), credentials, clock, attempted)?;
         let denial = decision.result.as_ref().err();
         if let Some(verified) = &decision.token
             && denial.is_none_or(Denial::is_authenticated)
@@ -260,11 +260,11 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
     pub fn authenticate(
         &mut self,
         now: Timestamp,
-        authorization: Option<&str>,
+        credentials: Result<&str, CredentialsError>,
         clock: Instant,
         attempted: &mut Attempted,
     ) -> Result<Decision<T>, Needs> {
-        self.decide(now, None, authorization, clock, attempted)
+        self.decide(now, None, credentials, clock, attempted)
     }
 
     /// Until when the token of a decision stays what it was found to be. `clock` is as for
@@ -282,7 +282,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         &mut self,
         now: Timestamp,
         request: Option<&AccessRequest<'_>>,
-        authorization: Option<&str>,
+        credentials: Result<&str, CredentialsError>,
         clock: Instant,
         attempted: &mut Attempted,
     ) -> Result<Decision<T>, Needs> {
@@ -292,7 +292,7 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
         {
             return Ok(decided(Ok(publicly_allowed(found))));
         }
-        let known = match self.look_up(now, authorization, clock, attempted) {
+        let known = match self.look_up(now, credentials, clock, attempted) {
             Ok(known) => known,
             Err(Stop::Needs(needs)) => return Err(needs),
             Err(Stop::Denied(denial)) => return Ok(decided(Err(denial))),
@@ -318,11 +318,11 @@ impl<T: Default, S: VerifySignature> Validator<T, S> {
     fn look_up(
         &mut self,
         now: Timestamp,
-        authorization: Option<&str>,
+        credentials: Result<&str, CredentialsError>,
         clock: Instant,
         attempted: &mut Attempted,
     ) -> Result<Known<T>, Stop> {
-        let text = bearer::parse(authorization)?;
+        let text = credentials?;
         let renew_keys = attempted.keys.take(self.keys_step(clock), Resource::Keys)?;
         let verified = self.verify(text, clock, attempted)?;
         let (status, renew_list) = match decision::check_times(&verified.token, now) {
@@ -454,6 +454,7 @@ mod tests {
     use crate::{
         authorize::decision::Forwarder,
         jose::{
+            jws::ParseError,
             signing::{Dalek, SigningKeys},
             status_list::{Snapshot, Status, StatusList, VerifiedList},
         },
@@ -479,8 +480,8 @@ mod tests {
         SigningKeys::from_jwks(&SigningKeys::generate(&[seed; 32])).unwrap()
     }
 
-    /// The header with a token that reads pipelines in acme, at index 7.
-    fn header(seed: u8, exp: Timestamp) -> String {
+    /// A token that reads pipelines in acme, at index 7.
+    fn token(seed: u8, exp: Timestamp) -> String {
         let claims: Claims = serde_json::from_value(serde_json::json!({
             "iss": ISSUER, "aud": ISSUER, "sub": "ada", "org": ["globex", "acme"], "jti": "id",
             "iat": NOW.seconds() - 60, "exp": exp.seconds(),
@@ -489,11 +490,11 @@ mod tests {
         }))
         .unwrap();
         let token = claims::issue(&claims, keys(seed).first()).unwrap();
-        format!("Bearer {}", token.reveal())
+        token.reveal().to_owned()
     }
 
     fn good() -> String {
-        header(1, NOW.plus(60))
+        token(1, NOW.plus(60))
     }
 
     fn paths() -> Paths {
@@ -570,10 +571,10 @@ mod tests {
 
     fn check(
         validator: &mut Validator<(), Dalek>,
-        header: &str,
+        text: &str,
         attempted: &mut Attempted,
     ) -> Result<Decision<()>, Needs> {
-        validator.check(&request(PIPELINES), Some(header), CLOCK, attempted, || None)
+        validator.check(&request(PIPELINES), Ok(text), CLOCK, attempted, || None)
     }
 
     fn needs(check: &Result<Decision<()>, Needs>) -> Option<(Resource, Step)> {
@@ -602,8 +603,8 @@ mod tests {
     #[test]
     fn validity_ends_with_the_lease_and_with_the_token() {
         let validity = |validator: &mut Validator<(), Dalek>, expires_in| {
-            let header = header(1, NOW.plus(expires_in));
-            let found = check(validator, &header, &mut Attempted::default()).unwrap();
+            let text = token(1, NOW.plus(expires_in));
+            let found = check(validator, &text, &mut Attempted::default()).unwrap();
             validator.validity(&found.token.unwrap().token, CLOCK)
         };
         let by_lease = validity(&mut complete(&[]), 60);
@@ -663,9 +664,9 @@ mod tests {
         let (signed, signature) = good.rsplit_once('.').unwrap();
         let other = if signature.starts_with('A') { 'B' } else { 'A' };
         let forged = format!("{signed}.{other}{}", &signature[1..]);
-        let expired = header(1, NOW);
+        let expired = token(1, NOW);
         for (header, denial) in [
-            ("Basic x", Denial::TokenMissing),
+            ("x.y.z", TokenError::Form(ParseError::NotCompact).into()),
             (&*forged, Denial::SignatureInvalid),
             (&*expired, Denial::TokenExpired),
         ] {
@@ -678,28 +679,16 @@ mod tests {
     #[test]
     fn validator_fetches_keys_for_an_unknown_key_once_a_second() {
         let mut validator = complete(&[]);
-        let unknown = header(2, NOW.plus(60));
+        let unknown = token(2, NOW.plus(60));
         let soon = check(&mut validator, &unknown, &mut Attempted::default()).unwrap();
         assert_eq!(soon.result, Err(Denial::SignatureInvalid));
         let later = CLOCK.plus(RETRY_BACKOFF);
         let attempted = &mut Attempted::default();
-        let first = validator.check(
-            &request(PIPELINES),
-            Some(&unknown),
-            later,
-            attempted,
-            || None,
-        );
+        let first = validator.check(&request(PIPELINES), Ok(&unknown), later, attempted, || None);
         assert_eq!(needs(&first), Some((Resource::Keys, Step::Fetch)));
         validator.set_keys(later, keys(1).public().clone());
         let again = validator
-            .check(
-                &request(PIPELINES),
-                Some(&unknown),
-                later,
-                attempted,
-                || None,
-            )
+            .check(&request(PIPELINES), Ok(&unknown), later, attempted, || None)
             .unwrap();
         assert_eq!(again.result, Err(Denial::SignatureInvalid));
     }
@@ -707,15 +696,9 @@ mod tests {
     #[test]
     fn validator_rejects_an_unknown_key_only_by_a_newer_set() {
         let later = CLOCK.plus(RETRY_BACKOFF);
-        let unknown = header(2, NOW.plus(60));
+        let unknown = token(2, NOW.plus(60));
         let check = |validator: &mut Validator<(), Dalek>, attempted: &mut Attempted| {
-            validator.check(
-                &request(PIPELINES),
-                Some(&unknown),
-                later,
-                attempted,
-                || None,
-            )
+            validator.check(&request(PIPELINES), Ok(&unknown), later, attempted, || None)
         };
         for (answered, denial) in [
             (false, Denial::RevocationUnavailable),
@@ -748,9 +731,7 @@ mod tests {
         let later = CLOCK.plus(100);
         let after = later.plus(100);
         let check = |validator: &mut Validator<(), Dalek>, attempted: &mut Attempted| {
-            validator.check(&request(PIPELINES), Some(&good()), after, attempted, || {
-                None
-            })
+            validator.check(&request(PIPELINES), Ok(&good()), after, attempted, || None)
         };
         for (renewed, expected) in [
             (Some(&[2, 1][..]), None),
@@ -830,7 +811,7 @@ mod tests {
         };
         let late = CLOCK.plus(120_000);
         let found = validator
-            .check(&request(PIPELINES), Some(&good()), late, attempted, || None)
+            .check(&request(PIPELINES), Ok(&good()), late, attempted, || None)
             .unwrap();
         assert_eq!(found.result, Err(Denial::RevocationUnavailable));
     }
@@ -842,7 +823,7 @@ mod tests {
         for expected in [Some(Resource::Keys), Some(Resource::List(LIST)), None] {
             let attempted = &mut Attempted::default();
             let found = validator
-                .check(&request(PIPELINES), Some(&good()), old, attempted, || None)
+                .check(&request(PIPELINES), Ok(&good()), old, attempted, || None)
                 .unwrap();
             assert!(found.result.is_ok());
             assert_eq!(found.follow_up.renew, expected);
@@ -865,7 +846,7 @@ mod tests {
             for is_first in [true, false] {
                 let found = validator.check(
                     &request(path),
-                    Some(&good()),
+                    Ok(&good()),
                     CLOCK,
                     &mut Attempted::default(),
                     || Some(address),
@@ -891,9 +872,13 @@ mod tests {
         // It knows no keys and no list.
         let mut validator = validator(LEASE);
         validator.policy = Box::leak(Box::new(Policy::from_json(&json).unwrap()));
-        for header in [None, Some("Bearer x"), Some(&*good())] {
+        let missing = CredentialsError::Missing;
+        for credentials in [Err(missing), Ok("x"), Ok(&*good())] {
             let attempted = &mut Attempted::default();
-            let found = validator.check(&request("/docs/%61"), header, CLOCK, attempted, || None);
+            let found =
+                validator.check(&request("/docs/%61"), credentials, CLOCK, attempted, || {
+                    None
+                });
             let found = found.unwrap();
             let allowed = Allowed {
                 normal_path: Some("/docs/a".to_owned()),
@@ -904,8 +889,8 @@ mod tests {
             assert_eq!(found.follow_up, FollowUp::default());
         }
         let attempted = &mut Attempted::default();
-        let found = validator.check(&request("/docs"), None, CLOCK, attempted, || None);
-        assert_eq!(found.unwrap().result, Err(Denial::TokenMissing));
+        let found = validator.check(&request("/docs"), Err(missing), CLOCK, attempted, || None);
+        assert_eq!(found.unwrap().result, Err(missing.into()));
     }
 
     #[test]
@@ -921,12 +906,12 @@ mod tests {
 
     #[test]
     fn validator_authenticates_a_token_whatever_it_may_do() {
-        let (good, expired, forged) = (good(), header(1, NOW), header(2, NOW.plus(60)));
+        let (good, expired, forged) = (good(), token(1, NOW), token(2, NOW.plus(60)));
         let allowed = Allowed {
             normal_path: None,
             organization: None,
         };
-        for (header, revoked, expected) in [
+        for (text, revoked, expected) in [
             (&good, &[][..], Ok(allowed)),
             (&good, &[7], Err(Denial::TokenRevoked)),
             (&expired, &[], Err(Denial::TokenExpired)),
@@ -935,7 +920,7 @@ mod tests {
             let mut validator = complete(revoked);
             let attempted = &mut Attempted::default();
             let found = validator
-                .authenticate(NOW, Some(header), CLOCK, attempted)
+                .authenticate(NOW, Ok(text), CLOCK, attempted)
                 .unwrap();
             assert_eq!(found.result, expected);
         }
@@ -960,7 +945,7 @@ mod tests {
         }
         let later = CLOCK.plus(ABSENT_FOR);
         let again = &mut Attempted::default();
-        let again = validator.check(&request(PIPELINES), Some(&good()), later, again, || None);
+        let again = validator.check(&request(PIPELINES), Ok(&good()), later, again, || None);
         assert_eq!(needs(&again), Some((Resource::List(LIST), Step::Fetch)));
         lease(&mut validator, &[]);
         let found = check(&mut validator, &good(), &mut Attempted::default()).unwrap();

@@ -217,7 +217,7 @@ mod tests {
         let case = Case {
             paths: Paths::new("https://patrol.example", None, None).unwrap(),
             owner: "ada".to_owned(),
-            id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            id: "AAAAAAAAAAA".to_owned(),
             organizations: vec!["acme".parse().unwrap()],
             scopes: Some(vec!["uns:read".to_owned()]),
             issued_at: Timestamp::MAX.seconds(),

@@ -5,7 +5,11 @@
 //! because it has no length cap, ignores `crit` and unknown header members, accepts fractions as
 //! times and the later of two members with the same name. It stays the oracle in the tests.
 
-use super::{VerifySignature, keys::KeySet, signing::SigningKey};
+use super::{
+    VerifySignature,
+    keys::{KeyId, KeySet},
+    signing::SigningKey,
+};
 use crate::json;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_compact::{AlgorithmExt, Claims, Header, alg::Ed25519};
@@ -56,8 +60,7 @@ pub fn sign<T: Serialize>(
 
 /// The length of the JWS that [`sign`] creates from a payload of this many bytes of JSON.
 pub const fn compact_length(typ: &str, payload: usize) -> usize {
-    // A `kid` is a SHA-256 thumbprint: 32 bytes (RFC 8037, appendix A.3).
-    let header = r#"{"alg":"EdDSA","typ":"","kid":""}"#.len() + typ.len() + base64url_length(32);
+    let header = r#"{"alg":"EdDSA","typ":"","kid":""}"#.len() + typ.len() + KeyId::LENGTH;
     base64url_length(header) + 1 + base64url_length(payload) + 1 + base64url_length(64)
 }
 

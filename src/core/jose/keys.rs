@@ -1,8 +1,9 @@
 //! Public keys: Ed25519 only, named by their thumbprint.
 //!
 //! A [`KeySet`] is all that an edge ever holds. It reads a JWK Set (RFC 7517, section 5). A `kid`
-//! is always the RFC 7638 thumbprint, computed here and never taken from the input, so one name
-//! cannot mean two keys. Private keys are in [`signing`](super::signing).
+//! is always the beginning of the RFC 7638 thumbprint, computed here and never taken from the input.
+//! It only says which key to try, so it is as short as a handful of keys needs: every token contains
+//! it. A set in which one name means two keys is rejected. Private keys are in [`signing`](super::signing).
 
 use crate::json::{self, Object};
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -19,7 +20,7 @@ pub enum KeyError {
     Empty,
     /// The key is a point of small order: anyone can forge signatures under it.
     Weak,
-    /// The set contains the same key twice.
+    /// The set contains the same key twice, or two with the same name.
     Repeated,
     /// A private key where only public keys belong.
     Private,
@@ -33,7 +34,9 @@ impl fmt::Display for KeyError {
             Self::Malformed => "not a JWK Set of Ed25519 keys (RFC 7517, RFC 8037)",
             Self::Empty => "the JWK Set has no keys",
             Self::Weak => "a key is a point of small order",
-            Self::Repeated => "the same key appears twice",
+            Self::Repeated => {
+                "two keys have the same `kid`: it is the same key, or one has to be replaced by a new one"
+            }
             Self::Private => "a private key (member `d`) where only public keys belong",
             Self::Public => "a key without its private part (member `d`)",
         })
@@ -42,20 +45,26 @@ impl fmt::Display for KeyError {
 
 impl std::error::Error for KeyError {}
 
-/// The name of a key: its RFC 7638 thumbprint with SHA-256, base64url, 43 characters.
+/// The name of a key: the first [`Self::LENGTH`] characters of its RFC 7638 thumbprint with SHA-256,
+/// in base64url.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyId(String);
 
 impl KeyId {
+    /// In characters. 24 bits: of ten keys, two have the same name once in 370,000 sets.
+    pub(super) const LENGTH: usize = 4;
+
     /// Hashes the required members in lexicographic order (RFC 7638, section 3; RFC 8037, section
     /// 2).
     pub(super) fn of(public: &[u8; 32]) -> Self {
         let x = encode(public);
         let members = format!(r#"{{"crv":"{CURVE}","kty":"{KEY_TYPE}","x":"{x}"}}"#);
-        Self(Base64UrlUnpadded::encode_string(&Sha256::digest(members)))
+        let mut name = Base64UrlUnpadded::encode_string(&Sha256::digest(members));
+        name.truncate(Self::LENGTH);
+        Self(name)
     }
 
-    /// The thumbprint as text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -166,7 +175,7 @@ impl PublicKey {
         Ok(Self { id, bytes })
     }
 
-    /// The key's thumbprint.
+    /// The key's name.
     pub fn id(&self) -> &KeyId {
         &self.id
     }

@@ -22,7 +22,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// The thumbprint of the public half.
+    /// The name of the public half.
     pub fn id(&self) -> &KeyId {
         &self.id
     }
@@ -120,12 +120,12 @@ mod tests {
         "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
     #[test]
-    fn key_id_is_the_thumbprint_of_rfc_8037_appendix_a3() {
+    fn key_id_begins_the_thumbprint_of_rfc_8037_appendix_a3() {
         let keys = SigningKeys::from_jwks(RFC_8037_A1).unwrap();
         let thumbprint = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
-        assert_eq!(keys.first().id().as_str(), thumbprint);
-        assert!(keys.public().find(thumbprint).is_some());
-        assert!(keys.public().find("kPrK").is_none());
+        assert_eq!(keys.first().id().as_str(), "kPrK");
+        assert!(keys.public().find("kPrK").is_some());
+        assert!(keys.public().find(thumbprint).is_none());
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(jwk.is_signing_key(), private);
             let thumbprint = Base64UrlUnpadded::encode_string(&jwk.thumbprint::<Sha256>());
             let keys = SigningKeys::from_jwks(&secret).unwrap();
-            assert_eq!(keys.first().id().as_str(), thumbprint);
+            assert!(thumbprint.starts_with(keys.first().id().as_str()));
             let key = dalek::VerifyingKey::try_from(&jwk.to_verifying_key()).unwrap();
             assert_eq!(key, keys.first().inner().verifying_key());
         }

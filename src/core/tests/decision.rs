@@ -1,8 +1,9 @@
 //! Every decision about a request, and the order of the checks.
 
 use patrol::{
-    authorize::decision::{
-        self, AccessRequest, Denial, Forwarder, Malformed, Permit, authorize, preflight,
+    authorize::{
+        credentials::CredentialsError,
+        decision::{self, AccessRequest, Denial, Forwarder, Permit, authorize, preflight},
     },
     ids::OrganizationId,
     jose::status_list::{Status, StatusListId, StatusReference},
@@ -378,13 +379,13 @@ fn denials_have_their_status_challenge_and_text() {
     let invalid_token = Some("error=\"invalid_token\"");
     for (denial, code, status, challenge) in [
         (
-            Denial::TokenMissing,
+            Denial::from(CredentialsError::Missing),
             "token-missing",
             401,
             Some("Bearer realm=\"patrol\""),
         ),
         (
-            Denial::TokenMalformed(Malformed::Header),
+            Denial::from(CredentialsError::BasicMalformed),
             "token-malformed",
             401,
             invalid_token,
@@ -458,18 +459,29 @@ fn denials_have_their_status_challenge_and_text() {
         assert_eq!(problem["status"], status);
         assert!(problem["detail"].as_str().unwrap().len() > 10, "{code}");
         assert_eq!(denial.retry_after().is_some(), status == 503);
-        let names: Vec<_> = denial.headers(example()).map(|(name, _)| name).collect();
-        match (challenge, status) {
-            (Some(_), _) => assert_eq!(names, ["WWW-Authenticate"], "{code}"),
-            (None, 503) => assert_eq!(names, ["Retry-After"], "{code}"),
-            (None, _) => assert!(names.is_empty(), "{code}"),
+        for is_browser in [true, false] {
+            let headers: Vec<_> = denial.headers(example(), is_browser).collect();
+            let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
+            let basic = headers
+                .iter()
+                .filter(|(_, value)| value.starts_with("Basic "));
+            let may_offer = status == 401 && !is_browser;
+            assert_eq!(basic.count(), usize::from(may_offer), "{code}");
+            match (challenge, status) {
+                (Some(_), _) if may_offer => assert_eq!(names, ["WWW-Authenticate"; 2], "{code}"),
+                (Some(_), _) => assert_eq!(names, ["WWW-Authenticate"], "{code}"),
+                (None, 503) => assert_eq!(names, ["Retry-After"], "{code}"),
+                (None, _) => assert!(names.is_empty(), "{code}"),
+            }
         }
     }
 }
 
 #[test]
 fn refusal_without_a_token_has_no_error_and_one_for_scopes_names_all_of_them() {
-    let missing = Denial::TokenMissing.challenge(example()).unwrap();
+    let missing = Denial::from(CredentialsError::Missing)
+        .challenge(example())
+        .unwrap();
     assert!(!missing.contains("error"), "RFC 6750, section 3.1");
     let found = example().route("POST", "/api/v1/connectors/c/test");
     let Access::Scopes(requirement) = found.unwrap().route.access.clone() else {

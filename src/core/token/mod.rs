@@ -54,7 +54,7 @@ impl fmt::Debug for AccessToken {
 pub struct Token {
     /// `jti`
     pub id: TokenId,
-    /// `kid`: the thumbprint of the key that signed it.
+    /// `kid`: the name of the key that signed it.
     pub kid: String,
     /// `sub`
     pub owner: UserId,

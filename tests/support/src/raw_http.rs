@@ -105,6 +105,11 @@ impl RawResponse {
         serde_json::from_str(object).ok()
     }
 
+    /// Status line and headers.
+    pub fn head(&self) -> &str {
+        self.0.split("\r\n\r\n").next().unwrap_or_default()
+    }
+
     /// Whether head or body contains the text.
     pub fn contains(&self, text: &str) -> bool {
         self.0.contains(text)

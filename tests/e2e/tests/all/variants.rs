@@ -9,7 +9,7 @@ use std::fmt::Write;
 use tokio::sync::OnceCell;
 
 /// All of them. A test has a variant to itself, so it may count tokens and calls.
-const VARIANTS: [Variant; 23] = [
+const VARIANTS: [Variant; 24] = [
     Variant::new("default"),
     Variant::new("accounts"),
     Variant::new("many-sessions"),
@@ -36,6 +36,7 @@ const VARIANTS: [Variant; 23] = [
     Variant::new("many-streams"),
     Variant::new("no-wait-until").with_edge_entry(include_str!("no_wait_until.js")),
     Variant::new("rbac-off").with_policy(policy_without_rbac),
+    Variant::new("git").with_policy(policy_with_git),
     Variant::new("long-scope").with_policy(|| policy().replace("uns:read", &long_scope())),
 ];
 
@@ -54,6 +55,12 @@ fn policy_with_platform_paths() -> String {
         writeln!(text, "\"{open}\" = {{ public = true }}").unwrap();
     }
     text + "\"GET /reports/{report}\" = [\"models:read\"]\n"
+}
+
+/// The policy of a platform that also serves git repositories.
+fn policy_with_git() -> String {
+    policy()
+        + "\"GET /git/{*path}\" = [\"models:read\"]\n\"POST /git/{*path}\" = [\"models:write\"]\n"
 }
 
 /// A scope that makes a token too long.
