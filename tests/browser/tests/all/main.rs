@@ -1,6 +1,7 @@
 //! Tests of the page in a browser.
 
 mod accessibility;
+mod clients;
 mod create;
 mod embedding;
 mod form_module;

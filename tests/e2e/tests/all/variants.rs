@@ -59,8 +59,15 @@ fn policy_with_platform_paths() -> String {
 
 /// The policy of a platform that also serves git repositories.
 fn policy_with_git() -> String {
-    policy()
-        + "\"GET /git/{*path}\" = [\"models:read\"]\n\"POST /git/{*path}\" = [\"models:write\"]\n"
+    let mut text = policy();
+    for (route, scope) in [
+        ("GET /git/{*path}", "models:read"),
+        ("POST /git/{repository}/git-upload-pack", "models:read"),
+        ("POST /git/{repository}/git-receive-pack", "models:write"),
+    ] {
+        writeln!(text, "\"{route}\" = [\"{scope}\"]").unwrap();
+    }
+    text
 }
 
 /// A scope that makes a token too long.
