@@ -18,7 +18,7 @@ use patrol::{
         stream,
         validator::Attempted,
     },
-    routes,
+    routes::{self, Dialect},
 };
 use patrol_platform::{Fetcher, clock, now};
 use std::{borrow::Cow, cell::OnceCell};
@@ -241,7 +241,8 @@ extern "C" {
 
 thread_local! {
     static RULES: OnceCell<ForwardRules> = const { OnceCell::new() };
-    static REFUSED_BEHIND_PROXY: NameFilter = filter_of(&forwarding::refused_behind_proxy());
+    static REFUSED_BEHIND_PROXY: [(Dialect, NameFilter); 3] = Dialect::ALL
+        .map(|dialect| (dialect, filter_of(&forwarding::refused_behind_proxy(dialect))));
     static PREFLIGHT: Array = texts(forwarding::PREFLIGHT);
 }
 
@@ -281,8 +282,11 @@ fn with_rules<R>(settings: &EdgeSettings, act: impl FnOnce(&ForwardRules) -> R) 
 
 /// Returns a denial if a request that another proxy holds has a header that cannot be allowed
 /// there.
-fn refused_behind_proxy(request: &Request) -> Option<Denial> {
-    let name = REFUSED_BEHIND_PROXY.with(|names| find_name(request, names))?;
+fn refused_behind_proxy(request: &Request, dialect: Dialect) -> Option<Denial> {
+    let name = REFUSED_BEHIND_PROXY.with(|all| {
+        let (_, names) = all.iter().find(|(other, _)| *other == dialect)?;
+        find_name(request, names)
+    })?;
     let name = forwarding::usual_spelling(&name).unwrap_or_default();
     Some(Denial::HeaderRefused(name))
 }
@@ -292,9 +296,10 @@ pub(crate) fn answer_proxy(
     outcome: Outcome,
     access: &AccessRequest<'_>,
     request: &Request,
+    dialect: Dialect,
 ) -> Result<Answer> {
     match outcome {
-        Ok(admission) => match refused_behind_proxy(request) {
+        Ok(admission) => match refused_behind_proxy(request, dialect) {
             None => admission.response(),
             Some(denial) => refuse::denial(&admission.deny(denial), access),
         },

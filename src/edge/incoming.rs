@@ -7,7 +7,7 @@
 
 use js_sys::{Uint8Array, WebAssembly};
 use patrol::{
-    authorize::forwarding::{ConditionalHeaders, FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
+    authorize::forwarding::{ConditionalHeaders, ORGANIZATION},
     routes,
 };
 use std::{cell::RefCell, str};
@@ -15,11 +15,9 @@ use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
 use web_sys::Request;
 
 /// The headers whose lines follow those of method and address.
-const HEADERS: [&str; 7] = [
+const HEADERS: [&str; 5] = [
     "Authorization",
     ORGANIZATION,
-    FORWARDED_METHOD,
-    FORWARDED_URI,
     "Connection",
     "Upgrade",
     "Cookie",
@@ -34,8 +32,6 @@ pub(crate) struct Incoming<'a> {
     pub(crate) query: &'a str,
     pub(crate) authorization: Option<&'a str>,
     pub(crate) organization: Option<&'a str>,
-    pub(crate) forwarded_method: Option<&'a str>,
-    pub(crate) forwarded_uri: Option<&'a str>,
     pub(crate) conditional: ConditionalHeaders<'a>,
 }
 
@@ -54,8 +50,6 @@ impl<'a> Incoming<'a> {
             query,
             authorization: header()?,
             organization: header()?,
-            forwarded_method: header()?,
-            forwarded_uri: header()?,
             conditional: ConditionalHeaders {
                 connection: header()?,
                 upgrade: header()?,

@@ -4,10 +4,12 @@ use crate::{identity::Denied, runtime::Answer};
 use js_sys::Uint8Array;
 use patrol::{
     authorize::{
-        decision::{AccessRequest, Denial},
+        decision::{AccessRequest, Denial, Forwarder},
+        forward_auth::{self, QuestionError},
         refusal_log::RefusalLog,
     },
     http::problem::{MEDIA_TYPE, Problem, ProblemCode},
+    routes::Dialect,
 };
 use patrol_platform::{now, policy::policy};
 use serde::Serialize;
@@ -18,18 +20,19 @@ use worker::{Result, console_error, console_log};
 /// Logs a denial and builds its response.
 pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Answer> {
     log(denied, access)?;
-    if !denied.denial.is_general() {
-        return Parts::of(&denied.denial)?.respond();
+    let (denial, forwarder) = (&denied.denial, access.forwarder);
+    if !denial.is_general() {
+        return Parts::of(denial, forwarder)?.respond();
     }
     PARTS.with_borrow_mut(|known| {
-        let cached = known.iter().find(|(denial, _)| *denial == denied.denial);
-        if let Some((_, parts)) = cached {
+        let is_same = |parts: &&(Denial, Forwarder, _)| parts.0 == *denial && parts.1 == forwarder;
+        if let Some((_, _, parts)) = known.iter().find(is_same) {
             return parts.respond();
         }
-        let parts = Parts::of(&denied.denial)?;
+        let parts = Parts::of(denial, forwarder)?;
         let response = parts.respond();
         if known.len() < MAX_PARTS {
-            known.push((denied.denial.clone(), parts));
+            known.push((denial.clone(), forwarder, parts));
         }
         response
     })
@@ -37,7 +40,7 @@ pub(crate) fn denial(denied: &Denied, access: &AccessRequest<'_>) -> Result<Answ
 
 thread_local! {
     static LOG: RefCell<RefusalLog> = RefCell::default();
-    static PARTS: RefCell<Vec<(Denial, Parts)>> = const { RefCell::new(Vec::new()) };
+    static PARTS: RefCell<Vec<(Denial, Forwarder, Parts)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A log line.
@@ -79,15 +82,15 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(denial: &Denial) -> Result<Self> {
+    fn of(denial: &Denial, forwarder: Forwarder) -> Result<Self> {
         let (headers, policy) = (headers()?, policy()?);
         for (name, value) in denial.headers(policy) {
             headers.set(name, &value)?;
         }
-        let body = denial.problem(policy).to_json();
+        let problem = denial.problem(policy);
         Ok(Self {
-            body: body.as_bytes().into(),
-            init: init(denial.status(), &headers),
+            body: problem.to_json().as_bytes().into(),
+            init: init(&problem, forwarder, &headers)?,
         })
     }
 
@@ -123,23 +126,9 @@ pub(crate) fn body_broken() -> Result<Answer> {
     ))
 }
 
-/// Forward-auth without a request to check.
-pub(crate) fn forwarded_missing() -> Result<Answer> {
-    problem(&Problem::new(
-        ProblemCode::ForwardedMissing,
-        "No request to authorize",
-        "Send its method and target in `X-Forwarded-Method` and `X-Forwarded-Uri`.",
-    ))
-}
-
-/// Forward-auth with more than one request to check, or a malformed one.
-pub(crate) fn forwarded_invalid() -> Result<Answer> {
-    problem(&Problem::new(
-        ProblemCode::ForwardedInvalid,
-        "Ambiguous request to authorize",
-        "Send one header `X-Forwarded-Uri` with path and query as the client sent them, without \
-         `#` or white space.",
-    ))
+/// Forward-auth without exactly one request to check.
+pub(crate) fn question(error: QuestionError, dialect: Dialect) -> Result<Answer> {
+    problem_for(&error.problem(dialect), Forwarder::Proxy(dialect))
 }
 
 pub(crate) fn origin_unreachable() -> Result<Answer> {
@@ -181,16 +170,21 @@ pub(crate) fn too_many_streams() -> Result<Answer> {
 }
 
 /// A setting or the policy is wrong. The log says what.
-pub(crate) fn misconfigured() -> Result<Answer> {
-    problem(&Problem::new(
+pub(crate) fn misconfigured(forwarder: Forwarder) -> Result<Answer> {
+    let problem = Problem::new(
         ProblemCode::Internal,
         "Internal server error",
         "This is not your fault. Tell the operator.",
-    ))
+    );
+    problem_for(&problem, forwarder)
 }
 
 fn problem(problem: &Problem) -> Result<Answer> {
-    let init = init(problem.status, &headers()?);
+    problem_for(problem, Forwarder::Edge)
+}
+
+fn problem_for(problem: &Problem, forwarder: Forwarder) -> Result<Answer> {
+    let init = init(problem, forwarder, &headers()?)?;
     let body = problem.to_json();
     Ok(Response::new_with_opt_str_and_init(Some(&body), &init)?.into())
 }
@@ -202,9 +196,13 @@ fn headers() -> Result<Headers> {
     Ok(headers)
 }
 
-fn init(status: u16, headers: &Headers) -> ResponseInit {
+fn init(problem: &Problem, forwarder: Forwarder, headers: &Headers) -> Result<ResponseInit> {
+    let refusal = forward_auth::refusal(problem, forwarder);
+    for (name, value) in refusal.headers {
+        headers.set(name, &value)?;
+    }
     let init = ResponseInit::new();
-    init.set_status(status);
+    init.set_status(refusal.status);
     init.set_headers(headers);
-    init
+    Ok(init)
 }
