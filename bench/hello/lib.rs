@@ -8,5 +8,5 @@ use worker::{Context, Env, Request, Response, Result, event};
 /// None in practice.
 #[event(fetch)]
 pub async fn fetch(_request: Request, _env: Env, _context: Context) -> Result<Response> {
-    Ok(Response::empty()?.with_status(204))
+    Ok(Response::empty()?.with_status(200))
 }

@@ -36,7 +36,7 @@ let denied;
 const responses = {
   allow(request) {
     allowed ??= new Response(null, {
-      status: 204,
+      status: 200,
       headers: [...IDENTITY, ["Cache-Control", "no-store"]],
     });
     return read(request) && readNames(request) ? allowed : null;

@@ -16,7 +16,7 @@ app.use((context, next) => {
 });
 app.all("*", (context) => {
   const { scope } = context.get("jwtPayload");
-  return context.body(null, scope.split(" ").includes("pipelines:read") ? 204 : 403);
+  return context.body(null, scope.split(" ").includes("pipelines:read") ? 200 : 403);
 });
 
 export default app;

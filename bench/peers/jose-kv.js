@@ -6,6 +6,6 @@ export default {
     const { denial, claims } = await check(request, env);
     if (denial) return denial;
     const revoked = await env.STATUS.get(claims.jti);
-    return new Response(null, { status: revoked === null ? 204 : 401 });
+    return new Response(null, { status: revoked === null ? 200 : 401 });
   },
 };

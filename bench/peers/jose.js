@@ -4,6 +4,6 @@ import { check } from "./token.js";
 export default {
   async fetch(request, env) {
     const { denial } = await check(request, env);
-    return denial ?? new Response(null, { status: 204 });
+    return denial ?? new Response(null, { status: 200 });
   },
 };

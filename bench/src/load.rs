@@ -49,7 +49,7 @@ pub(crate) async fn first_request(running: &Running, workload: Workload) -> Resu
     let token = text.lines().next().context("no token")?;
     let url = format!("http://127.0.0.1:{}{}", running.port(), workload.path());
     let status = request(&reqwest::Client::new(), &url, token).await?;
-    if status != 204 {
+    if status != 200 {
         bail!(
             "{}: the first request got {status}",
             running.contestant.name()

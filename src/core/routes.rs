@@ -13,6 +13,12 @@ pub const DEFAULT_PREFIX: &str = "/.patrol/";
 /// The path of forward-auth, below the prefix.
 pub const AUTHORIZE: &str = "authorize";
 
+/// The path of forward-auth for nginx, below that of [`AUTHORIZE`].
+const NGINX: &str = "/nginx";
+
+/// The path of forward-auth for Envoy, below that of [`AUTHORIZE`].
+const ENVOY: &str = "/envoy";
+
 /// The path of the health check, below the prefix.
 pub const HEALTH: &str = "health";
 
@@ -28,13 +34,43 @@ pub const JWKS: &str = "jwks.json";
 /// The folder of the page, below the prefix.
 pub const PAGE: &str = "ui/";
 
+/// How another proxy states the request that it asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// In `X-Forwarded-Method` and `X-Forwarded-Uri`, like Caddy and Traefik.
+    Forwarded,
+    /// In `X-Original-Method`, and `X-Original-URI` or `X-Original-URL`, like nginx. It knows no
+    /// other statuses than 200, 401 and 403.
+    Nginx,
+    /// By the question itself, like Envoy: its method, and what follows in its target.
+    Envoy,
+}
+
+impl Dialect {
+    /// All dialects.
+    pub const ALL: [Self; 3] = [Self::Forwarded, Self::Nginx, Self::Envoy];
+
+    /// Reads a path below the prefix. Returns what follows the dialect's own path.
+    fn of_path(path: &str) -> Option<(Self, &str)> {
+        let rest = path.strip_prefix(AUTHORIZE)?;
+        match rest.strip_prefix(ENVOY) {
+            Some(target) if target.is_empty() || target.starts_with('/') => {
+                Some((Self::Envoy, target))
+            }
+            _ if rest.is_empty() => Some((Self::Forwarded, "")),
+            _ if rest == NGINX => Some((Self::Nginx, "")),
+            _ => None,
+        }
+    }
+}
+
 /// The handler of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination<'a> {
     /// The edge: health check.
     Health,
-    /// The edge: forward-auth for another proxy.
-    Authorize,
+    /// The edge: forward-auth for another proxy. With the path that follows in Envoy's question.
+    Authorize(Dialect, &'a str),
     /// The edge: the path as it arrived, if the installation shows it.
     EchoPath,
     /// The origin Worker: a path below the prefix, perhaps one that it does not have.
@@ -195,15 +231,6 @@ impl Paths {
         format!("{}{path}", self.base_url)
     }
 
-    /// The paths of forward-auth: as a proxy sees it that removes the path of `PUBLIC_URL`, and as
-    /// the public does.
-    pub fn authorize(&self) -> [String; 2] {
-        [
-            format!("{}{AUTHORIZE}", self.prefix),
-            self.public_path_of(AUTHORIZE),
-        ]
-    }
-
     /// Returns the destination of a path. The path is as sent, without the query.
     pub fn destination<'a>(&self, path: &'a str) -> Destination<'a> {
         let public_path = self.public_path();
@@ -226,12 +253,12 @@ impl Paths {
         };
         Some(match below {
             HEALTH => Destination::Health,
-            AUTHORIZE => Destination::Authorize,
             "ui" => Destination::Page(""),
             _ if below.starts_with(ECHO_PATH) => Destination::EchoPath,
-            _ => match below.strip_prefix(PAGE) {
-                Some(page) => Destination::Page(page),
-                None => Destination::Origin(below),
+            _ => match (below.strip_prefix(PAGE), Dialect::of_path(below)) {
+                (Some(page), _) => Destination::Page(page),
+                (None, Some((dialect, target))) => Destination::Authorize(dialect, target),
+                (None, None) => Destination::Origin(below),
             },
         })
     }
@@ -265,13 +292,6 @@ pub fn split(url: &str) -> (&str, &str) {
         _ => url,
     };
     target.split_at(target.find('?').unwrap_or(target.len()))
-}
-
-/// Splits `X-Forwarded-Uri`. `None`: it is not exactly one request target. The runtime joins two
-/// headers with a comma and a space, and no target contains a space or a fragment.
-pub fn forwarded(uri: &str) -> Option<(&str, &str)> {
-    let in_targets = |byte: u8| !matches!(byte, 0..=b' ' | b'#' | 0x7f);
-    uri.bytes().all(in_targets).then(|| split(uri))
 }
 
 #[cfg(test)]
@@ -318,7 +338,31 @@ mod tests {
         for (path, expected) in [
             ("/.patrol/", Destination::Origin("")),
             ("/.patrol/health", Destination::Health),
-            ("/.patrol/authorize", Destination::Authorize),
+            (
+                "/.patrol/authorize",
+                Destination::Authorize(Dialect::Forwarded, ""),
+            ),
+            (
+                "/.patrol/authorize/nginx",
+                Destination::Authorize(Dialect::Nginx, ""),
+            ),
+            (
+                "/.patrol/authorize/envoy",
+                Destination::Authorize(Dialect::Envoy, ""),
+            ),
+            (
+                "/.patrol/authorize/envoy//a/nginx",
+                Destination::Authorize(Dialect::Envoy, "//a/nginx"),
+            ),
+            ("/.patrol/authorize/", Destination::Origin("authorize/")),
+            (
+                "/.patrol/authorize/nginx/",
+                Destination::Origin("authorize/nginx/"),
+            ),
+            (
+                "/.patrol/authorize/envoyx",
+                Destination::Origin("authorize/envoyx"),
+            ),
             ("/.patrol/ready", Destination::Origin("ready")),
             ("/.patrol/echo-path/a//b", Destination::EchoPath),
             ("/.patrol/echo-path", Destination::Origin("echo-path")),
@@ -432,9 +476,6 @@ mod tests {
             assert_eq!(paths.base_path(), base);
             assert_eq!(paths.cookie_path(), cookie);
             assert_eq!(paths.url_of(JWKS), format!("{PUBLIC_URL}{base}jwks.json"));
-            for path in paths.authorize() {
-                assert_eq!(paths.destination(&path), Destination::Authorize, "{path}");
-            }
         }
         for (public_url, host) in [
             ("http://127.0.0.1:8787", "127.0.0.1"),
@@ -489,23 +530,6 @@ mod tests {
             ("http://h#/../a", "#/../a", ""),
         ] {
             assert_eq!(split(url), (path, query), "{url}");
-        }
-    }
-
-    #[test]
-    fn forwarded_accepts_exactly_one_target() {
-        for (uri, expected) in [
-            ("/a?b=1,2", Some(("/a", "?b=1,2"))),
-            ("http://h/a,b", Some(("/a,b", ""))),
-            ("/allowed, /other", None),
-            ("/allowed?b=1, /other", None),
-            ("/allowed,\t/other", None),
-            ("/allowed#/../../other", None),
-            ("/allowed?b#/../../other", None),
-            ("/allowed\u{c}", None),
-            ("/allowed\u{7f}", None),
-        ] {
-            assert_eq!(forwarded(uri), expected, "{uri}");
         }
     }
 }

@@ -19,7 +19,7 @@ use patrol::{
         stream,
         validator::Attempted,
     },
-    routes,
+    routes::{self, Dialect},
 };
 use patrol_platform::{Fetcher, clock, now};
 use std::{borrow::Cow, cell::OnceCell};
@@ -245,7 +245,8 @@ extern "C" {
 
 thread_local! {
     static RULES: OnceCell<ForwardRules> = const { OnceCell::new() };
-    static REFUSED_BEHIND_PROXY: NameFilter = filter_of(&forwarding::refused_behind_proxy());
+    static REFUSED_BEHIND_PROXY: [(Dialect, NameFilter); 3] = Dialect::ALL
+        .map(|dialect| (dialect, filter_of(&forwarding::refused_behind_proxy(dialect))));
     static PREFLIGHT: Array = texts(forwarding::PREFLIGHT);
     static BROWSER: NameFilter =
         filter_of(&forwarding::HeaderNames::new(credentials::BROWSER, []));
@@ -292,8 +293,11 @@ pub(crate) fn is_browser(request: &Request) -> bool {
 
 /// Returns a denial if a request that another proxy holds has a header that cannot be allowed
 /// there.
-fn refused_behind_proxy(request: &Request) -> Option<Denial> {
-    let name = REFUSED_BEHIND_PROXY.with(|names| find_name(request, names))?;
+fn refused_behind_proxy(request: &Request, dialect: Dialect) -> Option<Denial> {
+    let name = REFUSED_BEHIND_PROXY.with(|all| {
+        let (_, names) = all.iter().find(|(other, _)| *other == dialect)?;
+        find_name(request, names)
+    })?;
     let name = forwarding::usual_spelling(&name).unwrap_or_default();
     Some(Denial::HeaderRefused(name))
 }
@@ -303,9 +307,10 @@ pub(crate) fn answer_proxy(
     outcome: Outcome,
     access: &AccessRequest<'_>,
     request: &Request,
+    dialect: Dialect,
 ) -> Result<Answer> {
     match outcome {
-        Ok(admission) => match refused_behind_proxy(request) {
+        Ok(admission) => match refused_behind_proxy(request, dialect) {
             None => admission.response(),
             Some(denial) => refuse::denial(&admission.deny(denial), access, request),
         },

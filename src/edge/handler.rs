@@ -17,11 +17,12 @@ use crate::{
 use patrol::{
     authorize::{
         decision::{self, AccessRequest, Denial, Forwarder},
+        forward_auth::{Asking, Question},
         validator::{Attempted, Needs},
     },
     http::{api::EchoedPath, endpoint::CURRENT_TOKEN},
     policy::RouteError,
-    routes::{self, Destination, READY},
+    routes::{Destination, READY},
 };
 use patrol_platform::{now, policy::policy};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
@@ -48,7 +49,7 @@ pub fn handle(
         },
         Err(error) => {
             console_error!("edge: {error}");
-            return Ok(refuse::misconfigured()?);
+            return Ok(refuse::misconfigured(Forwarder::Edge)?);
         }
     };
     let answered = with_lines(written, |lines| {
@@ -109,12 +110,24 @@ fn answer(
         return Ok(runtime::empty_response(200)?);
     }
     let Ok(policy) = policy() else {
-        return Ok(refuse::misconfigured()?);
+        let forwarder = match destination {
+            Destination::Authorize(dialect, _) => Forwarder::Proxy(dialect),
+            _ => Forwarder::Edge,
+        };
+        return Ok(refuse::misconfigured(forwarder)?);
     };
     isolate::initialize(context.settings, policy)?;
     match destination {
         Destination::Api => api(&incoming, context, attempted),
-        Destination::Authorize => authorize(&incoming, context, attempted),
+        Destination::Authorize(dialect, path) => {
+            let asking = Asking {
+                dialect,
+                method: incoming.method,
+                path,
+                query: incoming.query,
+            };
+            authorize(&incoming, asking, context, attempted)
+        }
         Destination::Origin(CURRENT_TOKEN) => current_token(&incoming, context, attempted),
         Destination::Origin(READY) => Ok(ready::ready(context)),
         Destination::EchoPath if context.settings.echo_path => echo_path(incoming.path),
@@ -188,27 +201,30 @@ fn current_token(
 /// Forward-auth: another proxy asks whether a request that it holds may proceed.
 fn authorize(
     incoming: &Incoming<'_>,
+    asking: Asking<'_>,
     context: EdgeContext<'_>,
     attempted: &mut Attempted,
 ) -> Result<Answer, Unanswered> {
-    let (Some(method), Some(uri)) = (incoming.forwarded_method, incoming.forwarded_uri) else {
-        return Ok(refuse::forwarded_missing()?);
-    };
-    let Some((path, _)) = routes::forwarded(uri) else {
-        return Ok(refuse::forwarded_invalid()?);
+    let dialect = asking.dialect;
+    let headers = incoming.request.headers();
+    let question = match Question::read(asking, |name| headers.get(name).ok().flatten()) {
+        Ok(question) => question,
+        Err(error) => return Ok(refuse::question(error, dialect)?),
     };
     let access = AccessRequest {
-        method,
-        path,
+        method: &question.method,
+        path: question.path(),
         organization: incoming.organization,
         now: now(),
-        forwarder: Forwarder::Proxy,
+        forwarder: Forwarder::Proxy(dialect),
     };
-    if context.settings.installation.paths.destination(path) != Destination::Api {
+    let paths = &context.settings.installation.paths;
+    if paths.destination(access.path) != Destination::Api {
         // The platform never gets a request for one of Patrol's own paths.
         let denied = Denied::without_token(Denial::RouteUnknown(RouteError::Unknown));
         return Ok(refuse::denial(&denied, &access, incoming.request)?);
     }
     let outcome = authenticate::authenticate(incoming, &access, context, attempted)?;
-    Ok(forward::answer_proxy(outcome, &access, incoming.request)?)
+    let request = incoming.request;
+    Ok(forward::answer_proxy(outcome, &access, request, dialect)?)
 }

@@ -20,10 +20,11 @@ export function pairs(names, lines) {
 }
 
 /**
- * The forward-auth response. It is valid for this request only, so it must not be cached.
+ * The forward-auth response. It is valid for this request only, so it must not be cached. The status
+ * is 200, because Envoy takes no other for a yes.
  *
  * @param {[string, string][]} headers
  */
 export function respond(headers) {
-  return new Response(null, { status: 204, headers: [...headers, ["Cache-Control", "no-store"]] });
+  return new Response(null, { status: 200, headers: [...headers, ["Cache-Control", "no-store"]] });
 }

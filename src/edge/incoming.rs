@@ -10,7 +10,7 @@ use patrol::{
     authorize::{
         credentials::{self, CredentialHeaders, CredentialsError, SITE},
         decision::Forwarder,
-        forwarding::{ConditionalHeaders, FORWARDED_METHOD, FORWARDED_URI, ORGANIZATION},
+        forwarding::{ConditionalHeaders, ORGANIZATION},
         subprotocol::{self, SUBPROTOCOL},
     },
     routes,
@@ -20,11 +20,9 @@ use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
 use web_sys::Request;
 
 /// The headers whose lines follow those of method and address.
-const HEADERS: [&str; 7] = [
+const HEADERS: [&str; 5] = [
     "Authorization",
     ORGANIZATION,
-    FORWARDED_METHOD,
-    FORWARDED_URI,
     "Connection",
     "Upgrade",
     "Cookie",
@@ -39,8 +37,6 @@ pub(crate) struct Incoming<'a> {
     pub(crate) query: &'a str,
     pub(crate) authorization: Option<&'a str>,
     pub(crate) organization: Option<&'a str>,
-    pub(crate) forwarded_method: Option<&'a str>,
-    pub(crate) forwarded_uri: Option<&'a str>,
     connection: Option<&'a str>,
     upgrade: Option<&'a str>,
     cookie: Option<&'a str>,
@@ -63,8 +59,6 @@ impl<'a> Incoming<'a> {
             query,
             authorization: header()?,
             organization: header()?,
-            forwarded_method: header()?,
-            forwarded_uri: header()?,
             connection: header()?,
             upgrade: header()?,
             cookie: header()?,

@@ -4,16 +4,25 @@ use crate::{forward::is_browser, identity::Denied, runtime::Answer};
 use js_sys::Uint8Array;
 use patrol::{
     authorize::{
-        decision::{AccessRequest, Denial},
+        decision::{AccessRequest, Denial, Forwarder},
+        forward_auth::{self, QuestionError},
         refusal_log::RefusalLog,
     },
     http::problem::{MEDIA_TYPE, Problem, ProblemCode},
+    routes::Dialect,
 };
 use patrol_platform::{now, policy::policy};
 use serde::Serialize;
 use std::cell::RefCell;
 use web_sys::{Headers, Request, Response, ResponseInit};
 use worker::{Result, console_error, console_log};
+
+/// Who gets a refusal, as far as it depends on that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Recipient {
+    forwarder: Forwarder,
+    is_browser: bool,
+}
 
 /// Logs a denial and builds its response.
 pub(crate) fn denial(
@@ -22,22 +31,24 @@ pub(crate) fn denial(
     request: &Request,
 ) -> Result<Answer> {
     log(denied, access)?;
-    // Only challenges depend on it.
-    let is_browser = denied.denial.status() == 401 && is_browser(request);
-    if !denied.denial.is_general() {
-        return Parts::of(&denied.denial, is_browser)?.respond();
+    let to = Recipient {
+        forwarder: access.forwarder,
+        // Only challenges depend on it.
+        is_browser: denied.denial.status() == 401 && is_browser(request),
+    };
+    let denial = &denied.denial;
+    if !denial.is_general() {
+        return Parts::of(denial, to)?.respond();
     }
     PARTS.with_borrow_mut(|known| {
-        let cached = known
-            .iter()
-            .find(|(denial, browser, _)| *denial == denied.denial && *browser == is_browser);
-        if let Some((_, _, parts)) = cached {
+        let is_same = |parts: &&(Denial, Recipient, _)| parts.0 == *denial && parts.1 == to;
+        if let Some((_, _, parts)) = known.iter().find(is_same) {
             return parts.respond();
         }
-        let parts = Parts::of(&denied.denial, is_browser)?;
+        let parts = Parts::of(denial, to)?;
         let response = parts.respond();
         if known.len() < MAX_PARTS {
-            known.push((denied.denial.clone(), is_browser, parts));
+            known.push((denial.clone(), to, parts));
         }
         response
     })
@@ -45,7 +56,7 @@ pub(crate) fn denial(
 
 thread_local! {
     static LOG: RefCell<RefusalLog> = RefCell::default();
-    static PARTS: RefCell<Vec<(Denial, bool, Parts)>> = const { RefCell::new(Vec::new()) };
+    static PARTS: RefCell<Vec<(Denial, Recipient, Parts)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A log line.
@@ -78,7 +89,7 @@ fn log(denied: &Denied, access: &AccessRequest<'_>) -> Result<()> {
 }
 
 /// The most kinds of refusal to cache. Only a policy with more distinct requirements exceeds it.
-const MAX_PARTS: usize = 256;
+const MAX_PARTS: usize = 512;
 
 /// The parts of every response of one kind of refusal.
 struct Parts {
@@ -87,15 +98,15 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(denial: &Denial, is_browser: bool) -> Result<Self> {
+    fn of(denial: &Denial, to: Recipient) -> Result<Self> {
         let (headers, policy) = (headers()?, policy()?);
-        for (name, value) in denial.headers(policy, is_browser) {
+        for (name, value) in denial.headers(policy, to.is_browser) {
             headers.append(name, &value)?;
         }
-        let body = denial.problem(policy).to_json();
+        let problem = denial.problem(policy);
         Ok(Self {
-            body: body.as_bytes().into(),
-            init: init(denial.status(), &headers),
+            body: problem.to_json().as_bytes().into(),
+            init: init(&problem, to.forwarder, &headers)?,
         })
     }
 
@@ -131,23 +142,9 @@ pub(crate) fn body_broken() -> Result<Answer> {
     ))
 }
 
-/// Forward-auth without a request to check.
-pub(crate) fn forwarded_missing() -> Result<Answer> {
-    problem(&Problem::new(
-        ProblemCode::ForwardedMissing,
-        "No request to authorize",
-        "Send its method and target in `X-Forwarded-Method` and `X-Forwarded-Uri`.",
-    ))
-}
-
-/// Forward-auth with more than one request to check, or a malformed one.
-pub(crate) fn forwarded_invalid() -> Result<Answer> {
-    problem(&Problem::new(
-        ProblemCode::ForwardedInvalid,
-        "Ambiguous request to authorize",
-        "Send one header `X-Forwarded-Uri` with path and query as the client sent them, without \
-         `#` or white space.",
-    ))
+/// Forward-auth without exactly one request to check.
+pub(crate) fn question(error: QuestionError, dialect: Dialect) -> Result<Answer> {
+    problem_for(&error.problem(dialect), Forwarder::Proxy(dialect))
 }
 
 pub(crate) fn origin_unreachable() -> Result<Answer> {
@@ -189,16 +186,21 @@ pub(crate) fn too_many_streams() -> Result<Answer> {
 }
 
 /// A setting or the policy is wrong. The log says what.
-pub(crate) fn misconfigured() -> Result<Answer> {
-    problem(&Problem::new(
+pub(crate) fn misconfigured(forwarder: Forwarder) -> Result<Answer> {
+    let problem = Problem::new(
         ProblemCode::Internal,
         "Internal server error",
         "This is not your fault. Tell the operator.",
-    ))
+    );
+    problem_for(&problem, forwarder)
 }
 
 fn problem(problem: &Problem) -> Result<Answer> {
-    let init = init(problem.status, &headers()?);
+    problem_for(problem, Forwarder::Edge)
+}
+
+fn problem_for(problem: &Problem, forwarder: Forwarder) -> Result<Answer> {
+    let init = init(problem, forwarder, &headers()?)?;
     let body = problem.to_json();
     Ok(Response::new_with_opt_str_and_init(Some(&body), &init)?.into())
 }
@@ -223,9 +225,13 @@ fn headers() -> Result<Headers> {
     Ok(headers)
 }
 
-fn init(status: u16, headers: &Headers) -> ResponseInit {
+fn init(problem: &Problem, forwarder: Forwarder, headers: &Headers) -> Result<ResponseInit> {
+    let refusal = forward_auth::refusal(problem, forwarder);
+    for (name, value) in refusal.headers {
+        headers.set(name, &value)?;
+    }
     let init = ResponseInit::new();
-    init.set_status(status);
+    init.set_status(refusal.status);
     init.set_headers(headers);
-    init
+    Ok(init)
 }

@@ -11,6 +11,7 @@ use crate::{
     jose::{jws::ParseError, status_list::Status},
     policy::{Access, Match, Policy, RouteError, path::PathError, scope::Requirement},
     revocation::{known_list::StatusCheck, single_flight::RETRY_BACKOFF},
+    routes::Dialect,
     time::Timestamp,
     token::{Token, TokenError},
 };
@@ -36,8 +37,8 @@ pub struct AccessRequest<'a> {
 pub enum Forwarder {
     /// The edge. It forwards the normalized path.
     Edge,
-    /// A proxy that uses forward-auth. It forwards the path as it was sent.
-    Proxy,
+    /// A proxy that uses forward-auth, in this dialect. It forwards the path as it was sent.
+    Proxy(Dialect),
 }
 
 /// Permission for one request.
@@ -147,7 +148,7 @@ pub fn route<'r, 'p>(
     let found = policy.route(request.method, request.path);
     let found = found.map_err(Denial::RouteUnknown)?;
     match (&found.path, request.forwarder) {
-        (Cow::Owned(normal), Forwarder::Proxy) => Err(Denial::RouteUnknown(RouteError::Path(
+        (Cow::Owned(normal), Forwarder::Proxy(_)) => Err(Denial::RouteUnknown(RouteError::Path(
             PathError::not_normal(normal),
         ))),
         _ => Ok(found),

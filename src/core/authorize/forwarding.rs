@@ -10,7 +10,7 @@
 //! JavaScript, because passing all names of a request to Rust costs more than checking the request.
 
 use super::subprotocol::{self, SUBPROTOCOL};
-use crate::session;
+use crate::{routes::Dialect, session};
 use std::borrow::Cow;
 
 /// The headers that identify the caller to the upstream: the token's owner, its id, the organization
@@ -55,10 +55,10 @@ const OVERRIDES: [&str; 14] = [
     "X-HTTP-Method-Override",
     "X-HTTP-Path-Override",
     "X-Method-Override",
-    "X-Original-Method",
+    ORIGINAL_METHOD,
     "X-Original-Path",
-    "X-Original-URI",
-    "X-Original-URL",
+    ORIGINAL_URI,
+    ORIGINAL_URL,
     "X-Override-URL",
     "X-Rewrite-URL",
     "X-Script-Name",
@@ -70,6 +70,22 @@ pub const FORWARDED_METHOD: &str = "X-Forwarded-Method";
 /// The target of the request that a forward-auth proxy asks about. To the upstream it would be an
 /// override.
 pub const FORWARDED_URI: &str = "X-Forwarded-Uri";
+
+/// What [`FORWARDED_METHOD`] is to nginx.
+pub const ORIGINAL_METHOD: &str = "X-Original-Method";
+/// What [`FORWARDED_URI`] is to nginx.
+pub const ORIGINAL_URI: &str = "X-Original-URI";
+/// What [`FORWARDED_URI`] is to ingress-nginx: an absolute URL.
+pub const ORIGINAL_URL: &str = "X-Original-URL";
+
+/// The headers in which a proxy states the request that it asks about.
+const fn question(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::Forwarded => &[FORWARDED_METHOD, FORWARDED_URI],
+        Dialect::Nginx => &[ORIGINAL_METHOD, ORIGINAL_URI, ORIGINAL_URL],
+        Dialect::Envoy => &[],
+    }
+}
 
 /// Headers in which proxies pass on the client's address and the requested host (RFC 7239 and its
 /// predecessors). The edge sets some of them: [`CLIENT_ADDRESS`], [`CALLED_ADDRESS`].
@@ -217,15 +233,16 @@ pub fn withheld(client: &AddressHeader) -> HeaderNames {
 
 /// The headers for which forward-auth refuses a request, because the edge cannot remove them from a
 /// request that a proxy holds. Headers that the proxy sets itself, in their own spelling, replace a
-/// client's.
-pub fn refused_behind_proxy() -> HeaderNames {
+/// client's. Those of another dialect are the client's own.
+pub fn refused_behind_proxy(dialect: Dialect) -> HeaderNames {
+    let question = question(dialect);
+    let overrides = OVERRIDES
+        .into_iter()
+        .chain([FORWARDED_METHOD, FORWARDED_URI]);
+    let set_by_proxy = IDENTITY.into_iter().chain(FORWARDED).chain([ORGANIZATION]);
     HeaderNames::new(
-        OVERRIDES,
-        IDENTITY.into_iter().chain(FORWARDED).chain([
-            ORGANIZATION,
-            FORWARDED_METHOD,
-            FORWARDED_URI,
-        ]),
+        overrides.filter(|name| !question.contains(name)),
+        set_by_proxy.chain(question.iter().copied()),
     )
 }
 
@@ -400,30 +417,46 @@ mod tests {
 
     #[test]
     fn refused_behind_proxy_allows_the_proxys_own_headers_only() {
-        let HeaderNames { any, lookalikes } = refused_behind_proxy();
-        let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
-        for name in ["x-http-method-override", "x-original-url", "x-rewrite-url"] {
-            assert!(has(&any, name), "{name}");
-        }
-        for name in any.iter().chain(&lookalikes) {
-            let usual = usual_spelling(name).unwrap();
-            assert_eq!(usual.to_ascii_lowercase(), *name);
-        }
-        for name in [
-            "x-forwarded-uri",
-            "x-forwarded-for",
-            "x-real-ip",
-            "x-organization-id",
-            "x-patrol-subject",
+        let forwarded = ["x-forwarded-method", "x-forwarded-uri"];
+        let original = ["x-original-method", "x-original-uri", "x-original-url"];
+        for (dialect, questions, others) in [
+            (Dialect::Forwarded, &forwarded[..], &original[..]),
+            (Dialect::Nginx, &original, &forwarded),
+            (
+                Dialect::Envoy,
+                &[],
+                &[forwarded[0], forwarded[1], original[2]],
+            ),
         ] {
-            assert!(!has(&any, name) && has(&lookalikes, name), "{name}");
+            let HeaderNames { any, lookalikes } = refused_behind_proxy(dialect);
+            let has = |names: &[String], name: &str| names.iter().any(|other| other == name);
+            let overrides = ["x-http-method-override", "x-rewrite-url", "script-name"];
+            for name in overrides.iter().chain(others) {
+                assert!(has(&any, name), "{dialect:?} {name}");
+            }
+            let by_proxy = [
+                "x-forwarded-for",
+                "x-real-ip",
+                "x-organization-id",
+                "x-patrol-subject",
+            ];
+            for name in by_proxy.iter().chain(questions) {
+                let refused = (has(&any, name), has(&lookalikes, name));
+                assert_eq!(refused, (false, true), "{dialect:?} {name}");
+            }
+            for name in any.iter().chain(&lookalikes) {
+                let usual = usual_spelling(name).unwrap();
+                assert_eq!(usual.to_ascii_lowercase(), *name);
+            }
         }
     }
 
     /// The edge compares folded names, so it would never find any other form.
     #[test]
     fn header_names_are_in_the_form_that_is_compared() {
-        for HeaderNames { any, lookalikes } in [withheld(&client(None)), refused_behind_proxy()] {
+        let refused = Dialect::ALL.map(refused_behind_proxy);
+        let withheld = [withheld(&client(None))];
+        for HeaderNames { any, lookalikes } in withheld.into_iter().chain(refused) {
             for name in any.iter().chain(&lookalikes) {
                 let folded =
                     |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

@@ -95,7 +95,7 @@ impl<'a> Endpoint<'a> {
             Destination::Origin(path) => Self::below_prefix(path),
             Destination::Page(path) => page::file(path).map(Self::Page),
             Destination::Health
-            | Destination::Authorize
+            | Destination::Authorize(..)
             | Destination::EchoPath
             | Destination::Api => None,
         }

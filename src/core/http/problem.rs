@@ -5,7 +5,7 @@
 //! two. Titles and details belong to the code that refuses.
 
 use serde::{Serialize, Serializer};
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -159,5 +159,22 @@ impl Problem {
     pub fn to_json(&self) -> String {
         // It holds only strings and numbers: this cannot fail.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The same JSON as a header's value: ASCII on one line.
+    pub fn to_ascii_json(&self) -> String {
+        let mut ascii = String::new();
+        for character in self.to_json().chars() {
+            if matches!(character, ' '..='~') {
+                ascii.push(character);
+            } else {
+                // Only strings contain other characters, and there every character may be escaped.
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(ascii, "\\u{unit:04x}");
+                }
+            }
+        }
+        ascii
     }
 }

@@ -9,6 +9,7 @@ use patrol::{
     jose::status_list::{Status, StatusListId, StatusReference},
     policy::{Access, Policy, RouteError},
     revocation::known_list::StatusCheck,
+    routes::Dialect,
     time::Timestamp,
     token::{Grant, Token, TokenError},
 };
@@ -292,13 +293,13 @@ fn proxy_must_hold_the_path_in_its_normal_spelling() {
         ("PUT", "/api/v1/%75ns/topics/a", "allowed", "route-unknown"),
     ] {
         let edge = request(method, path, Some("acme"));
-        let forwarder = Forwarder::Proxy;
+        let forwarder = Forwarder::Proxy(Dialect::Forwarded);
         let proxy = AccessRequest { forwarder, ..edge };
         assert_eq!(code(&edge, &token, VALID), by_edge, "{path}");
         assert_eq!(code(&proxy, &token, VALID), by_proxy, "{path}");
     }
     let proxy = AccessRequest {
-        forwarder: Forwarder::Proxy,
+        forwarder: Forwarder::Proxy(Dialect::Forwarded),
         ..request("GET", "/api/v1/models/a%2Db", None)
     };
     let denial = decision::route(&proxy, example()).unwrap_err();

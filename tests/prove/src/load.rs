@@ -444,7 +444,7 @@ async fn outcome(request: RequestBuilder) -> Outcome {
     let status = response.status().as_u16();
     match (status, response.text().await) {
         (_, Err(_)) => Outcome::NoResponse,
-        (204, Ok(_)) => Outcome::Accepted,
+        (200, Ok(_)) => Outcome::Accepted,
         (503, Ok(_)) => Outcome::Unavailable,
         (401, Ok(body)) if body.contains("\"token-revoked\"") => Outcome::Revoked,
         _ => Outcome::Other(status),

@@ -70,7 +70,7 @@ async fn assert_whole_life(url: &str, prefix: &str, public: &str) {
         let allowed = authorize().await;
         assert_eq!(
             (allowed.status, allowed.header("X-Patrol-Subject")),
-            (204, "ada")
+            (200, "ada")
         );
     }
     let own = Response::to(
