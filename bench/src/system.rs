@@ -162,6 +162,7 @@ pub(crate) async fn create(
             organizations: vec!["acme".to_owned()],
             scopes: vec!["pipelines:read".to_owned()],
         },
+        idempotency_key: None,
         created_at: now,
         client: ClientInfo::default(),
     };

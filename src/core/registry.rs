@@ -10,7 +10,10 @@
 use crate::{
     account::{AccountRecord, ExternalIdentity},
     audit::AuditEntry,
-    http::api::{CreateToken, RevokeTarget, SessionRecord, TokenRecord},
+    http::{
+        api::{CreateToken, RevokeTarget, SessionRecord, TokenRecord},
+        idempotency::IdempotencyKey,
+    },
     ids::{SessionId, TokenId, UserId},
     issue::rules::{CreationLimit, Rejection},
     jose::status_list::{Status, StatusReference},
@@ -390,6 +393,8 @@ pub struct Create {
     pub id: TokenId,
     /// What the owner asks for.
     pub request: CreateToken,
+    /// With the key of an earlier token, nothing is created.
+    pub idempotency_key: Option<IdempotencyKey>,
     /// The time of the request; the limits are checked as of then.
     #[serde(with = "numeric")]
     pub created_at: Timestamp,
@@ -401,6 +406,8 @@ pub struct Create {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CreationRefusal {
+    /// This token was created with the same [`IdempotencyKey`].
+    AlreadyCreated(TokenId),
     /// The request breaks these rules.
     Invalid(Vec<Rejection>),
     /// The token would have more than [`crate::token::MAX_LENGTH`] bytes.

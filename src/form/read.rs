@@ -230,6 +230,8 @@ fn record(json: &Json) -> Result<TokenRecord, InvalidInput> {
             Some("revoked") => TokenStatus::Revoked,
             _ => return Err(InvalidInput("status")),
         },
+        // Nothing in the list depends on it.
+        idempotency_key: None,
     })
 }
 

@@ -36,6 +36,8 @@ export interface TokenRecord {
   expires_at: string;
   revoked_at: string | null;
   status: Status;
+  /** The header of the request that created it. */
+  idempotency_key?: string | null;
 }
 
 /** The body of `POST /api/v1/tokens`. */

@@ -17,7 +17,8 @@ use patrol::{
             RevokedToken, RevokedTokens, TokenList, TokenRecord, TokenStatus,
         },
         endpoint::TOKENS_FOLDER,
-        problem::{Problem, ProblemCode},
+        idempotency::{self, IdempotencyKey},
+        problem::{FieldError, Problem, ProblemCode},
     },
     ids::{OrganizationId, TokenId, UserId},
     issue::rules::{self, CreationLimit},
@@ -90,6 +91,7 @@ pub(crate) async fn create(request: &Request, body: &Body, origin: OriginContext
         session,
         id: TokenId::from_random(random()?),
         request: body.parse(request)?,
+        idempotency_key: idempotency_key(request)?,
         created_at: now(),
         client,
     };
@@ -105,6 +107,19 @@ pub(crate) async fn create(request: &Request, body: &Body, origin: OriginContext
     let response = respond::json(201, &created)?;
     response.headers().set("Location", &location)?;
     Ok(response)
+}
+
+fn idempotency_key(request: &Request) -> ApiResult<Option<IdempotencyKey>> {
+    let value = request.headers().get(idempotency::HEADER)?;
+    let key = value.map(|value| IdempotencyKey::from_header(&value));
+    let key = key.transpose().map_err(|invalid| {
+        Problem::of_fields(vec![FieldError {
+            field: idempotency::HEADER,
+            code: ProblemCode::IdempotencyKeyInvalid,
+            detail: invalid.to_string(),
+        }])
+    })?;
+    Ok(key)
 }
 
 fn sign(
@@ -138,6 +153,17 @@ fn sign(
 
 fn refused(refusal: CreationRefusal) -> ApiError {
     match refusal {
+        CreationRefusal::AlreadyCreated(id) => Problem {
+            id: Some(id),
+            ..Problem::new(
+                ProblemCode::AlreadyCreated,
+                "Already created",
+                "A request with the same Idempotency-Key created a token, and only the answer to \
+                 that had its value. If the value was lost, revoke the token, and create another \
+                 with a new key.",
+            )
+        }
+        .into(),
         CreationRefusal::Invalid(rejections) => rules::problem(&rejections).into(),
         CreationRefusal::TooLong => Problem::new(
             ProblemCode::TokenTooLong,

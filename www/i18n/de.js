@@ -140,6 +140,9 @@ export default {
     },
     status: { active: "Aktiv", expired: "Abgelaufen", revoked: "Widerrufen" },
     never: "Nie",
+    unshown: "Wert nicht angezeigt",
+    unshownDetail:
+      "Die Antwort auf die Erstellung ging verloren, niemand hat den Wert gesehen. Widerrufen Sie das Token und erstellen Sie ein neues.",
     usedFrom: (address) => `Von ${address}`,
     fullAccess: "Voller Zugriff",
     fullAccessDetail: "Ohne Einschränkung erstellt: Das Token hat den vollen Zugriff Ihres Kontos.",
@@ -202,7 +205,10 @@ export default {
     signedInAgain:
       "Sie sind wieder angemeldet, Ihre Eingaben sind erhalten geblieben. Sie können das Token jetzt erstellen.",
     unknownOutcome:
-      "Der Server hat nicht bestätigt, ob das Token erstellt wurde. Schließen Sie diesen Dialog und sehen Sie in der Liste nach. Falls das Token dort steht, widerrufen Sie es, bevor Sie es erneut versuchen, denn Sie können seinen Wert nicht mehr sehen.",
+      "Der Server hat nicht bestätigt, ob das Token erstellt wurde. Sie können es gefahrlos erneut versuchen: Mit denselben Eingaben entsteht kein zweites Token.",
+    alreadyCreated: "Dieses Token wurde bereits erstellt, aber sein Wert ist nicht angekommen.",
+    lost: "Das Token wurde erstellt, aber sein Wert ist nicht angekommen und kann nicht mehr angezeigt werden. Widerrufen Sie es und erstellen Sie dann ein neues.",
+    lostRevoked: "Das Token ohne Wert ist widerrufen. Sie können jetzt ein neues erstellen.",
     invalid: "Das Token kann noch nicht erstellt werden. Korrigieren Sie die markierten Felder.",
   },
 

@@ -155,6 +155,9 @@ export default {
     },
     status: { active: "Active", expired: "Expired", revoked: "Revoked" },
     never: "Never",
+    unshown: "Value not shown",
+    unshownDetail:
+      "The answer to its creation was lost, so nobody has seen its value. Revoke it and create another token.",
     /** @param {string} address */
     usedFrom: (address) => `From ${address}`,
     fullAccess: "Full access",
@@ -231,7 +234,10 @@ export default {
     signedInAgain: "You are signed in again and nothing was lost. You can create the token now.",
     /** No response, or an error on the server: the token may exist. */
     unknownOutcome:
-      "The server did not confirm whether the token was created. Close this dialog and check the list. If the token is there, revoke it before you try again, because you cannot see its value.",
+      "The server did not confirm whether the token was created. It is safe to try again: the same entries do not create a second token.",
+    alreadyCreated: "This token was created before, but its value did not arrive.",
+    lost: "The token was created, but its value did not arrive and cannot be shown again. Revoke it, then create another one.",
+    lostRevoked: "The token without a value is revoked. You can create another one now.",
     invalid: "The token cannot be created yet. Correct the marked fields.",
   },
 

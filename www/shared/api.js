@@ -47,6 +47,13 @@
  * @property {boolean} development
  */
 
+/**
+ * @typedef {object} RequestOptions
+ * @property {unknown} [body]
+ * @property {Record<string, string>} [headers]
+ * @property {number} [timeout] In ms.
+ */
+
 /** In ms. */
 const TIMEOUT = 30_000;
 
@@ -133,10 +140,12 @@ export class Api {
    * @param {CreateTokenRequest} request
    * @param {Me} user The user whom the page shows: nothing is done in the name of another, who has
    *   signed in since.
+   * @param {string} key Sent again with the same request, it creates no second token.
    * @returns {Promise<CreatedToken>}
    */
-  create(request, user) {
-    return this.#write("POST", "api/v1/tokens", user, request);
+  create(request, user, key) {
+    const headers = { "Idempotency-Key": `"${key}"` };
+    return this.#write("POST", "api/v1/tokens", user, { body: request, headers });
   }
 
   /**
@@ -146,7 +155,7 @@ export class Api {
    */
   revoke(id, user) {
     const path = `api/v1/tokens/${encodeURIComponent(id)}`;
-    return this.#write("DELETE", path, user, undefined, REVOKE_TIMEOUT);
+    return this.#write("DELETE", path, user, { timeout: REVOKE_TIMEOUT });
   }
 
   /** @returns {Promise<{ sessions: Session[] }>} */
@@ -176,7 +185,7 @@ export class Api {
    * @returns {Promise<Me>}
    */
   signIn(user) {
-    return this.#write("POST", "auth/dev", null, { user });
+    return this.#write("POST", "auth/dev", null, { body: { user } });
   }
 
   /** @returns {Promise<Fronts>} */
@@ -225,12 +234,12 @@ export class Api {
    * @param {string} method
    * @param {string} path
    * @param {Me | null} user
-   * @param {unknown} [body]
-   * @param {number} [timeout]
+   * @param {RequestOptions} [options]
    * @returns {Promise<T>}
    */
-  #write(method, path, user, body, timeout) {
-    const sent = this.#send(method, path, body, timeout, user?.id);
+  #write(method, path, user, { headers, ...options } = {}) {
+    const expected = user && { "X-Patrol-Expected-User": user.id };
+    const sent = this.#send(method, path, { ...options, headers: { ...headers, ...expected } });
     return sent.finally(() => this.#reads.clear());
   }
 
@@ -240,12 +249,10 @@ export class Api {
    *
    * @param {string} method
    * @param {string} path
-   * @param {unknown} [body]
-   * @param {number} [timeout]
-   * @param {string} [user]
+   * @param {RequestOptions} [options]
    */
-  async #send(method, path, body, timeout = TIMEOUT, user) {
-    const request = () => this.#request(method, path, body, timeout, user);
+  async #send(method, path, options) {
+    const request = () => this.#request(method, path, options);
     if (this.#assertion === null) return request();
     if (this.#session === null) await this.#renew(this.#assertion);
     try {
@@ -262,7 +269,7 @@ export class Api {
     const renew = async () => {
       const assertion = await inTime(getAssertion());
       this.#session = null;
-      const { session } = await this.#request("POST", "auth/session", { assertion }, TIMEOUT);
+      const { session } = await this.#request("POST", "auth/session", { body: { assertion } });
       this.#session = session;
     };
     this.#renewing ??= renew().finally(() => {
@@ -274,11 +281,9 @@ export class Api {
   /**
    * @param {string} method
    * @param {string} path
-   * @param {unknown} body
-   * @param {number} timeout
-   * @param {string} [user]
+   * @param {RequestOptions} [options]
    */
-  async #request(method, path, body, timeout, user) {
+  async #request(method, path, { body, headers, timeout = TIMEOUT } = {}) {
     try {
       const response = await fetch(this.addressOf(path), {
         method,
@@ -286,7 +291,7 @@ export class Api {
           Accept: "application/json",
           ...(body !== undefined && { "Content-Type": "application/json" }),
           ...(this.#session !== null && { "X-Patrol-Session": this.#session }),
-          ...(user !== undefined && { "X-Patrol-Expected-User": user }),
+          ...headers,
         },
         body: body === undefined ? undefined : JSON.stringify(body),
         cache: "no-store",

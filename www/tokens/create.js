@@ -18,9 +18,11 @@ import { TokenForm } from "./form-module.js";
 import { Modal } from "../shared/modal.js";
 import { Organizations } from "./organizations.js";
 import { Permissions } from "./permissions.js";
+import { isUnshown, newKey, noteSent, noteShown } from "./unshown.js";
 
 /** @typedef {import("../pkg/form.js").FormView} FormView */
 /** @typedef {import("../pkg/form.js").FormInput} FormInput */
+/** @typedef {import("../shared/api.js").TokenRecord} TokenRecord */
 
 /**
  * @typedef {object} Options
@@ -30,7 +32,10 @@ import { Permissions } from "./permissions.js";
  * @property {FormInput} input
  * @property {() => Promise<FormInput | null>} renewSession Signs in again; null if the user did not.
  * @property {() => Promise<FormInput | null>} reload What the account holds now.
- * @property {(record: import("../shared/api.js").TokenRecord) => void} oncreated
+ * @property {(record: TokenRecord) => void} oncreated
+ * @property {() => void} onfailed The token may have been created.
+ * @property {(record: TokenRecord, focusAfterwards: () => HTMLElement) => void} onrevoke The user revokes
+ *   a token whose value was lost. `focusAfterwards` is called once it is revoked.
  * @property {() => void} onclosed
  */
 
@@ -52,6 +57,13 @@ export class CreateDialog {
   #form;
   #modal;
   #sending = false;
+  /**
+   * The idempotency keys of what was sent, by the request: the same entries are the same request.
+   * One that has created a token is not sent again.
+   *
+   * @type {Map<string, string>}
+   */
+  #keys = new Map();
   /** @type {CreatedView | null} */
   #created = null;
   #clock = setInterval(() => this.#draw(this.#form.setNow(Date.now())), CLOCK_INTERVAL);
@@ -60,6 +72,8 @@ export class CreateDialog {
     if (this.holdsUncopied) event.preventDefault();
   };
 
+  /** About a token whose value was lost. It stays while the user edits. */
+  #lost = h("div", { class: "banners" });
   #banners = h("div", { class: "banners" });
   #name;
   #nameInput;
@@ -184,6 +198,7 @@ export class CreateDialog {
         h(
           "div",
           { class: "dialog-body" },
+          this.#lost,
           this.#banners,
           h("div", { class: "columns" }, this.#name.element, this.#expiry.element),
           this.#organizations.element,
@@ -299,16 +314,28 @@ export class CreateDialog {
       return;
     }
     this.#setSending(true);
+    const text = JSON.stringify(request);
+    const key = this.#keys.get(text) ?? newKey();
+    this.#keys.set(text, key);
+    noteSent(key);
     try {
-      const { token, ...record } = await this.#options.api.create(request, this.#input.me);
-      // The page has closed the dialog meanwhile, so nobody will ever see the token.
-      if (!this.#modal.isOpen) return;
-      this.#setSending(false);
-      this.#showCreated(record, token);
+      const { token, ...record } = await this.#options.api.create(request, this.#input.me, key);
+      // The page may have closed the dialog meanwhile. Then nobody will ever see the token.
+      if (this.#modal.isOpen) {
+        noteShown(key);
+        this.#setSending(false);
+        this.#showCreated(record, token);
+      } else {
+        this.#options.onfailed();
+      }
     } catch (error) {
-      if (!this.#modal.isOpen) return;
-      this.#setSending(false);
-      await this.#fail(error);
+      if (this.#modal.isOpen) {
+        this.#setSending(false);
+        await this.#fail(error);
+      }
+      // Without a session there is no list either.
+      const needsSession = error instanceof ServerError && error.needsSession;
+      if (!needsSession) this.#options.onfailed();
     }
   }
 
@@ -329,6 +356,9 @@ export class CreateDialog {
     // The server may have created the token before it failed.
     if (!(error instanceof ServerError) || error.problem.status >= 500) {
       this.#showBanner("danger", "create-problem", this.#texts.unknownOutcome);
+      this.#focusBanner();
+    } else if (error.problem.code === "already-created") {
+      this.#showBanner("warning", "create-problem", this.#texts.alreadyCreated);
       this.#focusBanner();
     } else if (error.needsSession) {
       await this.#signInAgain();
@@ -387,14 +417,56 @@ export class CreateDialog {
    * without a word: then the server refuses, and the form says why.
    *
    * @param {FormInput} input
+   * @param {TokenRecord[]} tokens
    */
-  refresh(input) {
+  refresh(input, tokens) {
     const isEditing = this.#modal.isOpen && !this.#sending && this.#created === null;
     if (!isEditing || input.me.id !== this.#input.me.id) return;
+    for (const [text, key] of this.#keys) {
+      const lost = tokens.find((token) => token.idempotency_key === key);
+      if (!lost) continue;
+      // From now on the same entries mean another token.
+      this.#keys.delete(text);
+      if (isUnshown(lost)) this.#showLost(lost);
+    }
     const [before, now] = [this.#input, input].map(({ me, active, limit }) =>
       JSON.stringify([me, active, limit]),
     );
     if (before !== now) this.#replaceForm(input);
+  }
+
+  /**
+   * Says that a token was created although its answer was lost.
+   *
+   * @param {TokenRecord} record
+   */
+  #showLost(record) {
+    const { onrevoke, language } = this.#options;
+    const revoked = () => {
+      const text = this.#texts.lostRevoked;
+      this.#lost.replaceChildren(banner("info", { id: "create-lost", role: "alert" }, text));
+      return this.#submit.element;
+    };
+    const revoke = h(
+      "button",
+      {
+        id: "revoke-lost",
+        type: "button",
+        class: "button small",
+        onclick: () => onrevoke(record, revoked),
+      },
+      language.texts.tokens.revoke,
+    );
+    const box = banner(
+      "warning",
+      { id: "create-lost", role: "alert", tabindex: "-1" },
+      h("strong", {}, h("bdi", {}, record.name)),
+      h("p", {}, this.#texts.lost),
+      revoke,
+    );
+    this.#banners.replaceChildren();
+    this.#lost.replaceChildren(box);
+    box.focus();
   }
 
   /** @param {FormInput} input */

@@ -33,6 +33,7 @@ import { CreateDialog } from "./create.js";
 import { ready, TokenTable } from "./form-module.js";
 import { RevokeDialog } from "./revoke.js";
 import { Section } from "./section.js";
+import { isUnshown } from "./unshown.js";
 
 /** @typedef {import("../shared/api.js").Me} Me */
 /** @typedef {import("../shared/api.js").TokenList} TokenList */
@@ -71,8 +72,12 @@ export class PatrolTokens extends HTMLElement {
   #table = null;
   /** @type {Section | null} */
   #section = null;
-  /** @type {CreateDialog | RevokeDialog | null} */
-  #dialog = null;
+  /** @type {CreateDialog | null} */
+  #createDialog = null;
+  /** It can be on top of the other. @type {RevokeDialog | null} */
+  #revokeDialog = null;
+  /** How many more lists to load, because a change has failed: it may take effect late. */
+  #reloads = 0;
   /** @type {Promise<boolean> | null} */
   #signingIn = null;
   #clock = 0;
@@ -86,16 +91,18 @@ export class PatrolTokens extends HTMLElement {
     this.#upgradeProperty();
     this.#useBase();
     this.#build();
-    this.#clock = setInterval(() => this.#updateTimes(), CLOCK_INTERVAL);
+    this.#clock = setInterval(this.#onClock, CLOCK_INTERVAL);
     document.addEventListener("visibilitychange", this.#onVisibilityChange);
+    addEventListener("online", this.#reloadAgain);
     this.#load();
   }
 
   disconnectedCallback() {
     clearInterval(this.#clock);
     document.removeEventListener("visibilitychange", this.#onVisibilityChange);
-    // It may show a token.
-    this.#dialog?.close();
+    removeEventListener("online", this.#reloadAgain);
+    // One may show a token.
+    this.#closeDialogs();
   }
 
   attributeChangedCallback() {
@@ -112,8 +119,8 @@ export class PatrolTokens extends HTMLElement {
    * @returns {boolean}
    */
   mayLeave() {
-    if (!(this.#dialog instanceof CreateDialog) || !this.#dialog.holdsUncopied) return true;
-    this.#dialog.requestClose();
+    if (!this.#createDialog?.holdsUncopied) return true;
+    this.#createDialog.requestClose();
     return false;
   }
 
@@ -159,7 +166,7 @@ export class PatrolTokens extends HTMLElement {
 
   /** Forgets everything that was loaded from another base, or for another user. */
   #useApi() {
-    this.#dialog?.close();
+    this.#closeDialogs();
     this.#api = new Api(this.#base, this.#assertion);
     this.#version += 1;
     this.#me = null;
@@ -185,6 +192,10 @@ export class PatrolTokens extends HTMLElement {
       organizationName: (id) => this.#me?.organizations.find((one) => one.id === id)?.name ?? id,
       lastUsedAddress: (id) =>
         this.#list?.tokens.find((one) => one.id === id)?.last_used_address ?? null,
+      isUnshown: (id) => {
+        const record = this.#list?.tokens.find((one) => one.id === id);
+        return record !== undefined && isUnshown(record);
+      },
     });
     this.#root.replaceChildren(this.#section.element);
     this.#draw(this.#table?.view());
@@ -203,6 +214,8 @@ export class PatrolTokens extends HTMLElement {
       await ready;
       await this.#withSession(() => this.#fetch());
     } catch (error) {
+      // Asking again would have the page ask for a sign-in that the user has declined.
+      if (error instanceof ServerError && error.needsSession) this.#reloads = 0;
       if (api === this.#api && !this.#table) this.#section?.showError(this.#explain(error));
     }
   }
@@ -212,11 +225,12 @@ export class PatrolTokens extends HTMLElement {
     const [me, list] = await Promise.all([this.#api.me(), this.#api.tokens()]);
     // The user may have changed a token since, which this list may not show.
     if (version !== this.#version) return;
+    this.#reloads = Math.max(0, this.#reloads - 1);
     const isOther = this.#me !== null && this.#me.id !== me.id;
     this.#me = me;
     this.#show(list);
     const input = this.#formInput();
-    if (input && this.#dialog instanceof CreateDialog) this.#dialog.refresh(input);
+    if (input) this.#createDialog?.refresh(input, list.tokens);
     if (isOther) {
       const options = { bubbles: true, composed: true };
       this.dispatchEvent(new CustomEvent("patrol-user-changed", options));
@@ -253,6 +267,26 @@ export class PatrolTokens extends HTMLElement {
     this.#load();
   }
 
+  /** Loads the list after a change that has failed, and once more a little later. */
+  #reload() {
+    this.#reloads = 2;
+    return this.#load();
+  }
+
+  #reloadAgain = () => {
+    if (this.#reloads > 0) this.#load();
+  };
+
+  #onClock = () => {
+    this.#updateTimes();
+    this.#reloadAgain();
+  };
+
+  #closeDialogs() {
+    this.#revokeDialog?.close();
+    this.#createDialog?.close();
+  }
+
   #updateTimes() {
     if (document.visibilityState === "visible") this.#draw(this.#table?.setNow(Date.now()));
   }
@@ -261,7 +295,8 @@ export class PatrolTokens extends HTMLElement {
     if (document.visibilityState !== "visible") return;
     this.#updateTimes();
     const isStale = Date.now() - this.#loadedAt > STALE_AFTER;
-    if (this.#table && !this.#dialog && isStale) this.#load();
+    const isOpen = this.#createDialog ?? this.#revokeDialog;
+    if (this.#table && !isOpen && isStale) this.#load();
   };
 
   #create() {
@@ -283,17 +318,22 @@ export class PatrolTokens extends HTMLElement {
         return this.#formInput();
       },
       oncreated: (record) => this.#showChange(record, api),
-      onclosed: this.#onDialogClosed,
+      onfailed: () => {
+        if (api === this.#api && this.isConnected) this.#reload();
+      },
+      onrevoke: ({ id, name, last_used_at }, focusAfterwards) => {
+        this.#revoke({ id, name, lastUsedAt: last_used_at }, focusAfterwards);
+      },
+      onclosed: () => {
+        this.#createDialog = null;
+        this.#reloadAgain();
+      },
     });
-    this.#dialog = dialog;
+    this.#createDialog = dialog;
     dialog.open();
     // What the account holds now.
     this.#load();
   }
-
-  #onDialogClosed = () => {
-    this.#dialog = null;
-  };
 
   #formInput() {
     if (!this.#me || !this.#list) return null;
@@ -302,8 +342,11 @@ export class PatrolTokens extends HTMLElement {
     return { me: this.#me, active, limit, now: Date.now(), words };
   }
 
-  /** @param {TokenRow} row */
-  #revoke(row) {
+  /**
+   * @param {Pick<TokenRow, "id" | "name" | "lastUsedAt">} row
+   * @param {() => HTMLElement | undefined} [focusAfterwards]
+   */
+  #revoke(row, focusAfterwards = () => this.#section?.heading(row.id)) {
     const api = this.#api;
     const dialog = new RevokeDialog({
       root: this.#root,
@@ -313,11 +356,14 @@ export class PatrolTokens extends HTMLElement {
       // Revoking is idempotent, so it can be repeated after signing in.
       revoke: () => this.#withSession(() => api.revoke(row.id, this.#me)),
       onrevoked: (record) => this.#showChange(record, api),
-      onfailed: () => this.#load(),
-      onclosed: this.#onDialogClosed,
-      focusAfterwards: () => this.#section?.heading(row.id),
+      onfailed: () => this.#reload(),
+      onclosed: () => {
+        this.#revokeDialog = null;
+        this.#reloadAgain();
+      },
+      focusAfterwards,
     });
-    this.#dialog = dialog;
+    this.#revokeDialog = dialog;
     dialog.open();
   }
 

@@ -19,7 +19,7 @@ import { Modal } from "../shared/modal.js";
  * @typedef {object} Options
  * @property {Node} root
  * @property {import("../i18n/language.js").Language} language
- * @property {import("../pkg/form.js").TokenRow} row
+ * @property {Pick<import("../pkg/form.js").TokenRow, "id" | "name" | "lastUsedAt">} row
  * @property {number} delay How long a revoked token may still be accepted, in seconds.
  * @property {() => Promise<import("../shared/api.js").RevokedToken>} revoke
  * @property {(record: import("../shared/api.js").RevokedToken) => void} onrevoked

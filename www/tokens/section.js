@@ -24,6 +24,7 @@ import { COLUMNS, Table } from "./table.js";
  * @property {(row: TokenRow) => void} onrevoke
  * @property {(id: string) => string} organizationName
  * @property {(id: string) => string | null} lastUsedAddress The IP address that last used a token.
+ * @property {(id: string) => boolean} isUnshown Whether nobody has seen the token's value.
  */
 
 /** @type {Filter[]} */
@@ -120,6 +121,7 @@ export class Section {
       title: "tokens-title",
       organizationName: options.organizationName,
       lastUsedAddress: options.lastUsedAddress,
+      isUnshown: options.isUnshown,
       onsort: options.onsort,
       onrevoke: options.onrevoke,
     });

@@ -24,6 +24,7 @@ export const COLUMNS = ["name", "scopes", "created", "last_used", "expires", "st
  * @property {string} title The id of the heading that names the table.
  * @property {(id: string) => string} organizationName
  * @property {(id: string) => string | null} lastUsedAddress The IP address that last used a token.
+ * @property {(id: string) => boolean} isUnshown Whether nobody has seen the token's value.
  * @property {(column: Column) => void} onsort
  * @property {(row: TokenRow) => void} onrevoke
  */
@@ -104,22 +105,28 @@ class RowElement {
   #revokedAgo = h("span", { class: "second" });
   #revoke;
   #lastUsedAddress;
+  #isUnshown;
+  #unshown;
 
   /**
    * @param {TokenRow} row
    * @param {Options} options
    */
-  constructor(row, { language, organizationName, lastUsedAddress, onrevoke }) {
+  constructor(row, { language, organizationName, lastUsedAddress, isUnshown, onrevoke }) {
     this.#language = language;
     this.#lastUsedAddress = lastUsedAddress;
+    this.#isUnshown = isUnshown;
     this.#row = row;
     const { tokens } = language.texts;
     const organizations = row.organizations.map(organizationName).join(", ");
+    const unshown = { class: "second unshown", title: tokens.unshownDetail, hidden: true };
+    this.#unshown = h("span", unshown, tokens.unshown);
     this.heading = h(
       "th",
       { role: "rowheader", scope: "row", class: "name", tabindex: "-1" },
       h("span", { class: "clamped", title: row.name }, row.name),
       h("span", { class: "clamped second", title: organizations }, organizations),
+      this.#unshown,
     );
     this.#revoke = h(
       "button",
@@ -168,6 +175,7 @@ class RowElement {
     const { tokens } = language.texts;
     setAttribute(this.element, "data-status", row.status);
     setAttribute(this.element, "data-warning", row.warning);
+    this.#unshown.hidden = !this.#isUnshown(row.id);
     const address = this.#lastUsedAddress(row.id);
     if (row.lastUsedAt === null) {
       setText(this.#lastUsed.date, tokens.never);

@@ -5,6 +5,7 @@
 
 use crate::{
     audit::{self, AuditEntry},
+    http::idempotency::IdempotencyKey,
     ids::{OrganizationId, SessionId, TokenId, UserId},
     json,
     mode::RevocationMode,
@@ -186,6 +187,9 @@ pub struct TokenRecord {
     pub revoked_at: Option<Timestamp>,
     /// As of this response.
     pub status: TokenStatus,
+    /// The header of the request that created it. Null if that had none.
+    #[serde(default)]
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// The response of `GET api/v1/sessions`.

@@ -6,7 +6,8 @@
 //! files, may be read by the same origins.
 
 /// The headers that a page of another site may send.
-const ALLOWED_HEADERS: &str = "Content-Type, X-Patrol-Expected-User, X-Patrol-Session";
+const ALLOWED_HEADERS: &str =
+    "Content-Type, Idempotency-Key, X-Patrol-Expected-User, X-Patrol-Session";
 
 /// The headers that it may read.
 const EXPOSED_HEADERS: &str = "Location, RateLimit, RateLimit-Policy, Retry-After";

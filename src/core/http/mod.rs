@@ -4,6 +4,7 @@
 pub mod api;
 pub mod embedding;
 pub mod endpoint;
+pub mod idempotency;
 pub mod page;
 pub mod problem;
 pub mod problem_page;

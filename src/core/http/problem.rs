@@ -4,6 +4,7 @@
 //! has a name and a status here. `docs/API.md` documents each of them, and a test compares the
 //! two. Titles and details belong to the code that refuses.
 
+use crate::ids::TokenId;
 use serde::{Serialize, Serializer};
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -70,6 +71,8 @@ problem_codes! {
     ScopesExceedOwner = "scopes-exceed-owner", 422;
     TokenTooLong = "token-too-long", 422;
     TokenLimitReached = "token-limit-reached", 409;
+    AlreadyCreated = "already-created", 409;
+    IdempotencyKeyInvalid = "idempotency-key-invalid", 400;
     UserUnknown = "user-unknown", 422;
     AccountDisabled = "account-disabled", 403;
     SignInFailed = "sign-in-failed", 400;
@@ -105,18 +108,21 @@ pub struct Problem {
     pub detail: Cow<'static, str>,
     /// For programs.
     pub code: ProblemCode,
-    /// The first invalid member or parameter of the request.
+    /// The first invalid member, parameter or header of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<&'static str>,
-    /// Every invalid member or parameter; empty if the problem is not about one.
+    /// Every invalid member, parameter or header; empty if the problem is not about one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The token that the request would have created again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<TokenId>,
 }
 
-/// One invalid member or parameter of a request.
+/// One invalid member, parameter or header of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// The member's or parameter's name.
+    /// Its name.
     pub field: &'static str,
     /// The code that the problem would have if this were the only error.
     pub code: ProblemCode,
@@ -139,10 +145,11 @@ impl Problem {
             code,
             field: None,
             errors: Vec::new(),
+            id: None,
         }
     }
 
-    /// A problem with members or parameters of the request. The first error names the problem: its
+    /// A problem with members, parameters or headers of the request. The first error names the problem: its
     /// code, detail and field.
     pub fn of_fields(errors: Vec<FieldError>) -> Self {
         let first = errors.first();

@@ -10,7 +10,7 @@ use patrol::{
             TokenList, TokenRecord, TokenStatus, VERSION,
         },
         endpoint::Endpoint,
-        problem::ProblemCode,
+        problem::{Problem, ProblemCode},
     },
     issue::rules::{self, Rejection},
     jose::status_list::Aggregation,
@@ -159,6 +159,7 @@ fn record() -> TokenRecord {
         expires_at: time,
         revoked_at: None,
         status: TokenStatus::Active,
+        idempotency_key: None,
     }
 }
 
@@ -302,7 +303,10 @@ fn other_responses() -> [Object; 10] {
     let lists = Aggregation {
         status_lists: Vec::new(),
     };
-    let problem = rules::problem(&[Rejection::Expiry]);
+    let problem = Problem {
+        id: Some("token-1".parse().unwrap()),
+        ..rules::problem(&[Rejection::Expiry])
+    };
     let readiness = Readiness {
         version: VERSION.to_owned(),
         policy: String::new(),

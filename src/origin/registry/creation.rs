@@ -24,6 +24,9 @@ use worker::{Error, Result};
 
 /// Creates a token, if the rules and the owner's limits allow that. A call that a limit refuses
 /// counts against the quota too.
+///
+/// The idempotency key comes first: an answer may have been lost for the last token that the limits
+/// allow. A refused call leaves its key unused.
 pub(super) fn create(
     store: &Store,
     registry: u16,
@@ -32,6 +35,11 @@ pub(super) fn create(
     policy: &Policy,
     settings: &OriginSettings,
 ) -> Result<std::result::Result<Created, CreationRefusal>> {
+    if let Some(key) = &call.idempotency_key
+        && let Some(id) = store.token_by_key(&owner.id, key)?
+    {
+        return Ok(Err(CreationRefusal::AlreadyCreated(id)));
+    }
     let row = match check(call, owner, policy, settings) {
         Ok(row) => row,
         Err(refusal) => return Ok(Err(refusal)),
@@ -93,6 +101,7 @@ fn check<'a>(
         scopes: token.scopes.map(|set| owned(policy.scope_names(set))),
         created_at: call.created_at,
         expires_at: token.lifetime.expiry(call.created_at),
+        idempotency_key: call.idempotency_key.as_ref(),
     };
     // The row is committed before the token is signed, so check first that it can be.
     let lengths = ClaimLengths::new(

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use worker::{Result, SqlStorage};
 
 /// The steps that bring a database up to date. Never change a released step; append a new one.
-const MIGRATIONS: &[&[&str]] = &[INITIAL];
+const MIGRATIONS: &[&[&str]] = &[INITIAL, IDEMPOTENCY_KEYS];
 
 const INITIAL: &[&str] = &[
     // One row. `longest_lease`: the longest lease that an edge may hold, in milliseconds.
@@ -114,6 +114,14 @@ const INITIAL: &[&str] = &[
     // A user's entries, newest last.
     "CREATE INDEX audit_by_user ON audit (user, number)",
     "CREATE INDEX audit_by_time ON audit (at)",
+];
+
+const IDEMPOTENCY_KEYS: &[&str] = &[
+    // The header of the request that created the token.
+    "ALTER TABLE tokens ADD COLUMN idempotency_key TEXT",
+    // A key creates one token.
+    "CREATE UNIQUE INDEX tokens_by_key ON tokens (owner, idempotency_key)
+        WHERE idempotency_key IS NOT NULL",
 ];
 
 #[derive(Deserialize)]

@@ -372,6 +372,22 @@ impl Page<'_> {
         self.devtools("Network.setBlockedURLs", urls).await;
     }
 
+    /// Loses the answers to requests with this method and an address that ends so: the server handles them,
+    /// but the page sees a lost connection.
+    pub async fn lose_answers(&self, method: &str, end: &str) {
+        let lose = "((real) => { window.fetch = async (url, init) => { \
+                        const response = await real(url, init); \
+                        if (init.method !== args[0] || !url.endsWith(args[1])) return response; \
+                        throw new TypeError('the answer is lost'); }; \
+                    window.restoreFetch = () => { window.fetch = real; }; })(fetch.bind(window))";
+        self.eval_with(lose, &[method, end]).await;
+    }
+
+    /// Ends [`Self::lose_answers`].
+    pub async fn deliver_answers(&self) {
+        self.eval("window.restoreFetch()").await;
+    }
+
     /// Returns to the tab after a minute, by moving the page's clock.
     pub async fn return_after_a_minute(&self) {
         self.eval(

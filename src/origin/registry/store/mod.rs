@@ -10,7 +10,10 @@ pub(super) use accounts::{NewAuditEntry, StoredAccount};
 
 use super::schema;
 use patrol::{
-    http::api::{TokenRecord, TokenStatus},
+    http::{
+        api::{TokenRecord, TokenStatus},
+        idempotency::IdempotencyKey,
+    },
     ids::{OrganizationId, TokenId, UserId},
     issue::rules::TokenName,
     jose::{keys::KeyId, status_list::LIST_SIZE},
@@ -28,7 +31,7 @@ pub(super) struct Store {
 }
 
 /// The columns of a [`StoredToken`].
-const COLUMNS: &str = "id, name, organizations, scopes, list, created_at, expires_at, revoked_at, effective_ms, last_used_at, last_used_address";
+const COLUMNS: &str = "id, name, organizations, scopes, list, created_at, expires_at, revoked_at, effective_ms, last_used_at, last_used_address, idempotency_key";
 
 #[derive(Deserialize)]
 pub(super) struct StoredToken {
@@ -46,6 +49,7 @@ pub(super) struct StoredToken {
     pub(super) effective_ms: Option<u64>,
     last_used_at: Option<u64>,
     last_used_address: Option<String>,
+    idempotency_key: Option<IdempotencyKey>,
 }
 
 /// A token that has passed the rules.
@@ -58,6 +62,7 @@ pub(super) struct TokenRow<'a> {
     pub(super) scopes: Option<Vec<String>>,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Timestamp,
+    pub(super) idempotency_key: Option<&'a IdempotencyKey>,
 }
 
 impl StoredToken {
@@ -78,6 +83,7 @@ impl StoredToken {
             expires_at: self.expires_at,
             revoked_at,
             status: TokenStatus::at(now, self.expires_at, revoked_at),
+            idempotency_key: self.idempotency_key,
         })
     }
 }
@@ -131,6 +137,11 @@ struct NumberRow {
 }
 
 #[derive(Deserialize)]
+struct TokenIdRow {
+    id: TokenId,
+}
+
+#[derive(Deserialize)]
 struct IndexRow {
     idx: u32,
 }
@@ -159,8 +170,9 @@ impl Store {
         self.one(
             &format!(
                 "INSERT INTO tokens
-                    (id, owner, name, organizations, scopes, list, idx, created_at, expires_at)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}"
+                    (id, owner, name, organizations, scopes, list, idx, created_at, expires_at,
+                        idempotency_key)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}"
             ),
             vec![
                 token.id.as_str().into(),
@@ -172,8 +184,22 @@ impl Store {
                 i64::from(idx).into(),
                 seconds(token.created_at)?,
                 seconds(token.expires_at)?,
+                token.idempotency_key.map(IdempotencyKey::as_str).into(),
             ],
         )
+    }
+
+    /// The id of the token that a request with this key has created.
+    pub(super) fn token_by_key(
+        &self,
+        owner: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<TokenId>> {
+        let found: Option<TokenIdRow> = self.first(
+            "SELECT id FROM tokens WHERE owner = ? AND idempotency_key = ?",
+            vec![owner.as_str().into(), key.as_str().into()],
+        )?;
+        Ok(found.map(|row| row.id))
     }
 
     /// All tokens of a user, newest first.

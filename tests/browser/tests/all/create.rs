@@ -477,6 +477,115 @@ async fn once_the_dialog_is_closed_the_token_cannot_be_retrieved_again() {
     .await;
 }
 
+/// The ids of the tokens with a name, as the origin lists them.
+async fn ids_of(page: &Page<'_>, name: &str) -> Vec<String> {
+    let ada = User::sign_in(&page.system().url, "ada").await;
+    let list = ada.get("/api/v1/tokens").await.body;
+    let tokens = list["tokens"].as_array().expect("a list").iter();
+    let named = tokens.filter(|token| token["name"] == name);
+    named.map(|token| token["id"].to_string()).collect()
+}
+
+#[tokio::test]
+async fn token_whose_answer_was_lost_is_marked_and_can_be_revoked() {
+    form(async |page| {
+        let name = "Lost on the way";
+        page.paste("#token-name", name).await;
+        page.click("input[name=scope][value='uns:read']").await;
+        page.lose_answers("POST", "/tokens").await;
+        page.click("#create-submit").await;
+        page.wait_for_text("#create-lost", name).await;
+        page.wait_for_text("#create-lost", "cannot be shown again")
+            .await;
+        page.wait_for_focus("#create-lost").await;
+        page.audit("lost").await;
+        // The list behind the dialog has it too.
+        let mark = page.row_selector(name, ".unshown").await;
+        assert_eq!(page.text(&mark).await, "Value not shown");
+        page.deliver_answers().await;
+        page.click("#revoke-lost").await;
+        page.click("#revoke-confirm").await;
+        page.click("#revoke-done").await;
+        page.wait_until_gone("#revoke-dialog").await;
+        page.wait_for_text("#create-lost", "is revoked").await;
+        page.wait_for_focus("#create-submit").await;
+        page.wait_until_gone(&mark).await;
+        // The same entries now create another token.
+        page.press(&[key::ENTER]).await;
+        page.wait_for("#created-token").await;
+        assert_eq!(ids_of(page, name).await.len(), 2);
+        page.click("#copy-token").await;
+        page.press(&[key::ESCAPE]).await;
+        page.wait_until_gone("#create-dialog").await;
+        assert_eq!(page.count("#tokens .unshown:not([hidden])").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn repeated_creation_creates_no_second_token() {
+    form(async |page| {
+        let name = "Sent twice";
+        page.paste("#token-name", name).await;
+        page.click("input[name=scope][value='uns:read']").await;
+        // Neither the answer nor the list arrives.
+        page.block(Some("*/api/v1/tokens")).await;
+        page.click("#create-submit").await;
+        page.wait_for_text("#create-problem", "It is safe to try again")
+            .await;
+        page.wait_for_focus("#create-problem").await;
+        page.block(None).await;
+        page.lose_answers("POST", "/tokens").await;
+        page.eval(
+            "((real) => { window.fetch = (url, init) => \
+                   init.method === 'GET' ? Promise.reject(new TypeError()) : real(url, init); })(\
+                   fetch)",
+        )
+        .await;
+        page.click("#create-submit").await;
+        page.wait_for("#create-submit:not([aria-disabled])").await;
+        assert_eq!(ids_of(page, name).await.len(), 1);
+        // The third attempt gets an answer.
+        page.deliver_answers().await;
+        page.expect_status(409);
+        page.click("#create-submit").await;
+        page.wait_for_text("#create-lost", name).await;
+        assert_eq!(ids_of(page, name).await.len(), 1);
+        page.click("#create-submit").await;
+        page.wait_for("#created-token").await;
+        assert_eq!(ids_of(page, name).await.len(), 2, "the user was told");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn token_is_marked_if_the_page_was_closed_before_it_was_shown() {
+    form(async |page| {
+        let name = "Closed too early";
+        page.paste("#token-name", name).await;
+        page.click("input[name=scope][value='uns:read']").await;
+        page.eval(
+            "((real) => { window.fetch = async (url, init) => { \
+                   if (init.method === 'POST') { await real(url, init); window.isSent = true; \
+                       await new Promise(() => {}); } \
+                   return real(url, init); }; })(fetch.bind(window))",
+        )
+        .await;
+        page.click("#create-submit").await;
+        page.wait_until("the creation has been answered", "window.isSent === true")
+            .await;
+        page.reload().await;
+        page.wait_for_list().await;
+        let mark = page.row_selector(name, ".unshown:not([hidden])").await;
+        page.wait_for(&mark).await;
+        page.audit("unshown").await;
+        page.revoke(name).await;
+        page.click("#revoke-done").await;
+        page.wait_until_gone(&mark).await;
+    })
+    .await;
+}
+
 fn all() -> patrol::policy::scope::ScopeSet {
     example().role("admin").expect("a role").scopes
 }

@@ -223,16 +223,103 @@ async fn sixty_concurrent_creations_leave_exactly_fifty_tokens() {
     );
 }
 
+/// Sends a creation with an `Idempotency-Key`.
+async fn create_with_key(user: &User, key: &str, body: &Value) -> Response {
+    let request = user.request(Method::POST, "/api/v1/tokens");
+    Response::to(request.header("Idempotency-Key", key).json(body)).await
+}
+
+#[tokio::test]
+async fn repeated_creation_with_its_key_names_the_token_and_creates_none() {
+    let system = shared_system();
+    let ada = User::sign_in(&system.url, "ada").await;
+    let key = format!("\"repeated-{}\"", now());
+    let created = create_with_key(&ada, &key, &creation()).await;
+    assert_eq!(created.status, 201);
+    let id = &created.body["id"];
+    assert_eq!(created.body["idempotency_key"], key.trim_matches('"'));
+    let count = async || {
+        let list = ada.get("/api/v1/tokens").await;
+        list.body["tokens"].as_array().unwrap().len()
+    };
+    let before = count().await;
+    let again = User::sign_in(&system.url, "ada").await;
+    let other = creation_with("name", json!("Another"));
+    for (user, key, body) in [
+        (&ada, &*key, &creation()),
+        // In another session, without quotes, with another request, and with an invalid one.
+        (&again, &*key, &creation()),
+        (&ada, key.trim_matches('"'), &creation()),
+        (&ada, &*key, &other),
+        (&ada, &*key, &creation_with("name", json!(""))),
+    ] {
+        let repeated = create_with_key(user, key, body).await;
+        assert_eq!(repeated.outcome(), (409, "already-created"), "{key} {body}");
+        assert_eq!(&repeated.body["id"], id);
+        assert!(!repeated.body.to_string().contains("patrol_"));
+    }
+    assert_eq!(count().await, before);
+    let otto = User::sign_in(&system.url, "otto").await;
+    let others = create_with_key(&otto, &key, &creation()).await;
+    assert_eq!(others.status, 201, "a key belongs to a user");
+    ada.revoke(id.as_str().unwrap()).await;
+    let repeated = create_with_key(&ada, &key, &creation()).await;
+    assert_eq!(repeated.outcome(), (409, "already-created"));
+    let new = create_with_key(&ada, &format!("new-{}", now()), &creation()).await;
+    assert_eq!(new.status, 201);
+}
+
+#[tokio::test]
+async fn concurrent_creations_with_one_key_create_one_token() {
+    let ada = User::sign_in(&shared_system().url, "ada").await;
+    let (key, body) = (format!("concurrent-{}", now()), creation());
+    let responses = join_all((0..8).map(|_| create_with_key(&ada, &key, &body))).await;
+    let created: Vec<_> = responses.iter().filter(|one| one.status == 201).collect();
+    assert_eq!(created.len(), 1);
+    for response in responses.iter().filter(|one| one.status != 201) {
+        assert_eq!(response.outcome(), (409, "already-created"));
+        assert_eq!(response.body["id"], created[0].body["id"]);
+    }
+}
+
+#[tokio::test]
+async fn refused_creation_leaves_its_key_unused() {
+    let ada = User::sign_in(&shared_system().url, "ada").await;
+    let key = format!("corrected-{}", now());
+    let refused = create_with_key(&ada, &key, &creation_with("name", json!(""))).await;
+    assert_eq!(refused.outcome(), (422, "name-invalid"));
+    let corrected = create_with_key(&ada, &key, &creation()).await;
+    assert_eq!(corrected.status, 201);
+}
+
+#[tokio::test]
+async fn invalid_idempotency_key_is_named() {
+    let ada = User::sign_in(&shared_system().url, "ada").await;
+    for key in ["", "\"\"", "\"a", "a b", "\"a\";b=1", &"k".repeat(65)] {
+        let refused = create_with_key(&ada, key, &creation()).await;
+        assert_eq!(refused.outcome(), (400, "idempotency-key-invalid"), "{key}");
+        assert_eq!(refused.body["field"], "Idempotency-Key");
+    }
+    let twice = ada.request(Method::POST, "/api/v1/tokens");
+    let twice = twice
+        .header("Idempotency-Key", "a")
+        .header("Idempotency-Key", "a");
+    let refused = Response::to(twice.json(&creation())).await;
+    assert_eq!(refused.outcome(), (400, "idempotency-key-invalid"));
+}
+
 #[tokio::test]
 async fn creations_are_rate_limited_for_each_user() {
     let url = variant("creation-limit").await;
     let ada = User::sign_in(&url, "ada").await;
-    for _ in 0..3 {
-        let created = ada.create(&creation()).await;
+    for number in 0..3 {
+        let created = create_with_key(&ada, &format!("key-{number}"), &creation()).await;
         assert_eq!(created.status, 201);
         let id = created.body["id"].as_str().unwrap().to_owned();
         assert_eq!(ada.revoke(&id).await.status, 200);
     }
+    let repeated = create_with_key(&ada, "key-2", &creation()).await;
+    assert_eq!(repeated.outcome(), (409, "already-created"));
     let refused = ada.create(&creation()).await;
     assert_eq!(refused.outcome(), (429, "rate-limited"));
     assert_eq!(
