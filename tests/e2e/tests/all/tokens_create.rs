@@ -81,6 +81,16 @@ async fn creation_names_the_invalid_field() {
         ),
         (creation_with("name", json!("a\nb")), "name-invalid", "name"),
         (
+            creation_with("name", json!("a\u{2028}b")),
+            "name-invalid",
+            "name",
+        ),
+        (
+            creation_with("name", json!("\u{200b}\u{3164}")),
+            "name-invalid",
+            "name",
+        ),
+        (
             creation_with("expires_in_days", json!(31)),
             "expiry-invalid",
             "expires_in_days",
