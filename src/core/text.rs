@@ -4,7 +4,7 @@
 //! that turn the text after them around (UAX #9). In a line of ours they are written as escapes, so
 //! the words around them read as we wrote them, and whoever wrote them can see them.
 //!
-//! Left out: the page, which shows names as they are and isolates them (`www/shared/bidi.js`).
+//! Left out: the page, which shows names as they are and isolates them (`www/shared/names.js`).
 
 use std::borrow::Cow;
 
