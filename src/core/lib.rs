@@ -16,7 +16,7 @@
 //! 5. The owner revokes it. The registry answers once no edge accepts the token any longer;
 //!    [`revocation`] explains how.
 //!
-//! The modules at the bottom are [`time`], [`ids`], [`json`], [`mode`], [`routes`] (which Worker
+//! The modules at the bottom are [`time`], [`ids`], [`json`], [`text`], [`mode`], [`routes`] (which Worker
 //! serves a path), [`placement`] (which registry a user lives in) and [`quota`]. [`http`] is the
 //! JSON of the HTTP surface, [`session`] how the origin knows its user, [`sign_in`] how others tell it
 //! who that is, [`account`] what a registry keeps of the user, [`audit`] what it records. Imports point
@@ -39,5 +39,6 @@ pub mod revocation;
 pub mod routes;
 pub mod session;
 pub mod sign_in;
+pub mod text;
 pub mod time;
 pub mod token;

@@ -271,9 +271,13 @@ pub struct ListTokens {
 pub enum Credential {
     /// A session of the owner. Its revocations count against [`crate::quota::REVOCATIONS`].
     Session(SessionId),
-    /// The token itself, which the caller has verified. Its revocation is not counted: someone who
-    /// has found a token must not use up its owner's quota, and a token can revoke itself only once.
-    Token,
+    /// The token itself, which the caller has verified. The call is a use of it. Its revocation is not
+    /// counted: someone who has found a token must not use up its owner's quota, and a token can revoke
+    /// itself only once.
+    Token {
+        /// The client's address, if it is known.
+        address: Option<IpAddr>,
+    },
 }
 
 /// Reads one token of a user.

@@ -112,11 +112,15 @@ impl RootPaths {
     fn destination(self, path: &str) -> Option<Destination<'_>> {
         let Self { page, api, jwks } = self;
         let path = path.strip_prefix('/')?;
-        match path {
-            ".well-known/jwks.json" if jwks => Some(Destination::Origin(JWKS)),
-            "" | "sign-in" | "profile" | "favicon.ico" | "favicon.svg" if page => {
+        // A path with a slash too many is Patrol's too: the origin says which one was meant.
+        match path.strip_suffix('/').unwrap_or(path) {
+            "" | "favicon.ico" | "favicon.svg" if page && !path.ends_with('/') => {
                 Some(Destination::Page(path))
             }
+            ".well-known/jwks.json" if jwks && !path.ends_with('/') => {
+                Some(Destination::Origin(JWKS))
+            }
+            "sign-in" | "profile" if page => Some(Destination::Page(path)),
             _ if page && path.starts_with("profile/") => Some(Destination::Page(path)),
             "api/v1/me" | "api/v1/scopes" | "api/v1/tokens" if api => {
                 Some(Destination::Origin(path))
@@ -192,6 +196,16 @@ impl Paths {
             host.find(':')
         };
         host.split_at(end.unwrap_or(host.len())).0
+    }
+
+    /// The port of `PUBLIC_URL`. `None`: the scheme's own.
+    pub fn port(&self) -> Option<u16> {
+        let (_, authority) = self.origin().split_once("://")?;
+        authority
+            .strip_prefix(self.host())?
+            .strip_prefix(':')?
+            .parse()
+            .ok()
     }
 
     /// The path of `PUBLIC_URL`: empty, or without a slash at the end.
@@ -431,8 +445,12 @@ mod tests {
             "/auth/dev",
             "/pkg/form.js",
             "/status/0/0",
+            "//",
+            "/favicon.ico/",
             "/.well-known/",
-            "/api/v1/me/",
+            "/.well-known/jwks.json/",
+            "/api/v1/me/x",
+            "/api/v1/me//",
             "/api/v1/tokensx",
             "/health",
         ] {
@@ -477,12 +495,13 @@ mod tests {
             assert_eq!(paths.cookie_path(), cookie);
             assert_eq!(paths.url_of(JWKS), format!("{PUBLIC_URL}{base}jwks.json"));
         }
-        for (public_url, host) in [
-            ("http://127.0.0.1:8787", "127.0.0.1"),
-            ("http://localhost/a", "localhost"),
-            ("http://[::1]:8787/a", "[::1]"),
+        for (public_url, host, port) in [
+            ("http://127.0.0.1:8787", "127.0.0.1", Some(8787)),
+            ("http://localhost/a", "localhost", None),
+            ("http://[::1]:8787/a", "[::1]", Some(8787)),
         ] {
-            assert_eq!(paths(public_url, "", "").host(), host);
+            let paths = paths(public_url, "", "");
+            assert_eq!((paths.host(), paths.port()), (host, port));
         }
     }
 

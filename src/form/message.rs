@@ -6,7 +6,7 @@
 //! units for its locale: `Intl.RelativeTimeFormat` takes `count` and `unit` unchanged.
 
 use patrol::{
-    issue::rules::{Lifetime, MAX_NAME_LENGTH, MAX_ORGANIZATIONS, Rejection},
+    issue::rules::{self, Lifetime, MAX_NAME_LENGTH, MAX_ORGANIZATIONS, Rejection},
     time::Timestamp,
 };
 use serde::{Serialize, Serializer};
@@ -94,7 +94,9 @@ impl From<&Rejection> for UserMessage {
             Rejection::NameTooLong { length } => message("name-too-long")
                 .with("length", *length)
                 .with("limit", MAX_NAME_LENGTH),
-            Rejection::NameUnprintable => message("name-unprintable"),
+            Rejection::NameUnprintable { character } => message("name-unprintable")
+                .with("character", rules::code_point(*character).as_str()),
+            Rejection::NameInvisible => message("name-invisible"),
             Rejection::Expiry => message("expiry-invalid").with(
                 "choices",
                 Lifetime::ALL
@@ -362,7 +364,10 @@ mod tests {
         let rejections = [
             Rejection::NameMissing,
             Rejection::NameTooLong { length: 300 },
-            Rejection::NameUnprintable,
+            Rejection::NameUnprintable {
+                character: '\u{2028}',
+            },
+            Rejection::NameInvisible,
             Rejection::Expiry,
             Rejection::OrganizationMissing,
             Rejection::TooManyOrganizations,

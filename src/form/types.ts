@@ -75,7 +75,10 @@ export interface MessageValues {
   // Errors at a field. Optional values are absent if the server found the error.
   "name-missing": NoValues;
   "name-too-long": { length: number; limit: number };
-  "name-unprintable": NoValues;
+  /** `character` is a code point such as "U+2028". */
+  "name-unprintable": { character: string };
+  /** The name has no visible character. */
+  "name-invisible": NoValues;
   /** `choices` are days. */
   "expiry-invalid": { choices: string[] };
   "organization-missing": NoValues;

@@ -1,13 +1,11 @@
 //! Who sent a request, and its body.
 
-use crate::{
-    context::OriginContext,
-    respond::{ApiError, ApiResult},
-    settings::OriginSettings,
-};
+use crate::{context::OriginContext, respond::ApiResult, settings::OriginSettings};
 use patrol::{
-    http::problem::{Problem, ProblemCode},
-    json,
+    http::{
+        body,
+        problem::{Problem, ProblemCode},
+    },
     policy::account::Account,
     registry::{ClientInfo, ReadAccount, SessionEnded},
     session::{self, Session},
@@ -15,9 +13,6 @@ use patrol::{
 use patrol_platform::now;
 use serde::de::DeserializeOwned;
 use worker::Request;
-
-/// The largest body, in bytes.
-pub(crate) const MAX_BODY: usize = 16 * 1024;
 
 /// The session that a request claims. Only a session counts: a token must not manage tokens. Every
 /// call of a session asks the user's registry whether it has ended.
@@ -115,24 +110,16 @@ impl Body {
 
     /// Parses a JSON body.
     pub(crate) fn parse<T: DeserializeOwned>(&self, request: &Request) -> ApiResult<T> {
-        let media_type = request.headers().get("Content-Type")?.unwrap_or_default();
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
-            return Err(ApiError::body_invalid(
-                "Send JSON with the header `Content-Type: application/json`.".to_owned(),
-            ));
-        }
-        let bytes = self.0.as_ref().ok_or_else(|| {
-            ApiError::body_invalid("The body ended early; send all of it.".to_owned())
-        })?;
-        if bytes.len() > MAX_BODY {
-            return Err(Problem::new(
-                ProblemCode::BodyTooLarge,
-                "Request body too large",
-                format!("Send at most {MAX_BODY} bytes."),
-            )
-            .into());
-        }
-        json::read(bytes).map_err(|error| ApiError::body_invalid(format!("Fix the JSON: {error}.")))
+        let headers = request.headers();
+        let [content_type, content_encoding] = [
+            headers.get("Content-Type")?,
+            headers.get("Content-Encoding")?,
+        ];
+        let body = body::Body {
+            content_type: content_type.as_deref(),
+            content_encoding: content_encoding.as_deref(),
+            content: self.0.as_deref(),
+        };
+        Ok(body.parse()?)
     }
 }

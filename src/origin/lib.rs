@@ -33,9 +33,15 @@ mod sign_in;
 mod static_files;
 mod tokens;
 
-use caller::{Body, MAX_BODY};
+use caller::Body;
 use context::OriginContext;
-use patrol::{http::endpoint::Endpoint, policy::Method};
+use patrol::{
+    http::{
+        body,
+        endpoint::{Endpoint, ExtraSlash},
+    },
+    policy::Method,
+};
 use patrol_platform::{
     policy::policy,
     timeout::{LONGEST_WAIT, in_time},
@@ -69,7 +75,7 @@ pub fn fetch(
 /// How many bytes of a body the entry must be able to read.
 #[wasm_bindgen(js_name = maxBody)]
 pub fn max_body() -> usize {
-    MAX_BODY
+    body::MAX_LENGTH
 }
 
 async fn handle(request: Request, body: Body, env: Env, event: Context) -> Result<Response> {
@@ -89,6 +95,10 @@ async fn handle(request: Request, body: Body, env: Env, event: Context) -> Resul
             let in_time = in_time(LONGEST_WAIT, routed).await;
             let handled = in_time.unwrap_or_else(|error| Err(ApiError::Internal(error)));
             let response = handled.or_else(|error| error.into_response(policy))?;
+            // RFC 9110, section 6.6.1. The page goes by it: the user's clock may be wrong. The platform
+            // writes its own, but not every runtime does.
+            let date = String::from(js_sys::Date::new_0().to_utc_string());
+            response.headers().set("Date", &date)?;
             return embedding::with_headers(response, &request, settings);
         }
         Err(error) => ApiError::Internal(error),
@@ -100,6 +110,11 @@ async fn route(request: &Request, body: &Body, origin: OriginContext<'_>) -> Api
     use Method::{Delete, Get, Post};
     let path = request.path();
     let paths = &origin.settings.installation.paths;
+    match ExtraSlash::find(&path, paths) {
+        Some(ExtraSlash::Page(meant)) => return static_files::redirect(308, &meant, request),
+        Some(ExtraSlash::Api(meant)) => return Err(ApiError::extra_slash(meant)),
+        None => {}
+    }
     let endpoint = Endpoint::from_path(&path, paths).ok_or_else(ApiError::not_found)?;
     if let Some(response) = embedding::preflight(request, &endpoint, origin.settings)? {
         return Ok(response);
@@ -121,8 +136,8 @@ async fn route(request: &Request, body: &Body, origin: OriginContext<'_>) -> Api
         (Delete, Endpoint::Session(id)) => sessions::end(request, id, origin).await,
         (Get, Endpoint::Audit) => sessions::audit(request, origin).await,
         (Get, Endpoint::Ready) => public::ready(origin).await,
-        (Get, Endpoint::KeySet) => public::key_set(origin.settings),
-        (Get, Endpoint::StatusLists) => public::status_lists(origin).await,
+        (Get, Endpoint::KeySet) => public::key_set(request, origin.settings),
+        (Get, Endpoint::StatusLists) => public::status_lists(request, origin).await,
         (Get, Endpoint::StatusList(path)) => public::status_list(request, path, origin).await,
         (Get, Endpoint::Fronts) => sign_in::fronts(origin.settings),
         (Get, Endpoint::SignIn) => sign_in::begin(request, origin).await,

@@ -22,6 +22,7 @@ use js_sys::Reflect;
 use patrol::{
     http::{
         api::{POLICY_HASH, Readiness, VERSION},
+        conditional,
         problem::{Problem, ProblemCode},
     },
     jose::status_list::{Aggregation, StatusListId},
@@ -31,7 +32,7 @@ use patrol::{
 };
 use patrol_platform::{STATUS, call_registry, now, policy::policy_hash};
 use wasm_bindgen::JsValue;
-use worker::{Env, Error, Request, Response, Result};
+use worker::{Env, Error, Request, Result};
 
 /// The media type of a signed list (Token Status List, section 5.1).
 const STATUS_LIST_JWT: &str = "application/statuslist+jwt";
@@ -44,9 +45,11 @@ thread_local! {
 }
 
 /// `GET jwks.json`
-pub(crate) fn key_set(settings: &OriginSettings) -> ApiResult {
-    let jwks = settings.signing_keys.public().to_jwks();
-    let response = respond::public("application/jwk-set+json", PUBLIC_MAX_AGE, jwks)?;
+pub(crate) fn key_set(request: &Request, settings: &OriginSettings) -> ApiResult {
+    let keys = settings.signing_keys.public().to_jwks();
+    let tag = conditional::content_tag(&keys);
+    let content = (&*tag, keys);
+    let response = respond::public(request, "application/jwk-set+json", PUBLIC_MAX_AGE, content)?;
     response.headers().set(POLICY_HASH, policy_hash())?;
     Ok(response)
 }
@@ -109,25 +112,13 @@ pub(crate) async fn status_list(
         .into());
     }
     let (requested_at, SignedList { jwt, tag }) = signed_list(id, origin).await?;
-    // Weak, because the compressed response has the same tag.
-    let tag = format!("W/\"{tag}\"");
-    let known = request.headers().get("If-None-Match")?.unwrap_or_default();
-    let response = respond::public(STATUS_LIST_JWT, PUBLIC_MAX_AGE, jwt)?;
-    let response = if known.split(',').any(|known| known.trim() == tag) {
-        Response::builder()
-            .with_status(304)
-            .with_headers(response.headers().clone())
-            .empty()
-    } else {
-        if accepts_gzip(&accepted_encodings(request)?) {
-            // The runtime compresses the body of a response with this header.
-            response.headers().set("Content-Encoding", "gzip")?;
-        }
-        response
-    };
+    let response = respond::public(request, STATUS_LIST_JWT, PUBLIC_MAX_AGE, (&tag, jwt))?;
+    if response.status_code() == 200 && accepts_gzip(&accepted_encodings(request)?) {
+        // The runtime compresses the body of a response with this header.
+        response.headers().set("Content-Encoding", "gzip")?;
+    }
     let age = now().since(requested_at);
     response.headers().set("Age", &age.to_string())?;
-    response.headers().set("ETag", &tag)?;
     response.headers().set("Vary", "Accept-Encoding")?;
     Ok(response)
 }
@@ -211,13 +202,15 @@ async fn list_numbers(
 }
 
 /// `GET status/aggregation` (Token Status List, section 9.3).
-pub(crate) async fn status_lists(origin: OriginContext<'_>) -> ApiResult {
-    let request = || aggregation(origin.env.clone(), origin.settings);
+pub(crate) async fn status_lists(request: &Request, origin: OriginContext<'_>) -> ApiResult {
+    let read = || aggregation(origin.env.clone(), origin.settings);
     let (_, json) = AGGREGATION
         .with(AnswerCache::clone)
-        .get((), PUBLIC_MAX_AGE, origin.event, request)
+        .get((), PUBLIC_MAX_AGE, origin.event, read)
         .await?;
-    respond::public("application/json", PUBLIC_MAX_AGE, json)
+    let tag = conditional::content_tag(&json);
+    let content = (&*tag, json);
+    respond::public(request, "application/json", PUBLIC_MAX_AGE, content)
 }
 
 async fn aggregation(env: Env, settings: &'static OriginSettings) -> Result<String> {

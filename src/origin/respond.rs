@@ -3,6 +3,8 @@
 use patrol::{
     authorize::decision::{CHALLENGE, Denial},
     http::{
+        body::BodyError,
+        conditional,
         endpoint::Endpoint,
         problem::{FieldError, MEDIA_TYPE, Problem, ProblemCode},
         problem_page,
@@ -10,9 +12,10 @@ use patrol::{
     policy::Policy,
     quota::QuotaExceeded,
     registry::SessionEnded,
+    text,
 };
 use serde::Serialize;
-use worker::{Error, Response, Result, console_error};
+use worker::{Error, Request, Response, Result, console_error};
 
 /// Why a handler refuses a request.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(crate) enum ApiError {
     Denial(Denial),
     /// The client sends too many requests.
     QuotaExceeded(QuotaExceeded),
+    /// The body is not what the endpoint expects.
+    Body(BodyError),
     /// The endpoint exists, but not for this method.
     MethodNotAllowed {
         /// The value of `Allow`.
@@ -44,6 +49,12 @@ impl From<Error> for ApiError {
 impl From<Denial> for ApiError {
     fn from(denial: Denial) -> Self {
         Self::Denial(denial)
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
     }
 }
 
@@ -76,6 +87,16 @@ impl ApiError {
             ProblemCode::NotFound,
             "Not found",
             "Check the URL. Only its owner can see a token.",
+        )
+        .into()
+    }
+
+    /// The path has slashes at its end. `meant` is the path without.
+    pub(crate) fn extra_slash(meant: &str) -> Self {
+        Problem::new(
+            ProblemCode::NotFound,
+            "Not found",
+            format!("Remove the slash at the end of the path: send the request to {meant}."),
         )
         .into()
     }
@@ -136,6 +157,10 @@ impl ApiError {
                 denial.problem(policy),
                 denial.headers(policy, true).collect(),
             ),
+            Self::Body(error) => {
+                let headers = error.hint().map(|(name, value)| (name, value.to_owned()));
+                (error.problem(), headers.into_iter().collect())
+            }
             Self::QuotaExceeded(exceeded) => {
                 let body = Problem::new(
                     ProblemCode::RateLimited,
@@ -153,7 +178,7 @@ impl ApiError {
                 (body, vec![("Allow", allow)])
             }
             Self::Internal(error) => {
-                console_error!("origin: {error}");
+                console_error!("origin: {}", text::escaped(&error.to_string()));
                 (internal(), Vec::new())
             }
         }
@@ -186,30 +211,57 @@ pub(crate) fn json<T: Serialize>(status: u16, body: &T) -> ApiResult {
         status,
         "application/json",
         "no-store",
-        serde_json::to_string(body).map_err(Error::from)?,
+        Some(serde_json::to_string(body).map_err(Error::from)?),
     )
 }
 
-/// A public response. Scripts of other sites may read it too.
-pub(crate) fn public(media_type: &str, max_age: u64, body: String) -> ApiResult {
+/// A public response with an entity-tag, or 304 if the client has it already. Scripts of other sites
+/// may read it too.
+pub(crate) fn public(
+    request: &Request,
+    media_type: &str,
+    max_age: u64,
+    (tag, body): (&str, String),
+) -> ApiResult {
+    // Weak, because the compressed response has the same tag.
+    let tag = format!("W/\"{tag}\"");
     let cache_control = format!("public, max-age={max_age}");
-    let response = with_type(200, media_type, &cache_control, body)?;
-    response.headers().set("Access-Control-Allow-Origin", "*")?;
+    let known = request.headers().get("If-None-Match")?;
+    let response = if known.is_some_and(|known| conditional::is_current(&known, &tag)) {
+        with_type(304, media_type, &cache_control, None)?
+    } else {
+        with_type(200, media_type, &cache_control, Some(body))?
+    };
+    let headers = response.headers();
+    headers.set("Access-Control-Allow-Origin", "*")?;
+    headers.set("ETag", &tag)?;
     Ok(response)
 }
 
-fn with_type(status: u16, media_type: &str, cache_control: &str, body: String) -> ApiResult {
+fn with_type(
+    status: u16,
+    media_type: &str,
+    cache_control: &str,
+    body: Option<String>,
+) -> ApiResult {
     let response = Response::builder()
         .with_status(status)
         .with_header("Content-Type", media_type)?
         .with_header("Cache-Control", cache_control)?
-        .with_header("X-Content-Type-Options", "nosniff")?
-        .fixed(body.into_bytes());
-    Ok(response)
+        .with_header("X-Content-Type-Options", "nosniff")?;
+    Ok(match body {
+        Some(body) => response.fixed(body.into_bytes()),
+        None => response.empty(),
+    })
 }
 
 fn problem(problem: &Problem) -> Result<Response> {
-    let Ok(response) = with_type(problem.status, MEDIA_TYPE, "no-store", problem.to_json()) else {
+    let Ok(response) = with_type(
+        problem.status,
+        MEDIA_TYPE,
+        "no-store",
+        Some(problem.to_json()),
+    ) else {
         return Response::error("", problem.status);
     };
     // Every 401 needs a challenge (RFC 9110, section 15.5.2). No scheme describes a session cookie,

@@ -7,8 +7,11 @@ use crate::{
     context::OriginContext,
     respond::{ApiError, ApiResult},
 };
-use patrol::http::page::{self, File};
-use worker::{Env, Headers, Request, RequestInit, Response};
+use patrol::http::{
+    conditional,
+    page::{self, File},
+};
+use worker::{Env, Headers, Request, Response};
 
 /// The binding of the static files.
 const ASSETS: &str = "ASSETS";
@@ -22,19 +25,31 @@ pub(crate) async fn serve(
     if file.is_html() {
         return html(file, request, origin).await;
     }
-    let conditions = Headers::new();
-    if let Some(tag) = request.headers().get("If-None-Match")? {
-        conditions.set("If-None-Match", &tag)?;
-    }
-    let (status, found) = asset(file, conditions, origin.env).await?;
+    let found = asset(file, origin.env).await?;
     let headers = headers(file, &found)?;
     if let Some(tag) = found.headers().get("ETag")? {
         headers.set("ETag", &tag)?;
+        let known = request.headers().get("If-None-Match")?;
+        if known.is_some_and(|known| conditional::is_current(&known, &tag)) {
+            let response = Response::builder().with_status(304).with_headers(headers);
+            return Ok(response.empty());
+        }
     }
     Ok(Response::builder()
-        .with_status(status)
+        .with_status(file.status)
         .with_headers(headers)
         .body(found.body().clone()))
+}
+
+/// Sends a browser to another address of the page, with the query of its request.
+pub(crate) fn redirect(status: u16, to: &str, request: &Request) -> ApiResult {
+    let url = request.url()?;
+    let query = url.query().map(|query| format!("?{query}"));
+    Ok(Response::builder()
+        .with_status(status)
+        .with_header("Location", &format!("{to}{}", query.unwrap_or_default()))?
+        .with_header("Cache-Control", "no-store")?
+        .empty())
 }
 
 /// Serves the HTML, whose stored form lacks the page's path. It has no `ETag`: that of the stored
@@ -42,34 +57,24 @@ pub(crate) async fn serve(
 async fn html(file: &File<'_>, request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let paths = &origin.settings.installation.paths;
     let url = request.url()?;
-    let query = url.query().map(|query| format!("?{query}"));
-    let target = format!("{}{}", url.path(), query.unwrap_or_default());
-    if let Some(address) = page::redirect(url.host_str().unwrap_or_default(), &target, paths) {
-        return Ok(Response::builder()
-            .with_status(307)
-            .with_header("Location", &address)?
-            .with_header("Cache-Control", "no-store")?
-            .empty());
+    let host = url.host_str().unwrap_or_default();
+    if let Some(address) = page::redirect(host, url.port(), url.path(), paths) {
+        return redirect(307, &address, request);
     }
-    let (status, mut found) = asset(file, Headers::new(), origin.env).await?;
+    let mut found = asset(file, origin.env).await?;
     let html = page::html(&found.text().await?, paths);
     Ok(Response::builder()
-        .with_status(status)
+        .with_status(file.status)
         .with_headers(headers(file, &found)?)
         .fixed(html.into_bytes()))
 }
 
-/// Fetches a file, and returns the status to respond with.
-async fn asset(file: &File<'_>, conditions: Headers, env: &Env) -> ApiResult<(u16, Response)> {
-    let mut init = RequestInit::new();
-    init.with_headers(conditions);
-    let found = env
-        .assets(ASSETS)?
-        .fetch(format!("https://assets/{}", file.path), Some(init))
-        .await?;
+/// Fetches a file. Its file server compares entity-tags in a way of its own, so it gets no condition.
+async fn asset(file: &File<'_>, env: &Env) -> ApiResult<Response> {
+    let address = format!("https://assets/{}", file.path);
+    let found = env.assets(ASSETS)?.fetch(address, None).await?;
     match found.status_code() {
-        200 => Ok((file.status, found)),
-        304 => Ok((304, found)),
+        200 => Ok(found),
         _ => Err(ApiError::not_found()),
     }
 }

@@ -225,8 +225,8 @@ pub(crate) async fn revoke_many(
 
 /// `GET api/v1/tokens/current`: the record of the token that the request carries.
 pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let token = presented_token(request, origin)?;
-    let record = record((token.owner, Credential::Token), token.id, origin).await?;
+    let (authority, id) = by_token(request, origin)?;
+    let record = record(authority, id, origin).await?;
     match record.status {
         TokenStatus::Active => respond::json(200, &record),
         TokenStatus::Expired => Err(Denial::TokenExpired.into()),
@@ -237,8 +237,8 @@ pub(crate) async fn read_current(request: &Request, origin: OriginContext<'_>) -
 /// `DELETE api/v1/tokens/current`: a token revokes itself, so that a program that finds a leaked
 /// token can stop it. Once an edge knows that the token is revoked, the request ends there.
 pub(crate) async fn revoke_current(request: &Request, origin: OriginContext<'_>) -> ApiResult {
-    let token = presented_token(request, origin)?;
-    revoke_one(request, (token.owner, Credential::Token), token.id, origin).await
+    let (authority, id) = by_token(request, origin)?;
+    revoke_one(request, authority, id, origin).await
 }
 
 /// The token that a request carries. Its signature and times are valid, but it may be revoked.
@@ -271,6 +271,12 @@ type Authority = (UserId, Credential);
 
 fn by_session(Session { user, id }: Session) -> Authority {
     (user, Credential::Session(id))
+}
+
+fn by_token(request: &Request, origin: OriginContext<'_>) -> ApiResult<(Authority, TokenId)> {
+    let Token { owner, id, .. } = presented_token(request, origin)?;
+    let address = caller::client(request, origin.settings)?.address;
+    Ok(((owner, Credential::Token { address }), id))
 }
 
 async fn record(

@@ -284,9 +284,12 @@ export default {
     "name-missing": () => "Geben Sie einen Namen ein, der den Zweck des Tokens beschreibt.",
     "name-too-long": ({ length, limit }) =>
       `Der Name hat ${length} Zeichen. Kürzen Sie ihn auf höchstens ${limit}.`,
-    "name-unprintable": () =>
-      "Entfernen Sie Zeilenumbrüche und andere Steuerzeichen aus dem Namen.",
-    "name-invalid": () => "Geben Sie einen Namen mit 1 bis 255 Zeichen ohne Steuerzeichen ein.",
+    "name-unprintable": ({ character }) =>
+      `Entfernen Sie ${character} aus dem Namen: Das ist ein Zeilenumbruch, ein Steuerzeichen oder kein Zeichen.`,
+    "name-invisible": () =>
+      "Diesen Namen kann niemand sehen. Schreiben Sie mindestens ein sichtbares Zeichen, etwa einen Buchstaben.",
+    "name-invalid": () =>
+      "Geben Sie einen Namen mit 1 bis 255 Zeichen ein, mindestens eines davon sichtbar und keines ein Steuerzeichen.",
     "expiry-invalid": () => "Wählen Sie 30, 90, 180 oder 365 Tage.",
     "organization-missing": () => "Wählen Sie mindestens eine Organisation aus.",
     "organization-none": () =>

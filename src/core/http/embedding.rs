@@ -9,8 +9,8 @@
 const ALLOWED_HEADERS: &str =
     "Content-Type, Idempotency-Key, X-Patrol-Expected-User, X-Patrol-Session";
 
-/// The headers that it may read.
-const EXPOSED_HEADERS: &str = "Location, RateLimit, RateLimit-Policy, Retry-After";
+/// The headers that it may read. By `Date` it knows the time when the browser's clock is wrong.
+const EXPOSED_HEADERS: &str = "Date, Location, RateLimit, RateLimit-Policy, Retry-After";
 
 /// How long a browser may remember the answer to a preflight, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "600";

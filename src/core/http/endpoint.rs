@@ -65,6 +65,36 @@ pub enum Endpoint<'a> {
     Page(File<'a>),
 }
 
+/// What was meant by a path with slashes at its end that has no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExtraSlash<'a> {
+    /// A path of the page. Browsers go to this reference, which is relative, because a proxy in front
+    /// may have changed the path.
+    Page(String),
+    /// This path. A client that changes something must correct its own address.
+    Api(&'a str),
+}
+
+impl<'a> ExtraSlash<'a> {
+    /// Finds what was meant. `path` is as sent, without its query.
+    pub fn find(path: &'a str, paths: &Paths) -> Option<Self> {
+        let meant = path.trim_end_matches('/');
+        let slashes = path.len() - meant.len();
+        if slashes == 0 || meant.is_empty() {
+            return None;
+        }
+        match paths.destination(meant) {
+            Destination::Page(page) if !page.is_empty() && page::file(page).is_some() => {
+                let (_, name) = meant.rsplit_once('/')?;
+                Some(Self::Page(format!("{}{name}", "../".repeat(slashes))))
+            }
+            Destination::Origin(below) => Endpoint::below_prefix(below).map(|_| Self::Api(meant)),
+            Destination::Health | Destination::Authorize => Some(Self::Api(meant)),
+            Destination::Page(_) | Destination::EchoPath | Destination::Api => None,
+        }
+    }
+}
+
 impl<'a> Endpoint<'a> {
     /// The endpoints of the API, each once. Files of the page are left out.
     pub const API: [Self; 19] = [
@@ -219,5 +249,61 @@ mod tests {
             assert_eq!(paths.destination(&path), expected, "{endpoint:?}");
         }
         assert_eq!(Endpoint::Token("abc").allow(), "GET, HEAD, DELETE");
+    }
+
+    #[test]
+    fn path_with_a_slash_too_many_leads_to_the_one_that_was_meant() {
+        let paths = Paths::new("https://patrol.example/a", None, Some("page api")).unwrap();
+        let page = |to: &str| Some(ExtraSlash::Page(to.to_owned()));
+        for (path, expected) in [
+            ("/profile/security/", page("../security")),
+            ("/profile/security//", page("../../security")),
+            ("/profile/", page("../profile")),
+            ("/profile/other/", page("../other")),
+            ("/sign-in/", page("../sign-in")),
+            ("/a/profile/security/", page("../security")),
+            ("/.patrol/ui/profile/security/", page("../security")),
+            ("/.patrol/ui/sign-in/", page("../sign-in")),
+            ("/a/.patrol/ui/profile/", page("../profile")),
+            ("/", None),
+            ("/a/", None),
+            ("/.patrol/ui/", None),
+            ("/.patrol/ui/nowhere/", None),
+            ("/profile/security", None),
+        ] {
+            assert_eq!(ExtraSlash::find(path, &paths), expected, "{path}");
+        }
+        for path in [
+            "/.patrol/api/v1/tokens/",
+            "/.patrol/api/v1/tokens//",
+            "/.patrol/api/v1/tokens/abc/",
+            "/.patrol/api/v1/tokens/current/",
+            "/.patrol/api/v1/me/",
+            "/a/.patrol/api/v1/audit/",
+            "/.patrol/auth/sign-out/",
+            "/.patrol/health/",
+            "/.patrol/authorize/",
+            "/.patrol/ready/",
+            "/.patrol/jwks.json/",
+            "/.patrol/status/1/2/",
+            "/api/v1/me/",
+            "/api/v1/scopes/",
+            "/api/v1/tokens/",
+            "/api/v1/tokens/revoke/",
+        ] {
+            let meant = ExtraSlash::Api(path.trim_end_matches('/'));
+            assert_eq!(ExtraSlash::find(path, &paths), Some(meant), "{path}");
+            // The request must reach the origin, which answers it.
+            let destination = paths.destination(path);
+            assert!(matches!(destination, Destination::Origin(_)), "{path}");
+        }
+        for path in [
+            "/.patrol/",
+            "/.patrol/nowhere/",
+            "/.patrol/api/v2/tokens/",
+            "/orders/",
+        ] {
+            assert_eq!(ExtraSlash::find(path, &paths), None, "{path}");
+        }
     }
 }

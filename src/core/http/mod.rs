@@ -2,6 +2,8 @@
 //! responses. `docs/API.md` describes it, and `tests/api_docs.rs` compares the two.
 
 pub mod api;
+pub mod body;
+pub mod conditional;
 pub mod embedding;
 pub mod endpoint;
 pub mod idempotency;

@@ -6,10 +6,8 @@
 //! served at several depths, so it names the other files by their public paths, which the origin
 //! writes into it. The files themselves are the origin's static assets.
 
-use crate::{
-    routes::{PAGE, Paths},
-    session::is_loopback,
-};
+use crate::routes::{PAGE, Paths};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A file of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,19 +54,50 @@ impl File<'_> {
 const HTML: &str = "index.html";
 
 /// What stands in the HTML for the public path of the page.
-const PLACEHOLDER: &str = "%PAGE%";
+const PAGE_PLACEHOLDER: &str = "%PAGE%";
 
-/// Completes the HTML. The path needs no escapes: see [`Paths::new`].
+/// What stands in the HTML for the origin of `PUBLIC_URL`. The page compares its own with it, because
+/// only a browser knows the address that the user sees.
+const ORIGIN_PLACEHOLDER: &str = "%ORIGIN%";
+
+/// Completes the HTML. Neither needs escapes: see [`Paths::new`].
 pub fn html(template: &str, paths: &Paths) -> String {
-    template.replace(PLACEHOLDER, &paths.public_path_of(PAGE))
+    template
+        .replace(PAGE_PLACEHOLDER, &paths.public_path_of(PAGE))
+        .replace(ORIGIN_PLACEHOLDER, paths.origin())
 }
 
 /// Where to send a browser that opened the page at another of this machine's names, which is easily
-/// done in development. The session and all changes belong to the origin of `PUBLIC_URL`. `host` is
-/// the request's, `target` its path and query.
-pub fn redirect(host: &str, target: &str, paths: &Paths) -> Option<String> {
-    let is_other = host != paths.host() && is_loopback(host) && is_loopback(paths.host());
-    is_other.then(|| format!("{}{target}", paths.origin()))
+/// done in development. The session and all changes belong to the origin of `PUBLIC_URL`. `host`
+/// and `port` are the request's, `path` is its path.
+///
+/// At any other address the page opens, and says which is the right one: a proxy may have replaced
+/// what the user typed, and would do so again. One on this machine has another port.
+pub fn redirect(host: &str, port: Option<u16>, path: &str, paths: &Paths) -> Option<String> {
+    let names = [host, paths.host()].map(|host| host.trim_end_matches('.').to_ascii_lowercase());
+    let is_other = !host.eq_ignore_ascii_case(paths.host());
+    let is_here = names.iter().all(|name| names_this_machine(name));
+    (is_other && is_here && port == paths.port()).then(|| format!("{}{path}", paths.origin()))
+}
+
+/// Whether a host, in lower case, is a name or an address of the local machine (RFC 6761, section
+/// 6.3). [`crate::session::is_loopback`] is stricter: it is about what is allowed there.
+fn names_this_machine(host: &str) -> bool {
+    let literal = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let address: Option<IpAddr> = match literal {
+        Some(literal) => literal
+            .parse::<Ipv6Addr>()
+            .ok()
+            .map(|address| address.to_canonical()),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    };
+    match address {
+        // Browsers reach the own machine by the unspecified address too.
+        Some(address) => address.is_loopback() || address.is_unspecified(),
+        None => host == "localhost" || host.ends_with(".localhost"),
+    }
 }
 
 const NO_STORE: &str = "no-store";
@@ -88,7 +117,7 @@ pub fn file(path: &str) -> Option<File<'_>> {
         cache_control,
     };
     Some(match path {
-        "" | "sign-in" | "profile" | "profile/" | "profile/security" => html(200),
+        "" | "sign-in" | "profile" | "profile/security" => html(200),
         // The page shows "Page not found".
         _ if path.starts_with("profile/") => html(404),
         "favicon.svg" | "favicon.ico" => file("favicon.svg", REVALIDATE),
@@ -135,14 +164,7 @@ mod tests {
     #[test]
     fn every_view_is_at_the_root_too_if_a_setting_says_so() {
         let paths = Paths::new("https://patrol.example", None, Some("page")).unwrap();
-        for path in [
-            "",
-            "sign-in",
-            "profile",
-            "profile/",
-            "profile/security",
-            "profile/x",
-        ] {
+        for path in ["", "sign-in", "profile", "profile/security", "profile/x"] {
             assert!(file(path).is_some_and(|file| file.is_html()), "{path}");
             for prefix in ["/", "/.patrol/ui/"] {
                 let found = format!("{prefix}{path}");
@@ -158,29 +180,51 @@ mod tests {
     #[test]
     fn html_names_its_files_by_their_public_paths() {
         let paths = Paths::new("https://example.com/a", Some("/b/"), None).unwrap();
-        let found = html(r#"<a href="%PAGE%x"><a href="%PAGE%y">"#, &paths);
-        assert_eq!(found, r#"<a href="/a/b/ui/x"><a href="/a/b/ui/y">"#);
+        let found = html(r#"<a href="%PAGE%x"><a href="%ORIGIN%%PAGE%y">"#, &paths);
+        assert_eq!(
+            found,
+            r#"<a href="/a/b/ui/x"><a href="https://example.com/a/b/ui/y">"#
+        );
     }
 
     #[test]
     fn another_name_of_this_machine_leads_to_the_public_url() {
         let here = "http://127.0.0.1:8787/a";
         for (public_url, host, expected) in [
-            (here, "localhost", Some("http://127.0.0.1:8787/a/b?c")),
-            (here, "[::1]", Some("http://127.0.0.1:8787/a/b?c")),
+            (here, "localhost", Some("http://127.0.0.1:8787/a/b")),
+            (here, "[::1]", Some("http://127.0.0.1:8787/a/b")),
+            (here, "LocalHost", Some("http://127.0.0.1:8787/a/b")),
+            (here, "localhost.", Some("http://127.0.0.1:8787/a/b")),
+            (here, "app.localhost", Some("http://127.0.0.1:8787/a/b")),
+            (here, "127.0.0.2", Some("http://127.0.0.1:8787/a/b")),
+            (here, "127.0.0.1.", Some("http://127.0.0.1:8787/a/b")),
+            (here, "0.0.0.0", Some("http://127.0.0.1:8787/a/b")),
+            (here, "[::]", Some("http://127.0.0.1:8787/a/b")),
+            (
+                here,
+                "[::ffff:127.0.0.1]",
+                Some("http://127.0.0.1:8787/a/b"),
+            ),
             (here, "127.0.0.1", None),
+            (here, "192.168.0.1", None),
+            (here, "[fe80::1]", None),
+            (here, "notlocalhost", None),
+            (here, "localhost.evil.example", None),
             (here, "evil.example", None),
+            (here, "", None),
             (
                 "http://localhost:1",
                 "127.0.0.1",
-                Some("http://localhost:1/a/b?c"),
+                Some("http://localhost:1/a/b"),
             ),
             ("https://patrol.example", "localhost", None),
             ("https://patrol.example", "patrol.example", None),
         ] {
             let paths = Paths::new(public_url, None, None).unwrap();
-            let found = redirect(host, "/a/b?c", &paths);
+            let redirect = |port| redirect(host, port, "/a/b", &paths);
+            let found = redirect(paths.port());
             assert_eq!(found.as_deref(), expected, "{public_url} {host}");
+            assert_eq!(redirect(Some(9)), None, "a proxy's address for the Worker");
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! [`ProblemCode`] lists every code that a Worker can send, so a new one cannot be sent before it
 //! has a name and a status here. `docs/API.md` documents each of them, and a test compares the
-//! two. Titles and details belong to the code that refuses.
+//! two. Titles and details belong to the code that refuses. Details may quote what others wrote, which
+//! is escaped here ([`crate::text`]).
 
-use crate::ids::TokenId;
+use crate::{ids::TokenId, text};
 use serde::{Serialize, Serializer};
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -82,6 +83,7 @@ problem_codes! {
     ParameterInvalid = "parameter-invalid", 400;
     BodyInvalid = "body-invalid", 400;
     BodyTooLarge = "body-too-large", 413;
+    MediaTypeUnsupported = "media-type-unsupported", 415;
     NotFound = "not-found", 404;
     MethodNotAllowed = "method-not-allowed", 405;
     TimeNotSupported = "time-not-supported", 501;
@@ -137,11 +139,15 @@ impl Problem {
         title: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
+        let detail = match detail.into() {
+            Cow::Borrowed(own) => Cow::Borrowed(own),
+            Cow::Owned(text) => Cow::Owned(text::escaped(&text).into_owned()),
+        };
         Self {
             kind: format!("urn:patrol:problem:{}", code.as_str()),
             title,
             status: code.status(),
-            detail: detail.into(),
+            detail,
             code,
             field: None,
             errors: Vec::new(),
@@ -151,7 +157,10 @@ impl Problem {
 
     /// A problem with members, parameters or headers of the request. The first error names the problem: its
     /// code, detail and field.
-    pub fn of_fields(errors: Vec<FieldError>) -> Self {
+    pub fn of_fields(mut errors: Vec<FieldError>) -> Self {
+        for error in &mut errors {
+            error.detail = text::escaped(&error.detail).into_owned();
+        }
         let first = errors.first();
         let code = first.map_or(ProblemCode::BodyInvalid, |error| error.code);
         let detail = first.map_or(String::new(), |error| error.detail.clone());
@@ -183,5 +192,25 @@ impl Problem {
             }
         }
         ascii
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_does_not_turn_a_detail_around() {
+        let wrong = "unknown field `a\u{202e}b\u{2028}`".to_owned();
+        let escaped = "unknown field `a\\u{202e}b\\u{2028}`";
+        let problem = Problem::new(ProblemCode::BodyInvalid, "Invalid", wrong.clone());
+        assert_eq!(problem.detail, escaped);
+        let problem = Problem::of_fields(vec![FieldError {
+            field: "name",
+            code: ProblemCode::NameInvalid,
+            detail: wrong,
+        }]);
+        assert_eq!(problem.detail, escaped);
+        assert_eq!(problem.errors[0].detail, escaped);
     }
 }

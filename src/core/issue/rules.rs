@@ -18,6 +18,10 @@ use crate::{
     time::{DAY, Timestamp},
     token::MAX_LIFETIME_DAYS,
 };
+use icu_properties::{
+    CodePointSetData,
+    props::{DefaultIgnorableCodePoint, NoncharacterCodePoint},
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -77,8 +81,13 @@ pub enum Rejection {
         /// In Unicode scalar values.
         length: usize,
     },
-    /// The name has a control character, such as a line break.
-    NameUnprintable,
+    /// The name has a character that is not for texts of one line.
+    NameUnprintable {
+        /// The first such character.
+        character: char,
+    },
+    /// Nobody would see any character of the name.
+    NameInvisible,
     /// The lifetime is not one of [`Lifetime::ALL`].
     Expiry,
     /// No organization is selected.
@@ -101,9 +110,10 @@ impl Rejection {
     /// The code of the problem, if this is the first rejection.
     pub const fn code(&self) -> ProblemCode {
         match self {
-            Self::NameMissing | Self::NameTooLong { .. } | Self::NameUnprintable => {
-                ProblemCode::NameInvalid
-            }
+            Self::NameMissing
+            | Self::NameTooLong { .. }
+            | Self::NameUnprintable { .. }
+            | Self::NameInvisible => ProblemCode::NameInvalid,
             Self::Expiry => ProblemCode::ExpiryInvalid,
             Self::OrganizationMissing
             | Self::TooManyOrganizations
@@ -118,7 +128,10 @@ impl Rejection {
     /// The member of the request that is invalid.
     pub const fn field(&self) -> Field {
         match self {
-            Self::NameMissing | Self::NameTooLong { .. } | Self::NameUnprintable => Field::Name,
+            Self::NameMissing
+            | Self::NameTooLong { .. }
+            | Self::NameUnprintable { .. }
+            | Self::NameInvisible => Field::Name,
             Self::Expiry => Field::Expiry,
             Self::OrganizationMissing
             | Self::TooManyOrganizations
@@ -148,9 +161,14 @@ impl fmt::Display for Rejection {
                 f,
                 "The name has {length} characters; shorten it to {MAX_NAME_LENGTH} or fewer."
             ),
-            Self::NameUnprintable => {
-                f.write_str("Remove line breaks and other control characters from the name.")
-            }
+            Self::NameUnprintable { character } => write!(
+                f,
+                "Remove {} from the name: it is a line break, a control character or no character.",
+                code_point(*character)
+            ),
+            Self::NameInvisible => f.write_str(
+                "Nobody can see this name. Write at least one visible character, such as a letter.",
+            ),
             Self::Expiry => f.write_str("Choose 30, 90, 180 or 365 days."),
             Self::OrganizationMissing => f.write_str("Choose at least one organization."),
             Self::TooManyOrganizations => {
@@ -173,8 +191,17 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// A token's name: trimmed, 1 to [`MAX_NAME_LENGTH`] characters, none of them a control
-/// character.
+/// A character as Unicode's tables name it, such as "U+2028".
+pub fn code_point(character: char) -> String {
+    format!("U+{:04X}", u32::from(character))
+}
+
+/// A token's name: trimmed, 1 to [`MAX_NAME_LENGTH`] characters, at least one of them visible. None of
+/// them breaks the line, is a control character, or is none at all ([RFC 9839], section 2.2).
+///
+/// Characters that Unicode has not assigned yet are allowed: the user's system may know a newer version.
+///
+/// [RFC 9839]: https://www.rfc-editor.org/rfc/rfc9839
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenName(String);
 
@@ -195,8 +222,10 @@ impl TokenName {
             Err(Rejection::NameMissing)
         } else if length > MAX_NAME_LENGTH {
             Err(Rejection::NameTooLong { length })
-        } else if name.chars().any(char::is_control) {
-            Err(Rejection::NameUnprintable)
+        } else if let Some(character) = name.chars().find(|one| is_unprintable(*one)) {
+            Err(Rejection::NameUnprintable { character })
+        } else if !name.chars().any(is_visible) {
+            Err(Rejection::NameInvisible)
         } else {
             Ok(Self(name.to_owned()))
         }
@@ -206,6 +235,31 @@ impl TokenName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a character has no place in a text of one line.
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}')
+        || CodePointSetData::new::<NoncharacterCodePoint>().contains(character)
+}
+
+/// Whether a character leaves a mark on the screen.
+fn is_visible(character: char) -> bool {
+    !character.is_whitespace()
+        && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+        && !is_blank(character)
+}
+
+/// Whether a character is blank although no property of Unicode says so: its name and its chart do.
+fn is_blank(character: char) -> bool {
+    matches!(
+        character,
+        // Braille pattern blank, Khitan small script filler, musical symbol null notehead.
+        '\u{2800}' | '\u{16fe4}' | '\u{1d159}'
+            // Interlinear annotations, the object replacement character, hieroglyph joiners.
+            | '\u{fff9}'..='\u{fffc}' | '\u{13430}'..='\u{1343f}'
+    )
 }
 
 /// The lifetimes that a token can have.
@@ -449,11 +503,120 @@ mod tests {
         for (text, rejection) in [
             ("", Rejection::NameMissing),
             (" \t\u{a0}", Rejection::NameMissing),
-            ("a\nb", Rejection::NameUnprintable),
-            ("a\u{0}b", Rejection::NameUnprintable),
             (&too_long, Rejection::NameTooLong { length: 256 }),
         ] {
             assert_eq!(TokenName::parse(text), Err(rejection));
+        }
+    }
+
+    #[test]
+    fn name_has_a_visible_character() {
+        for invisible in [
+            "\u{ad}",
+            "\u{34f}",
+            "\u{61c}",
+            "\u{115f}",
+            "\u{1160}",
+            "\u{17b4}",
+            "\u{180b}",
+            "\u{180e}",
+            "\u{200b}",
+            "\u{200c}",
+            "\u{200d}",
+            "\u{200e}",
+            "\u{200f}",
+            "\u{202a}",
+            "\u{202e}",
+            "\u{2060}",
+            "\u{2064}",
+            "\u{2066}",
+            "\u{2069}",
+            "\u{206f}",
+            "\u{2800}",
+            "\u{3164}",
+            "\u{fe00}",
+            "\u{fe0f}",
+            "\u{feff}",
+            "\u{ffa0}",
+            "\u{fff9}",
+            "\u{fffb}",
+            "\u{fffc}",
+            "\u{13430}",
+            "\u{16fe4}",
+            "\u{1bca0}",
+            "\u{1d159}",
+            "\u{1d173}",
+            "\u{e0001}",
+            "\u{e0041}",
+            "\u{e0100}",
+            "\u{200b}\u{200b}",
+            "\u{2800}\u{a0}\u{3000}\u{2800}",
+            "\u{202e} \u{202c}",
+        ] {
+            let found = TokenName::parse(invisible);
+            assert_eq!(found, Err(Rejection::NameInvisible), "{invisible:?}");
+            let with_letter = format!("{invisible}a");
+            assert!(TokenName::parse(&with_letter).is_ok(), "{with_letter:?}");
+        }
+        for visible in [
+            ".",
+            "\u{ac}",
+            "\u{ae}",
+            "\u{350}",
+            "\u{115e}",
+            "\u{27ff}",
+            "\u{2801}",
+            "\u{3163}",
+            "\u{3165}",
+            "\u{ff9f}",
+            "\u{ffa1}",
+            "\u{fffd}",
+            "\u{301}",
+            "\u{600}",
+            "\u{e000}",
+            "👩‍🔧",
+            "שלום",
+            "\u{378}",
+        ] {
+            assert!(TokenName::parse(visible).is_ok(), "{visible:?}");
+        }
+    }
+
+    #[test]
+    fn name_is_one_line_of_characters() {
+        for unprintable in [
+            '\0',
+            '\t',
+            '\n',
+            '\r',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{85}',
+            '\u{9f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{fdd0}',
+            '\u{fdef}',
+            '\u{fffe}',
+            '\u{ffff}',
+            '\u{1fffe}',
+            '\u{10ffff}',
+        ] {
+            let rejection = Rejection::NameUnprintable {
+                character: unprintable,
+            };
+            let text = format!("a{unprintable}b");
+            assert_eq!(TokenName::parse(&text), Err(rejection.clone()), "{text:?}");
+            let words = rejection.to_string();
+            assert!(words.contains(&code_point(unprintable)), "{words}");
+        }
+        for allowed in [
+            '\u{a0}', '\u{2027}', '\u{202a}', '\u{202f}', '\u{fdcf}', '\u{fffd}',
+        ] {
+            assert!(
+                TokenName::parse(&format!("a{allowed}b")).is_ok(),
+                "{allowed:?}"
+            );
         }
     }
 

@@ -26,6 +26,8 @@ mod store;
 use crate::{caching::LIST_VALIDITY, settings::OriginSettings};
 use patrol::{
     account::AccountRecord,
+    http::api::RevokeTarget,
+    ids::{TokenId, UserId},
     issue::rules,
     jose::status_list::StatusListId,
     placement::{object_name, object_number},
@@ -207,6 +209,7 @@ fn read_token(
     if let Err(ended) = accounts::authorize(store, &call.owner, &call.credential, settings)? {
         return Ok(Err(ended));
     }
+    record_own_use(store, &call.owner, &call.credential, &call.id)?;
     let row = store.token(&call.owner, &call.id)?;
     row.map(|row| row.into_record(now())).transpose().map(Ok)
 }
@@ -274,6 +277,11 @@ impl Registry {
     fn revoke(&self, store: &Store, call: Revoke, settings: &OriginSettings) -> Result<Handled> {
         if let Err(ended) = accounts::authorize(store, &call.owner, &call.credential, settings)? {
             return answer(&call, &Err(ended));
+        }
+        if let RevokeTarget::Ids(ids) = &call.target {
+            for id in ids {
+                record_own_use(store, &call.owner, &call.credential, id)?;
+            }
         }
         if let Credential::Session(_) = call.credential {
             let (policy, quota) = (QuotaPolicy::Revocation, quota::REVOCATIONS);
@@ -406,6 +414,19 @@ impl Registry {
     async fn retire(&self, store: &Store, id: StatusListId) -> Result<()> {
         self.env.kv(STATUS)?.delete(&id.path()).await?;
         store.retire_list(id.list, now())
+    }
+}
+
+/// Records that a token asks about itself or revokes itself.
+fn record_own_use(
+    store: &Store,
+    owner: &UserId,
+    credential: &Credential,
+    id: &TokenId,
+) -> Result<()> {
+    match credential {
+        Credential::Token { address } => store.set_used_now(owner, id, now(), *address),
+        Credential::Session(_) => Ok(()),
     }
 }
 

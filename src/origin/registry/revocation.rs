@@ -63,7 +63,7 @@ pub(super) fn revoke(
                 user: &owner,
                 actor: match credential {
                     Credential::Session(_) => ActorKind::User,
-                    Credential::Token => ActorKind::Token,
+                    Credential::Token { .. } => ActorKind::Token,
                 },
                 action: Action::TokenRevocation,
                 session: None,

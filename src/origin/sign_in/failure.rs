@@ -12,6 +12,7 @@ use patrol::{
     http::problem::{Problem, ProblemCode},
     routes::PAGE,
     sign_in::{authorization::ReturnTo, claims::ClaimsError},
+    text,
 };
 use patrol_platform::now;
 use std::{cell::RefCell, fmt::Display};
@@ -47,6 +48,7 @@ thread_local! {
 
 /// Logs a failure, unless there were too many: anyone can cause them.
 fn log(what: &str, detail: &str) {
+    let detail = text::escaped(detail);
     match LOG.with_borrow_mut(|log| log.admit(now())) {
         None => {}
         Some(0) => console_error!("origin: {what}: {detail}"),

@@ -30,6 +30,7 @@ use patrol::{
     routes::PAGE,
     session::{self, Session},
     sign_in::{access::NAME as ACCESS, authorization::ReturnTo, claims::AuthenticatedUser, logout},
+    text,
     time::Timestamp,
 };
 use patrol_platform::{is_bound, now};
@@ -101,7 +102,8 @@ fn account(
     mapped: Mapped,
 ) -> AccountRecord {
     for notice in mapped.notices {
-        console_error!("origin: sign-in of {}: {notice}", user.id);
+        let notice = notice.to_string();
+        console_error!("origin: sign-in of {}: {}", user.id, text::escaped(&notice));
     }
     AccountRecord {
         id: user.id,

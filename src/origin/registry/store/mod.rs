@@ -285,6 +285,30 @@ impl Store {
         )
     }
 
+    /// Records a use of a token that works, once a minute.
+    pub(super) fn set_used_now(
+        &self,
+        owner: &UserId,
+        id: &TokenId,
+        now: Timestamp,
+        address: Option<IpAddr>,
+    ) -> Result<()> {
+        let now = seconds(now)?;
+        self.run(
+            "UPDATE tokens SET last_used_at = ?, last_used_address = ?
+             WHERE id = ? AND owner = ? AND revoked_at IS NULL AND expires_at > ?
+                AND coalesce(last_used_at, -60) / 60 < ? / 60",
+            vec![
+                now.clone(),
+                address.map(|address| address.to_string()).into(),
+                id.as_str().into(),
+                owner.as_str().into(),
+                now.clone(),
+                now,
+            ],
+        )
+    }
+
     /// The token that stopped working first.
     pub(super) fn first_end(&self) -> Result<Option<TokenEnd>> {
         self.first(

@@ -241,8 +241,71 @@ async fn page_at_another_name_of_this_machine_leads_to_the_public_url() {
         assert_eq!(elsewhere.header("Cache-Control"), "no-store");
         assert_eq!(get("127.0.0.1", path).await.status, 200, "{path}");
     }
+    for host in [
+        "localhost.",
+        "LOCALHOST",
+        "[::1]",
+        "127.0.0.2",
+        "app.localhost",
+    ] {
+        assert_eq!(get(host, "/").await.status, 307, "{host}");
+    }
+    // A proxy on this machine names the Worker by an address of its own.
+    let elsewhere = client().get(&system.url).header("Host", "localhost:1");
+    assert_eq!(Response::to(elsewhere).await.status, 200);
     assert_eq!(get("localhost", "/.patrol/jwks.json").await.status, 200);
     assert_eq!(get("evil.example", "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn slash_at_the_end_of_a_path_is_removed_or_named() {
+    let system = shared_system();
+    let url = &system.url;
+    for (path, location) in [
+        ("/profile/security/?a=b", "/profile/security?a=b"),
+        ("/profile/", "/profile"),
+        ("/sign-in/?next=profile", "/sign-in?next=profile"),
+        (
+            "/.patrol/ui/profile/security/",
+            "/.patrol/ui/profile/security",
+        ),
+    ] {
+        let moved = Response::to(client().get(format!("{url}{path}"))).await;
+        assert_eq!(moved.status, 308, "{path}");
+        let base = reqwest::Url::parse(&format!("{url}{path}")).unwrap();
+        let target = base.join(moved.header("Location")).unwrap();
+        assert_eq!(target.as_str(), format!("{url}{location}"));
+        assert_eq!(
+            Response::to(client().get(target)).await.status,
+            200,
+            "{path}"
+        );
+    }
+    for (method, path) in [
+        (Method::GET, "/api/v1/tokens/"),
+        (Method::POST, "/.patrol/api/v1/tokens/"),
+        (Method::GET, "/api/v1/me/"),
+        (Method::DELETE, "/api/v1/tokens/current/"),
+        (Method::GET, "/.patrol/health/"),
+        (Method::GET, "/.patrol/authorize/"),
+        (Method::POST, "/.patrol/auth/sign-out/"),
+    ] {
+        let refused = Response::to(client().request(method, format!("{url}{path}?a=b"))).await;
+        assert_eq!(refused.outcome(), (404, "not-found"), "{path}");
+        let detail = refused.body["detail"].as_str().unwrap();
+        let meant = format!("to {}.", path.trim_end_matches('/'));
+        assert!(detail.ends_with(&meant), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_of_the_origin_says_when_it_was_sent() {
+    let system = shared_system();
+    for path in ["/.patrol/api/v1/me", "/.patrol/jwks.json", "/.patrol/ui/"] {
+        let answer = Response::to(client().get(format!("{}{path}", system.url))).await;
+        let date = answer.header("Date");
+        assert!(date.len() == 29 && date.ends_with(" GMT"), "{path}: {date}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use patrol::jose::{
     status_list::{self, Status, StatusListId},
 };
 use patrol_support::{CreatedToken, Response, User, client, now, root, shared_system, wait_until};
+use reqwest::Method;
 use std::process::{Command, Stdio};
 
 /// The URI of a token's list.
@@ -121,10 +122,65 @@ async fn unchanged_status_list_gets_304() {
     let tag = ask(String::new()).await.header("ETag").to_owned();
     let unchanged = ask(format!("\"other\", {tag}")).await;
     assert_eq!((unchanged.status, unchanged.header("ETag")), (304, &*tag));
+    let opaque = tag.trim_start_matches("W/");
+    for (known, status) in [
+        (opaque.to_owned(), 304),
+        (format!("\"a,b\",{opaque}"), 304),
+        ("*".to_owned(), 304),
+        ("\"other\"".to_owned(), 200),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let request = client()
+                .request(method, &uri)
+                .header("If-None-Match", &known);
+            // It does not count beside the other.
+            let request = request.header("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT");
+            assert_eq!(Response::to(request).await.status, status, "{known}");
+        }
+    }
     assert_eq!(otto.revoke(&created.id).await.status, 200);
     let changed = ask(tag.clone()).await;
     assert_eq!(changed.status, 200);
     assert_ne!(changed.header("ETag"), tag);
+}
+
+#[tokio::test]
+async fn whatever_has_an_entity_tag_gets_304_by_weak_comparison() {
+    let system = shared_system();
+    for path in [
+        "/.patrol/jwks.json",
+        "/.well-known/jwks.json",
+        "/.patrol/status/aggregation",
+        "/.patrol/ui/assets/patrol-tokens.js",
+        "/.patrol/ui/pkg/form.js",
+        "/favicon.svg",
+    ] {
+        let ask = |method, known: &str| {
+            let request = client().request(method, format!("{}{path}", system.url));
+            Response::to(request.header("If-None-Match", known))
+        };
+        let first = ask(Method::GET, "").await;
+        let tag = first.header("ETag").to_owned();
+        assert!(tag.ends_with('"'), "{path} {tag}");
+        let opaque = tag.trim_start_matches("W/");
+        for (known, status) in [
+            (tag.clone(), 304),
+            (opaque.to_owned(), 304),
+            (format!("W/{opaque}"), 304),
+            (format!("\"a, b\", W/{opaque}"), 304),
+            ("*".to_owned(), 304),
+            ("\"other\"".to_owned(), 200),
+            (opaque.trim_matches('"').to_owned(), 200),
+        ] {
+            for method in [Method::GET, Method::HEAD] {
+                let found = ask(method, &known).await;
+                assert_eq!(found.status, status, "{path} {known}");
+                for name in ["ETag", "Cache-Control"] {
+                    assert_eq!(found.header(name), first.header(name), "{path} {known}");
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]

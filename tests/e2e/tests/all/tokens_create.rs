@@ -81,6 +81,16 @@ async fn creation_names_the_invalid_field() {
         ),
         (creation_with("name", json!("a\nb")), "name-invalid", "name"),
         (
+            creation_with("name", json!("a\u{2028}b")),
+            "name-invalid",
+            "name",
+        ),
+        (
+            creation_with("name", json!("\u{200b}\u{3164}")),
+            "name-invalid",
+            "name",
+        ),
+        (
             creation_with("expires_in_days", json!(31)),
             "expiry-invalid",
             "expires_in_days",
@@ -156,6 +166,34 @@ async fn management_refuses_an_unreadable_body() {
             post()
                 .header("Content-Type", "text/plain")
                 .body(creation().to_string()),
+            (415, "media-type-unsupported"),
+        ),
+        (
+            post().body(creation().to_string()),
+            (415, "media-type-unsupported"),
+        ),
+        (
+            post().form(&[("name", "x")]),
+            (415, "media-type-unsupported"),
+        ),
+        (
+            post()
+                .header("Content-Type", "application/json; charset=ISO-8859-1")
+                .body(creation().to_string()),
+            (415, "media-type-unsupported"),
+        ),
+        (
+            json_post(String::new())
+                .header("Content-Encoding", "gzip")
+                .body(creation().to_string()),
+            (415, "media-type-unsupported"),
+        ),
+        (
+            json_post(format!("\u{feff}{}", creation())),
+            (400, "body-invalid"),
+        ),
+        (
+            json_post(String::new()).body(&b"{\"name\":\"J\xfcrgen\"}"[..]),
             (400, "body-invalid"),
         ),
         (
@@ -171,8 +209,20 @@ async fn management_refuses_an_unreadable_body() {
             (413, "body-too-large"),
         ),
     ] {
-        assert_eq!(Response::to(request).await.outcome(), outcome);
+        let response = Response::to(request).await;
+        assert_eq!(response.outcome(), outcome);
+        let hint = [
+            response.header("Accept-Post"),
+            response.header("Accept-Encoding"),
+        ]
+        .concat();
+        let expected = outcome.0 == 415;
+        assert_eq!(!hint.is_empty(), expected, "{}", response.body);
     }
+    let unknown = creation_with("na\u{202e}me", json!(1));
+    let response = Response::to(json_post(unknown.to_string())).await;
+    let detail = response.body["detail"].as_str().unwrap();
+    assert!(detail.contains("unknown field `na\\u{202e}me`"), "{detail}");
     let other = Response::to(ada.request(Method::PUT, "/api/v1/tokens")).await;
     assert_eq!(other.outcome(), (405, "method-not-allowed"));
     assert_eq!(

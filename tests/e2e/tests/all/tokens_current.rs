@@ -1,9 +1,10 @@
 //! `GET` and `DELETE /api/v1/tokens/current`: a token asks about itself.
 
 use crate::common::{authorize, start_cluster};
-use patrol_support::{Response, User, api_request, client, link::LinkFault, shared_system};
+use patrol::time::Timestamp;
+use patrol_support::{Response, User, api_request, client, link::LinkFault, now, shared_system};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn token_reads_and_revokes_itself() {
@@ -35,6 +36,41 @@ async fn token_reads_and_revokes_itself() {
     ))
     .await;
     assert_eq!(used.outcome(), (401, "token-revoked"));
+}
+
+#[tokio::test]
+async fn token_that_asks_about_itself_was_used() {
+    let system = shared_system();
+    let ada = User::sign_in(&system.url, "ada").await;
+    for (method, path) in [
+        (Method::GET, "/api/v1/tokens/current"),
+        (Method::HEAD, "/.patrol/api/v1/tokens/current"),
+        (Method::DELETE, "/api/v1/tokens/current"),
+    ] {
+        let created = ada.create_token(&["uns:read"]).await;
+        let record = async || {
+            ada.get(&format!("/api/v1/tokens/{}", created.id))
+                .await
+                .body
+        };
+        assert_eq!(record().await["last_used_at"], Value::Null);
+        let request = client().request(method.clone(), format!("{}{path}", system.url));
+        let request = request.header("CF-Connecting-IP", "192.0.2.7");
+        let own = Response::to(request.bearer_auth(&created.token)).await;
+        assert_eq!(own.status, 200, "{method}");
+        let record = record().await;
+        if method == Method::GET {
+            assert_eq!(own.body, record, "it says so itself");
+        }
+        let used: Timestamp = record["last_used_at"].as_str().unwrap().parse().unwrap();
+        assert!(now().abs_diff(used.seconds()) < 60, "{method}");
+        assert!(record["last_used_address"].is_string(), "{method}");
+        // Once it is revoked, nothing is a use.
+        ada.revoke(&created.id).await;
+        let request = client().get(format!("{}/api/v1/tokens/current", system.url));
+        let refused = Response::to(request.bearer_auth(&created.token)).await;
+        assert_eq!(refused.outcome(), (401, "token-revoked"));
+    }
 }
 
 #[tokio::test]
