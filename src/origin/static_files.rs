@@ -4,6 +4,7 @@
 //! file without these headers.
 
 use crate::{
+    caller,
     context::OriginContext,
     respond::{ApiError, ApiResult},
 };
@@ -43,11 +44,10 @@ pub(crate) async fn serve(
 
 /// Sends a browser to another address of the page, with the query of its request.
 pub(crate) fn redirect(status: u16, to: &str, request: &Request) -> ApiResult {
-    let url = request.url()?;
-    let query = url.query().map(|query| format!("?{query}"));
+    let query = caller::url(request)?.search();
     Ok(Response::builder()
         .with_status(status)
-        .with_header("Location", &format!("{to}{}", query.unwrap_or_default()))?
+        .with_header("Location", &format!("{to}{query}"))?
         .with_header("Cache-Control", "no-store")?
         .empty())
 }
@@ -56,9 +56,9 @@ pub(crate) fn redirect(status: u16, to: &str, request: &Request) -> ApiResult {
 /// form would not change with the path.
 async fn html(file: &File<'_>, request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let paths = &origin.settings.installation.paths;
-    let url = request.url()?;
-    let host = url.host_str().unwrap_or_default();
-    if let Some(address) = page::redirect(host, url.port(), url.path(), paths) {
+    let url = caller::url(request)?;
+    let port = url.port().parse().ok();
+    if let Some(address) = page::redirect(&url.hostname(), port, &url.pathname(), paths) {
         return redirect(307, &address, request);
     }
     let mut found = asset(file, origin.env).await?;

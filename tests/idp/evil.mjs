@@ -4,8 +4,9 @@
 //
 // Each first segment of a path is an issuer of its own. `?lie={…}` at the authorization endpoint says
 // what is wrong with this sign-in; tests add it to the address, as somebody who rules the provider
-// could. `PUT /{issuer}/lies` says what is wrong with what the issuer publishes. `POST /forge` signs
-// any JWT, for Cloudflare Access and the platform, whose keys are here too.
+// could. `PUT /{issuer}/lies` says what is wrong with what the issuer publishes, and in the member
+// `signIn` with every sign-in whose address says nothing. `POST /forge` signs any JWT, for Cloudflare
+// Access and the platform, whose keys are here too.
 //
 // members of a lie, all optional; null removes a member:
 //
@@ -101,8 +102,9 @@ function respond(response, status, body) {
   response.end(typeof body === "string" ? body : JSON.stringify(body));
 }
 
-function authorize(query, url, response) {
-  const { answer = {}, ...lie } = JSON.parse(query.get("lie") ?? "{}");
+function authorize(query, issuer, url, response) {
+  const told = query.has("lie") ? JSON.parse(query.get("lie")) : issuer.lies.signIn;
+  const { answer = {}, ...lie } = told ?? {};
   const code = randomUUID();
   codes.set(code, {
     lie,
@@ -163,7 +165,7 @@ async function handle(request, response) {
     case "GET cdn-cgi/access/certs":
       return publish(issuer, "jwks", { keys: publicJwks }, response);
     case "GET authorize":
-      return authorize(searchParams, url, response);
+      return authorize(searchParams, issuer, url, response);
     case "POST token":
       return exchange(request, response);
     default:

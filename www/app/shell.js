@@ -56,16 +56,18 @@ export class Shell {
   setUser(me) {
     const initials = me.name
       .split(/\s+/)
-      .map((word) => word[0])
+      .map((word) => [...word][0])
       .slice(0, 2)
-      .join("");
+      .join("")
+      .toUpperCase();
     this.#user.replaceChildren(
       h("span", { class: "avatar", "aria-hidden": "true" }, initials),
       h(
         "span",
         { class: "user-text" },
         h("span", { class: "truncate", title: me.name }, me.name),
-        h("span", { class: "truncate second", title: me.email }, me.email),
+        // Not every provider has names.
+        me.email !== me.name && h("span", { class: "truncate second", title: me.email }, me.email),
       ),
       h("span", { class: "unseen" }, this.#texts.profile),
     );

@@ -94,6 +94,7 @@ fn all_checks(args: &Args, timings: &Timings) -> Result<()> {
         tools::install_browser()?;
         tools::install_clients()?;
         tools::install_load_generator()?;
+        tools::install_scanner()?;
     }
     lint_all(timings)?;
     let tests = compile_tests(None, timings)?;
@@ -135,6 +136,7 @@ fn selected_tests(package: Option<&str>, name: Option<&str>, timings: &Timings) 
     }
     if kinds.contains(&Kind::EndToEnd) {
         tools::install_clients()?;
+        tools::install_scanner()?;
     }
     if kinds.iter().any(|kind| *kind != Kind::Native) {
         build::build_parts(&Part::ALL, &Variant::release()?, timings)?;

@@ -10,7 +10,7 @@ use fantoccini::{
     elements::{Element, ElementRef},
 };
 use futures_util::FutureExt as _;
-use patrol_support::{System, root, wait_until};
+use patrol_support::{System, browser::is_session, root, wait_until};
 use serde_json::{Value, json};
 use std::{cell::RefCell, fs, panic::AssertUnwindSafe, path::PathBuf};
 
@@ -57,8 +57,8 @@ pub struct Page<'a> {
     client: Client,
     /// Parts of expected console errors: the browser logs every error response.
     expected: RefCell<Vec<String>>,
-    /// Another origin that a test opens.
-    elsewhere: RefCell<Option<String>>,
+    /// Other origins that a test opens.
+    elsewhere: RefCell<Vec<String>>,
 }
 
 /// Runs a test in a browser, then checks the console and the requests.
@@ -173,14 +173,14 @@ impl Page<'_> {
     /// # Panics
     /// Panics if the server does not respond.
     pub async fn goto_elsewhere(&self, origin: &str, path: &str) {
-        *self.elsewhere.borrow_mut() = Some(format!("{origin}/"));
+        self.expect_requests_to(origin);
         let url = format!("{origin}{path}");
         self.client.goto(&url).await.expect("the page loads");
     }
 
     /// Allows requests to another origin.
     pub fn expect_requests_to(&self, origin: &str) {
-        *self.elsewhere.borrow_mut() = Some(format!("{origin}/"));
+        self.elsewhere.borrow_mut().push(format!("{origin}/"));
     }
 
     /// Acts in the window that was opened last, and closes it.
@@ -202,16 +202,37 @@ impl Page<'_> {
         back.expect("the first window");
     }
 
-    /// The session as a `Cookie` header.
-    ///
-    /// # Panics
-    /// Panics if the user is not signed in.
-    pub async fn session_cookie(&self) -> String {
-        let cookies = self.client.get_all_cookies().await.expect("cookies");
-        let mut cookies = cookies.iter();
-        let session = cookies.find(|cookie| cookie.name().contains("patrol_session_"));
-        let session = session.expect("a session");
-        format!("{}={}", session.name(), session.value())
+    /// The session as a `Cookie` header, whichever path it is for.
+    pub async fn session_cookie(&self) -> Option<String> {
+        let cookies = self.devtools("Network.getAllCookies", json!({})).await;
+        let cookies = cookies["cookies"].as_array().into_iter().flatten();
+        let mut pairs = cookies.filter_map(|one| Some((one["name"].as_str()?, &one["value"])));
+        let (name, value) = pairs.find(|(name, _)| is_session(name))?;
+        Some(format!("{name}={}", value.as_str()?))
+    }
+
+    /// What the user has copied: pastes it into a field of its own. No dialog may be open.
+    pub async fn clipboard(&self) -> String {
+        let field = "document.body.appendChild(document.createElement('input'))";
+        self.eval(&format!(
+            "Object.assign({field}, {{ id: 'pasted' }}).focus()"
+        ))
+        .await;
+        self.chord(&[key::CONTROL, 'v']).await;
+        let text = wait_until("the clipboard is pasted", async || {
+            let text = self.property("#pasted", "value").await;
+            (!text.is_empty()).then_some(text)
+        })
+        .await;
+        self.eval("$('#pasted').remove()").await;
+        text
+    }
+
+    /// Adds a header to all requests of the tab, as a proxy in front of the system does.
+    pub async fn add_header(&self, name: &str, value: &str) {
+        self.devtools("Network.enable", json!({})).await;
+        let headers = json!({ "headers": { name: value } });
+        self.devtools("Network.setExtraHTTPHeaders", headers).await;
     }
 
     /// Opens a path and signs in when the page asks for it.
@@ -386,6 +407,25 @@ impl Page<'_> {
     /// Ends [`Self::lose_answers`].
     pub async fn deliver_answers(&self) {
         self.eval("window.restoreFetch()").await;
+    }
+
+    /// Holds back what the page reads from the API from now on, as a slow network does.
+    pub async fn hold_reads(&self) {
+        self.eval(
+            "((send, held) => {
+                window.releaseReads = held.resolve;
+                window.fetch = async (address, options) => {
+                    if ((options?.method ?? 'GET') === 'GET') await held.promise;
+                    return send(address, options);
+                };
+            })(window.fetch, Promise.withResolvers())",
+        )
+        .await;
+    }
+
+    /// Lets the page read what [`Page::hold_reads`] held back.
+    pub async fn release_reads(&self) {
+        self.eval("releaseReads()").await;
     }
 
     /// Returns to the tab after a minute, by moving the page's clock.
@@ -679,9 +719,9 @@ impl Page<'_> {
     async fn foreign_requests(&self) -> Vec<String> {
         let own = format!("{}/", self.base);
         // Before the first page, the browser loads `chrome:` pages.
+        let mut local = vec![own.as_str(), "data:", "chrome:"];
         let elsewhere = self.elsewhere.borrow().clone();
-        let elsewhere = elsewhere.as_deref().unwrap_or(&own);
-        let local = [own.as_str(), elsewhere, "data:", "chrome:"];
+        local.extend(elsewhere.iter().map(String::as_str));
         let requests: Vec<String> = self
             .log("performance")
             .await

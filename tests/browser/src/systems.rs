@@ -1,9 +1,10 @@
 //! The systems that the tests visit.
 //!
-//! Most tests share one. Its lists change all the time, so a test there only looks at its own tokens,
-//! by name; `vic` belongs to the test of the limit. Tests of the whole list use the sample system,
+//! Most tests share one, on which they create and revoke tokens. Its lists change all the time, so a
+//! test there only looks at its own tokens, by name; `vic` belongs to the test of the limit. Tests of the whole list use the sample system,
 //! where nobody changes the tokens of `ada`, and `otto` has none.
 
+pub use patrol_support::shared_system;
 use patrol_support::{
     System, User, root,
     workspace::{policy_without_rbac, write_policy},
@@ -11,12 +12,6 @@ use patrol_support::{
 use serde_json::json;
 use std::{path::Path, process::Command, sync::OnceLock};
 use tokio::sync::OnceCell;
-
-/// The system on which tests create and revoke tokens.
-pub fn shared_system() -> &'static System {
-    static SYSTEM: OnceLock<System> = OnceLock::new();
-    SYSTEM.get_or_init(|| System::start("page", &[]))
-}
 
 /// A system with RBAC off.
 ///

@@ -273,7 +273,8 @@ impl Browser {
 /// In the name of a cookie that keeps a pending sign-in.
 const PENDING: &str = "patrol_session_pending_";
 
-fn is_session(name: &str) -> bool {
+/// Whether a cookie of that name is a session, and not a sign-in that has only begun.
+pub fn is_session(name: &str) -> bool {
     name.contains("patrol_session_") && !name.contains(PENDING)
 }
 

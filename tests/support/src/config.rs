@@ -162,13 +162,18 @@ impl Config {
         );
     }
 
-    /// Opens a port for a service. The socket has the service's name.
+    /// Opens any free port for a service. The socket has the service's name.
     pub fn add_socket(&mut self, service: &str) {
+        self.add_socket_at(service, 0);
+    }
+
+    /// The same, on a port that is free.
+    pub fn add_socket_at(&mut self, service: &str, port: u16) {
         self.socket_count += 1;
         let name = quote(service);
         let _ = writeln!(
             self.sockets,
-            r#"    (name = {name}, address = "127.0.0.1:0", http = (), service = {name}),"#
+            r#"    (name = {name}, address = "127.0.0.1:{port}", http = (), service = {name}),"#
         );
     }
 

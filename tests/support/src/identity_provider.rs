@@ -128,7 +128,8 @@ impl EvilProvider {
         }
     }
 
-    /// Says what is wrong with what an issuer publishes: `discovery` and `jwks`.
+    /// Says what is wrong with what an issuer publishes, `discovery` and `jwks`, and with every sign-in,
+    /// `signIn`.
     pub async fn publish(&self, issuer: &str, lies: &Value) {
         let request = client().put(format!("{}/lies", self.issuer(issuer)));
         assert_eq!(Response::to(request.json(lies)).await.status, 204);

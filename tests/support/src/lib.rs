@@ -6,9 +6,9 @@
 //! - [`cluster::Cluster`]: the Workers in several workerd processes, with faults between them.
 //! - [`variants::Variants`] and [`sandbox::Sandbox`]: the Workers in one workerd process.
 //!
-//! Modules import downwards only, in this order: `variants`, `sandbox`, `cluster`, `runtime`,
-//! `config`; `identity_provider`, `script`, `browser`; `system`, `raw_http`, `client`; `kv`, `link`;
-//! `process`, `workspace`, `wait`.
+//! Modules import downwards only, in this order: `fronts`, `variants`, `sandbox`, `cluster`, `runtime`,
+//! `config`; `identity_provider`, `script`, `browser`; `system`, `raw_http`, `client`; `kv`, `link`,
+//! `page`; `process`, `workspace`, `wait`.
 //!
 //! Everything ends with the test process, however that ends: `xtask keep` watches a pipe that then
 //! closes. No failure message contains a token.
@@ -17,9 +17,11 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod config;
+pub mod fronts;
 pub mod identity_provider;
 pub mod kv;
 pub mod link;
+pub mod page;
 pub mod process;
 pub mod raw_http;
 pub mod runtime;

@@ -189,7 +189,7 @@ fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
 
 /// The first of four free ports: the sample API and the inspector take the next ones. No two calls
 /// return overlapping ranges.
-fn free_ports() -> u16 {
+pub(crate) fn free_ports() -> u16 {
     use std::sync::atomic::{AtomicU16, Ordering};
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     loop {

@@ -4,14 +4,15 @@
 //! state with another. Most settings need no more, and each variant saves a start of wrangler. The
 //! sample API is that of the shared system.
 //!
-//! Left out: the page, restarts, and anything that wrangler does.
+//! Left out: restarts, and anything that wrangler does.
 
 use crate::{
     config::{Binding, Config, MODULES, POLICY, Worker, copy_worker, text_bindings},
     kv::Kv,
+    page,
     process::generate_secrets,
     runtime::Runtime,
-    system::shared_system,
+    system::{free_ports, shared_system},
     workspace::{create_folder, root},
 };
 use std::{fs, path::Path, sync::LazyLock};
@@ -24,6 +25,7 @@ pub struct Variant {
     policy: Option<fn() -> String>,
     is_upstream_bound: bool,
     edge_entry: Option<&'static str>,
+    has_page: bool,
 }
 
 impl Variant {
@@ -35,6 +37,7 @@ impl Variant {
             policy: None,
             is_upstream_bound: false,
             edge_entry: None,
+            has_page: false,
         }
     }
 
@@ -52,6 +55,15 @@ impl Variant {
     pub const fn with_bound_upstream(self) -> Self {
         Self {
             is_upstream_bound: true,
+            ..self
+        }
+    }
+
+    /// Serves the page too. For browsers, its `PUBLIC_URL` is where it listens.
+    #[must_use]
+    pub const fn with_page(self) -> Self {
+        Self {
+            has_page: true,
             ..self
         }
     }
@@ -128,6 +140,10 @@ impl Variants {
             for variant in variants {
                 let kv = Kv::start().await;
                 config.add_external(&format!("{}-kv", variant.name), kv.address());
+                if variant.has_page {
+                    let page = page::serve(&root().join("build/www")).await;
+                    config.add_external(&format!("{}-page", variant.name), page);
+                }
                 add_variant(&mut config, &folder, variant, &upstream, &secrets);
             }
             let runtime = Runtime::start_in(&folder, &config).await;
@@ -183,10 +199,19 @@ fn add_variant(
     fs::create_dir_all(&objects).expect("cannot create a folder");
     config.add_disk(&disk, &objects.to_string_lossy());
 
+    let port = if variant.has_page { free_ports() } else { 0 };
+    let own_url = format!("http://127.0.0.1:{port}");
     let is_set = |name: &str| settings.iter().any(|(set, _)| *set == name);
     let required = [
-        // The issuer of the tokens. It need not be the address of the edge.
-        ("PUBLIC_URL", PUBLIC_URL),
+        // The issuer of the tokens. For programs, it need not be the address of the edge.
+        (
+            "PUBLIC_URL",
+            if variant.has_page {
+                &own_url
+            } else {
+                PUBLIC_URL
+            },
+        ),
         ("REGISTRIES", "16"),
         ("ROOT_PATHS", "page api jwks"),
         ("DEV_SIGN_IN", "1"),
@@ -213,6 +238,10 @@ fn add_variant(
     }
     let mut origin_bindings = bindings();
     origin_bindings.extend(text_bindings(secrets));
+    let page = of("page");
+    if variant.has_page {
+        origin_bindings.push(("ASSETS", Binding::Service(&page)));
+    }
     let policy = variant.policy.map(|text| {
         let json = patrol_policy::to_json(&text()).expect("the policy is wrong");
         let path = folder.join(name);
@@ -244,5 +273,5 @@ fn add_variant(
         bindings: &origin_bindings,
         storage: Some(&disk),
     });
-    config.add_socket(&edge);
+    config.add_socket_at(&edge, port);
 }

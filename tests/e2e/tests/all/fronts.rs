@@ -3,11 +3,11 @@
 
 use patrol_support::{
     browser::{Browser, Page},
-    identity_provider::{EvilProvider, Issuer, Providers, RegisteredClient},
+    fronts::{access_network, access_settings, oidc_settings, production},
+    identity_provider::{EvilProvider, Issuer, Providers},
     variants::{PUBLIC_URL, Variant, Variants},
-    workspace::policy,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 /// The clients at real providers: the name in `OIDC_PROVIDERS`, the number of the issuer, and the id.
@@ -24,15 +24,6 @@ const REAL: [(&str, usize, &str); 8] = [
 
 /// The issuers of the provider that lies. A test has those after the first to itself.
 const EVIL: [&str; 3] = ["evil", "evil-discovery", "evil-keys"];
-
-/// The tag of the application at Cloudflare Access.
-pub(crate) const ACCESS_AUD: &str =
-    "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff000102030405060708090a0b0c0d0e0f";
-
-/// The team of a variant that has Access.
-pub(crate) fn access_issuer(team: &str) -> String {
-    format!("https://{team}.cloudflareaccess.com")
-}
 
 /// The `iss` of the platform's assertions.
 pub(crate) const PLATFORM_ISSUER: &str = "https://platform.example";
@@ -74,10 +65,9 @@ impl Fronts {
                 ("PLATFORM_JWKS_URL", keys),
             ]
         };
-        let access = |team| vec![("ACCESS_TEAM", team), ("ACCESS_AUD", ACCESS_AUD.to_owned())];
         let settings = [
             oidc_settings(clients),
-            access("factory".to_owned()),
+            access_settings("factory"),
             platform("platform"),
         ];
         let secret = vec![
@@ -87,17 +77,17 @@ impl Fronts {
         let mut https = oidc_settings(vec![evil.client("evil")]);
         https.push(("PUBLIC_URL", HTTPS_URL.to_owned()));
         let variants = [
-            variant("fronts", settings.concat()),
-            variant("platform-secret", secret),
-            variant("access-cold", access("cold".to_owned())),
-            variant("access-warm", access("warm".to_owned())),
-            variant(
+            production("fronts", settings.concat()),
+            production("platform-secret", secret),
+            production("access-cold", access_settings("cold")),
+            production("access-warm", access_settings("warm")),
+            production(
                 "down",
-                [access("down".to_owned()), platform("platform-down")].concat(),
+                [access_settings("down"), platform("platform-down")].concat(),
             ),
-            variant("https", https),
+            production("https", https),
         ];
-        let network = include_str!("sign_in_network.js").replace("{server}", evil.url());
+        let network = access_network(&evil);
         let variants: &[Variant] = Vec::leak(variants.into());
         Self {
             variants: Variants::start_behind("fronts", variants, network).await,
@@ -159,48 +149,6 @@ impl Fronts {
         let callback = self.ask_evil(browser, provider, lie).await;
         browser.open_as_program(&callback).await
     }
-}
-
-fn oidc_settings(clients: Vec<RegisteredClient>) -> Vec<(&'static str, String)> {
-    let (descriptions, credentials): (Vec<_>, Vec<_>) = clients
-        .into_iter()
-        .map(|client| (client.description, client.credential))
-        .unzip();
-    let credentials = credentials
-        .into_iter()
-        .map(|(name, value)| (&*name.leak(), value));
-    let mut settings = vec![("OIDC_PROVIDERS", json!(descriptions).to_string())];
-    settings.extend(credentials);
-    settings
-}
-
-/// Settings of the origin, without development users.
-fn variant(name: &'static str, settings: Vec<(&'static str, String)>) -> Variant {
-    let settings = settings.into_iter();
-    let mut all: Vec<(_, &'static str)> = settings
-        .map(|(name, value)| (name, &*value.leak()))
-        .collect();
-    all.push(("DEV_SIGN_IN", ""));
-    Variant::new(name)
-        .with(all.leak())
-        .with_policy(policy_with_memberships)
-}
-
-/// The rules for Keycloak's claims in docs/POLICY.md.
-fn policy_with_memberships() -> String {
-    let rules = r#"
-        [[membership.rule]]
-        claim = "groups"
-        value = "/{organization}/{role}"
-
-        [[membership.rule]]
-        claim = "realm_access.roles"
-        value = "{organization}.{role}"
-
-        [membership.names]
-        acme = "Acme Manufacturing"
-    "#;
-    policy() + rules
 }
 
 /// Asserts that a sign-in was refused with a status, a problem code and a reason, and left nothing.

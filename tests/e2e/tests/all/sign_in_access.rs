@@ -2,28 +2,23 @@
 
 use crate::{
     common::use_token,
-    fronts::{ACCESS_AUD, Fronts, access_issuer, assert_refused, fronts, has_session},
+    fronts::{Fronts, assert_refused, fronts, has_session},
 };
-use patrol_support::{Response, User, client, now, wait_until};
+use patrol_support::{
+    Response, User, client,
+    fronts::{ACCESS_HEADER, access_claims as claims, access_issuer},
+    now, wait_until,
+};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const SIGN_IN: &str = "/.patrol/auth/sign-in?provider=access";
 
-/// The claims of an application's JWT, as Access documents them.
-fn claims(team: &str, subject: &str) -> Value {
-    json!({
-        "iss": access_issuer(team), "aud": [ACCESS_AUD], "sub": subject, "type": "app",
-        "email": "ines@example.com", "iat": now(), "nbf": now(), "exp": now() + 60,
-        "groups": ["/acme/viewer"],
-    })
-}
-
 /// Signs in with a JWT at a variant. Returns status, problem and cookies.
 async fn enter(fronts: &Fronts, variant: &str, jwt: &str) -> Response {
     let request = client()
         .get(format!("{}{SIGN_IN}&to=/.patrol/ui/", fronts.url(variant)))
-        .header("Cf-Access-Jwt-Assertion", jwt);
+        .header(ACCESS_HEADER, jwt);
     Response::to(request).await
 }
 
@@ -57,7 +52,7 @@ async fn user_of_access_uses_a_token_and_signs_out() {
     let iris = User::with_header(&url, "Cookie", cookie);
     // Another site can lead the browser here again, and begins nothing by that.
     let again = iris.request(Method::GET, SIGN_IN);
-    let again = Response::to(again.header("Cf-Access-Jwt-Assertion", &jwt)).await;
+    let again = Response::to(again.header(ACCESS_HEADER, &jwt)).await;
     assert_eq!((again.status, again.header("Set-Cookie")), (303, ""));
 
     let created = iris.create_token(&["pipelines:read"]).await;
@@ -79,7 +74,7 @@ async fn jwt_of_access_alone_is_no_session() {
     let jwt = json!({ "claims": claims("factory", "ines") });
     let request = client()
         .get(format!("{}/.patrol/api/v1/me", fronts.url("fronts")))
-        .header("Cf-Access-Jwt-Assertion", fronts.evil.forge(&jwt).await);
+        .header(ACCESS_HEADER, fronts.evil.forge(&jwt).await);
     assert_eq!(
         Response::to(request).await.outcome(),
         (401, "session-required")
