@@ -23,6 +23,7 @@ use patrol::{
         known_lists::KnownLists,
     },
     routes::Paths,
+    session::Initiator,
     time::{Instant, Timestamp},
     token::{Token, Verifier, cache::CacheKey},
 };
@@ -102,9 +103,14 @@ pub async fn fetch(mut request: Request, _env: Env, _context: Context) -> Result
 fn token_in(header: &str) -> std::result::Result<Cow<'_, str>, CredentialsError> {
     let headers = CredentialHeaders {
         authorization: Some(header),
-        subprotocols: None,
+        ..CredentialHeaders::default()
     };
-    credentials::token(headers, || None)
+    let nobody = || Initiator {
+        site: None,
+        origin: None,
+        own: "",
+    };
+    credentials::token(headers, nobody)
 }
 
 fn error(text: &str) -> Error {

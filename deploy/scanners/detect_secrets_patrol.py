@@ -15,6 +15,6 @@ class PatrolDetector(RegexBasedDetector):
 
     denylist = [
         re.compile(
-            r"(?:patrol_eyJ[\w-]+|eyJ[\w-]*(?:cGF0K2p3d|BhdCtqd3|wYXQrand0)[\w-]*)\.[\w-]+\.[\w-]{85}[AQgw]"
+            r"(?:patrol_eyJ[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_-]*(?:cGF0K2p3d|BhdCtqd3|wYXQrand0)[A-Za-z0-9_-]*)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]"
         ),
     ]

@@ -181,13 +181,29 @@ pub fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-/// Whether another site made the browser send this request (CSRF). Then its cookie does not prove
-/// that the user intended it. `own` is this installation's origin.
-///
-/// Programs other than browsers send neither header, and they have no other user's cookie.
-pub fn is_cross_site(sec_fetch_site: Option<&str>, origin: Option<&str>, own: &str) -> bool {
-    let foreign_site = sec_fetch_site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
-    foreign_site || origin.is_some_and(|origin| origin != own)
+/// What tells which page made a browser send a request. Programs other than browsers send neither
+/// header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Initiator<'a> {
+    /// `Sec-Fetch-Site` (Fetch Metadata Request Headers, section 2.4)
+    pub site: Option<String>,
+    /// `Origin`
+    pub origin: Option<String>,
+    /// This installation's origin.
+    pub own: &'a str,
+}
+
+impl Initiator<'_> {
+    /// Whether it was a page of another site (CSRF). Then what the browser adds by itself, a cookie or
+    /// a password, does not prove that the user intended the request.
+    pub fn is_other_site(&self) -> bool {
+        let is_foreign = |site: &String| !matches!(&**site, "same-origin" | "none");
+        self.site.as_ref().is_some_and(is_foreign)
+            || self
+                .origin
+                .as_ref()
+                .is_some_and(|origin| origin != self.own)
+    }
 }
 
 /// HTTP's white space (RFC 9110, section 5.6.3).
@@ -244,11 +260,12 @@ mod tests {
             (None, Some("https://evil.example"), true),
             (Some("same-origin"), Some("null"), true),
         ] {
-            assert_eq!(
-                is_cross_site(site, origin, own),
-                refused,
-                "{site:?} {origin:?}"
-            );
+            let initiator = Initiator {
+                site: site.map(str::to_owned),
+                origin: origin.map(str::to_owned),
+                own,
+            };
+            assert_eq!(initiator.is_other_site(), refused, "{initiator:?}");
         }
     }
 

@@ -43,9 +43,10 @@ pub(crate) fn authenticate(
         let nearest = &context.settings.installation.client_address_header;
         client_address(access.forwarder, &incoming.request.headers(), nearest)
     };
+    let own = context.settings.installation.paths.origin();
     outcome(
         with_validator(|validator| {
-            let token = incoming.token(access.forwarder);
+            let token = incoming.token(access.forwarder, own);
             let credentials = token.as_deref().map_err(|error| *error);
             validator.check(access, credentials, clock(), attempted, address)
         }),
@@ -59,9 +60,10 @@ pub(crate) fn authenticate_token(
     context: EdgeContext<'_>,
     attempted: &mut Attempted,
 ) -> Result<Outcome, Unanswered> {
+    let own = context.settings.installation.paths.origin();
     outcome(
         with_validator(|validator| {
-            let token = incoming.token(Forwarder::Edge);
+            let token = incoming.token(Forwarder::Edge, own);
             let credentials = token.as_deref().map_err(|error| *error);
             validator.authenticate(now(), credentials, clock(), attempted)
         }),

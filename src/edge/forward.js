@@ -3,7 +3,7 @@
 // The response of another Worker or of the network stays a promise of JavaScript, which ends with
 // its client. A Rust future that awaited it would never be freed if the client disconnected.
 
-import { Ended, TooManyStreams, Watch, isShort, pipe, pump, watched } from "./streams.js";
+import { Ended, TooManyStreams, Watch, isShort, pipe, pump, select, watched } from "./streams.js";
 
 /** Neither a letter nor a digit. Some servers treat all of these as the same character. */
 const PUNCTUATION = /[^a-z0-9]/g;
@@ -171,35 +171,21 @@ export function exchange(
   failed,
 ) {
   const next = forwarded(request, address, rules, changes);
-  /** @param {Response} response */
-  const selected = (response) =>
-    subprotocol === undefined ? response : select(subprotocol, response);
-  if (streams === undefined) return send(next, upstream, rules.timeout, request, failed, selected);
+  if (streams === undefined) {
+    /** @param {Response} response */
+    const received = (response) => select(subprotocol, response);
+    return send(next, upstream, rules.timeout, request, failed, received);
+  }
   const began = Date.now();
   const open = () => new Watch(streams, request, env, event);
   /** @param {Response} response */
-  const received = (response) =>
-    Date.now() - began < SLOW
-      ? watched(selected(response), streams, open)
-      : late(selected(response), streams, open);
+  const received = (response) => {
+    const selected = select(subprotocol, response);
+    const isLate = Date.now() - began >= SLOW;
+    return isLate ? late(selected, streams, open) : watched(selected, streams, open);
+  };
   const isLong = next.body !== null && !isShort(next.headers, streams);
   return send(next, upstream, rules.timeout, request, failed, received, isLong ? open : undefined);
-}
-
-const SUBPROTOCOL = "Sec-WebSocket-Protocol";
-
-/**
- * Selects a subprotocol for a WebSocket, unless the upstream has.
- *
- * @param {string} subprotocol
- * @param {Response} response
- */
-function select(subprotocol, response) {
-  const { webSocket, headers: sent } = response;
-  if (!webSocket || sent.has(SUBPROTOCOL)) return response;
-  const headers = new Headers(sent);
-  headers.set(SUBPROTOCOL, subprotocol);
-  return new Response(null, { status: 101, headers, webSocket });
 }
 
 /**

@@ -126,7 +126,7 @@ fn answer(
                 path,
                 query: incoming.query,
             };
-            authorize(&incoming, asking, context, attempted)
+            authorize(&incoming.with_subprotocols(), asking, context, attempted)
         }
         Destination::Origin(CURRENT_TOKEN) => current_token(&incoming, context, attempted),
         Destination::Origin(READY) => Ok(ready::ready(context)),
@@ -213,7 +213,7 @@ fn authorize(
     };
     let access = AccessRequest {
         method: &question.method,
-        path: question.path(),
+        path: &question.path,
         organization: incoming.organization,
         now: now(),
         forwarder: Forwarder::Proxy(dialect),

@@ -8,12 +8,13 @@
 use js_sys::{Uint8Array, WebAssembly};
 use patrol::{
     authorize::{
-        credentials::{self, CredentialHeaders, CredentialsError, SITE},
+        credentials::{self, CredentialHeaders, CredentialsError},
         decision::Forwarder,
         forwarding::{ConditionalHeaders, ORGANIZATION},
         subprotocol::{self, SUBPROTOCOL},
     },
     routes,
+    session::Initiator,
 };
 use std::{borrow::Cow, cell::RefCell, str};
 use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
@@ -40,7 +41,7 @@ pub(crate) struct Incoming<'a> {
     connection: Option<&'a str>,
     upgrade: Option<&'a str>,
     cookie: Option<&'a str>,
-    /// Only of a WebSocket handshake.
+    /// Of a WebSocket handshake, or of a question of another proxy, which asks without `Upgrade`.
     subprotocols: Option<String>,
 }
 
@@ -70,15 +71,28 @@ impl<'a> Incoming<'a> {
         Some(incoming)
     }
 
-    /// The token, as sent. Behind another proxy a subprotocol cannot carry one: the edge could not
-    /// keep it from the upstream.
-    pub(crate) fn token(&self, forwarder: Forwarder) -> Result<Cow<'_, str>, CredentialsError> {
-        let subprotocols = self.subprotocols.as_deref();
+    /// The token, as sent. `own` is this installation's origin.
+    pub(crate) fn token<'t>(
+        &'t self,
+        forwarder: Forwarder,
+        own: &'t str,
+    ) -> Result<Cow<'t, str>, CredentialsError> {
+        let is_behind_proxy = forwarder != Forwarder::Edge;
         let headers = CredentialHeaders {
             authorization: self.authorization,
-            subprotocols: subprotocols.filter(|_| forwarder == Forwarder::Edge),
+            subprotocols: self.subprotocols.as_deref(),
+            is_behind_proxy,
         };
-        credentials::token(headers, || header_of(self.request, SITE))
+        credentials::token(headers, || initiator(self.request, own))
+    }
+
+    /// Reads the subprotocols of a request that another proxy holds.
+    pub(crate) fn with_subprotocols(self) -> Self {
+        let subprotocols = header_of(self.request, SUBPROTOCOL);
+        Self {
+            subprotocols,
+            ..self
+        }
     }
 
     /// The protocol to select if the upstream selects none.
@@ -106,9 +120,24 @@ pub(crate) fn token_of(request: &Request) -> Option<String> {
     let headers = CredentialHeaders {
         authorization: authorization.as_deref(),
         subprotocols: subprotocols.as_deref(),
+        is_behind_proxy: false,
     };
-    let token = credentials::token(headers, || header_of(request, SITE));
+    // No page of another site caused the request, or it would not have been allowed.
+    let same_site = Initiator {
+        site: None,
+        origin: None,
+        own: "",
+    };
+    let token = credentials::token(headers, || same_site);
     token.ok().map(Cow::into_owned)
+}
+
+fn initiator<'a>(request: &Request, own: &'a str) -> Initiator<'a> {
+    Initiator {
+        site: header_of(request, "Sec-Fetch-Site"),
+        origin: header_of(request, "Origin"),
+        own,
+    }
 }
 
 fn is_websocket(protocol: &str) -> bool {

@@ -375,9 +375,35 @@ function watchedSocket(response, upstream, rules, watch) {
     from.addEventListener("error", () => closeBoth(GOING_AWAY, ""));
     from.accept();
   }
+  return accepted(response, client);
+}
+
+/**
+ * The response that accepts a socket, with the upstream's headers.
+ *
+ * @param {Response} response
+ * @param {WebSocket} webSocket
+ */
+function accepted(response, webSocket) {
   const headers = new Headers(response.headers);
   for (const name of HANDSHAKE) headers.delete(name);
-  return new Response(null, { status: 101, headers, webSocket: client });
+  return new Response(null, { status: 101, headers, webSocket });
+}
+
+const SUBPROTOCOL = "Sec-WebSocket-Protocol";
+
+/**
+ * Selects a subprotocol for a socket, unless the upstream has.
+ *
+ * @param {string | undefined} subprotocol
+ * @param {Response} response
+ */
+export function select(subprotocol, response) {
+  const { webSocket } = response;
+  if (subprotocol === undefined || !webSocket || response.headers.has(SUBPROTOCOL)) return response;
+  const selected = accepted(response, webSocket);
+  selected.headers.set(SUBPROTOCOL, subprotocol);
+  return selected;
 }
 
 /** How many messages wait at most while the status of a token is unknown. */

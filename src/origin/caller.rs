@@ -2,13 +2,14 @@
 
 use crate::{context::OriginContext, respond::ApiResult, settings::OriginSettings};
 use patrol::{
+    authorize::client_address,
     http::{
         body,
         problem::{Problem, ProblemCode},
     },
     policy::account::Account,
     registry::{ClientInfo, ReadAccount, SessionEnded},
-    session::{self, Session},
+    session::{self, Initiator, Session},
 };
 use patrol_platform::now;
 use serde::de::DeserializeOwned;
@@ -81,18 +82,29 @@ pub(crate) fn parameter(request: &Request, name: &str) -> ApiResult<Option<Strin
 pub(crate) fn client(request: &Request, settings: &OriginSettings) -> ApiResult<ClientInfo> {
     let headers = request.headers();
     let address = headers.get(settings.installation.client_address_header.as_str())?;
-    let address = address.and_then(|text| text.parse().ok());
+    let address = address.and_then(|text| client_address::parse(&text));
     let user_agent = headers.get("User-Agent")?;
     Ok(ClientInfo::new(address, user_agent.as_deref()))
 }
 
+/// What tells which page made a browser send a request.
+pub(crate) fn initiator<'a>(
+    request: &Request,
+    settings: &'a OriginSettings,
+) -> ApiResult<Initiator<'a>> {
+    let headers = request.headers();
+    Ok(Initiator {
+        site: headers.get("Sec-Fetch-Site")?,
+        origin: headers.get("Origin")?,
+        own: settings.installation.paths.origin(),
+    })
+}
+
 /// Rejects a request that another site made the browser send (CSRF).
 pub(crate) fn reject_cross_site(request: &Request, settings: &OriginSettings) -> ApiResult<()> {
-    let headers = request.headers();
-    let site = headers.get("Sec-Fetch-Site")?;
-    let origin = headers.get("Origin")?;
-    let own = settings.installation.paths.origin();
-    if session::is_cross_site(site.as_deref(), origin.as_deref(), own) {
+    let initiator = initiator(request, settings)?;
+    if initiator.is_other_site() {
+        let own = initiator.own;
         return Err(Problem::new(
             ProblemCode::OriginForbidden,
             "Cross-site request",

@@ -8,7 +8,7 @@ use crate::{
 };
 use patrol::{
     authorize::{
-        credentials::{self, CredentialHeaders, SITE},
+        credentials::{self, CredentialHeaders},
         decision::{self, Denial},
     },
     http::{
@@ -241,12 +241,12 @@ pub(crate) async fn revoke_current(request: &Request, origin: OriginContext<'_>)
 /// The token that a request carries. Its signature and times are valid, but it may be revoked.
 fn presented_token(request: &Request, origin: OriginContext<'_>) -> ApiResult<Token> {
     let authorization = request.headers().get("Authorization")?;
-    let site = request.headers().get(SITE)?;
+    let initiator = caller::initiator(request, origin.settings)?;
     let headers = CredentialHeaders {
         authorization: authorization.as_deref(),
-        subprotocols: None,
+        ..CredentialHeaders::default()
     };
-    let text = credentials::token(headers, || site).map_err(Denial::from)?;
+    let text = credentials::token(headers, || initiator).map_err(Denial::from)?;
     let OriginSettings {
         installation,
         signing_keys,

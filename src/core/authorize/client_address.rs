@@ -26,7 +26,7 @@ pub fn client_address(
 /// Reads one address as proxies write it: perhaps quoted, with a port, an IPv6 address in brackets or
 /// with a zone (RFC 7239, section 6; RFC 4007, section 11). An IPv4 address in the form of IPv6 is
 /// returned as IPv4. Zone and port are dropped: they say nothing about the client.
-fn parse(text: &str) -> Option<IpAddr> {
+pub fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim_matches([' ', '\t']);
     let text = match text.strip_prefix('"') {
         Some(quoted) => quoted.strip_suffix('"')?,

@@ -6,10 +6,14 @@
 //! exactly one of them. A token is never read from a query, because queries are logged.
 //!
 //! Browsers send `Basic` by themselves once a user has entered it, also in requests that another
-//! site causes. So they are never asked for it ([`BROWSER`]), and it is refused from other sites.
+//! site causes. So they are never asked for it ([`BROWSER`]), and it is refused from other sites
+//! ([`Initiator`]).
 
 use super::subprotocol::{self, SubprotocolError};
-use crate::token::{self, PREFIX};
+use crate::{
+    session::Initiator,
+    token::{self, PREFIX},
+};
 use base64ct::{Base64, Encoding};
 use std::{borrow::Cow, fmt};
 
@@ -20,22 +24,21 @@ pub struct CredentialHeaders<'a> {
     pub authorization: Option<&'a str>,
     /// `Sec-WebSocket-Protocol`, if the request opens a WebSocket.
     pub subprotocols: Option<&'a str>,
+    /// Whether another proxy forwards the request. Its subprotocols are then out of the edge's reach.
+    pub is_behind_proxy: bool,
 }
 
-/// The header by which a browser tells which site caused a request (Fetch Metadata Request Headers,
-/// section 2.4).
-pub const SITE: &str = "Sec-Fetch-Site";
-
 /// Headers that browsers send and other clients do not. A request with one of them is never asked
-/// for `Basic`: the browser would open a dialog.
-pub const BROWSER: [&str; 7] = [
+/// for `Basic`: the browser would open a dialog. Over plain http, a navigation has only the last.
+pub const BROWSER: [&str; 8] = [
     "Cookie",
     "Origin",
     "Sec-Fetch-Dest",
     "Sec-Fetch-Mode",
-    SITE,
+    "Sec-Fetch-Site",
     "Sec-Fetch-Storage-Access",
     "Sec-Fetch-User",
+    "Upgrade-Insecure-Requests",
 ];
 
 /// One place where a request has credentials.
@@ -135,6 +138,9 @@ pub enum CredentialsError {
     BasicFromOtherSite,
     /// A subprotocol has the token, but the protocol to select is not offered beside it.
     SubprotocolAlone,
+    /// A subprotocol has a token, and another proxy forwards the request, to which the edge has no
+    /// access.
+    SubprotocolBehindProxy,
     /// Credentials in several places, or several in one.
     Several(Places),
 }
@@ -170,6 +176,10 @@ impl CredentialsError {
             Self::SubprotocolAlone => {
                 "Offer the WebSocket subprotocol `patrol` too, beside `patrol.token.` and the token."
             }
+            Self::SubprotocolBehindProxy => {
+                "Behind this proxy, a WebSocket subprotocol cannot carry a token: the API would get it. \
+                 Send `Authorization: Bearer <token>`."
+            }
             Self::Several(places) => {
                 return Cow::Owned(format!(
                     "Send one token. This request has several credentials: {places}."
@@ -179,14 +189,17 @@ impl CredentialsError {
     }
 }
 
-/// Finds the token of a request. `site` gives the value of [`SITE`].
+/// Finds the token of a request. `initiator` is called only for `Basic`.
 ///
 /// # Errors
 /// [`CredentialsError`].
 pub fn token<'a>(
     headers: CredentialHeaders<'a>,
-    site: impl FnOnce() -> Option<String>,
+    initiator: impl FnOnce() -> Initiator<'a>,
 ) -> Result<Cow<'a, str>, CredentialsError> {
+    if headers.is_behind_proxy && headers.subprotocols.is_some_and(subprotocol::has_token) {
+        return Err(CredentialsError::SubprotocolBehindProxy);
+    }
     let offered = headers.subprotocols.map(subprotocol::token).transpose();
     let offered = match offered {
         Ok(offered) => offered.flatten(),
@@ -194,10 +207,15 @@ pub fn token<'a>(
             let places = places(headers.authorization.unwrap_or_default());
             return Err(CredentialsError::Several(places.with(Place::Subprotocol)));
         }
-        Err(SubprotocolError::Alone) => return Err(CredentialsError::SubprotocolAlone),
+        Err(SubprotocolError::Alone) => {
+            return Err(match headers.authorization {
+                Some(header) => CredentialsError::Several(places(header).with(Place::Subprotocol)),
+                None => CredentialsError::SubprotocolAlone,
+            });
+        }
     };
     match (headers.authorization, offered) {
-        (Some(header), None) => in_authorization(header, site),
+        (Some(header), None) => in_authorization(header, initiator),
         (Some(header), Some(_)) => {
             let places = places(header).with(Place::Subprotocol);
             Err(CredentialsError::Several(places))
@@ -208,10 +226,10 @@ pub fn token<'a>(
     }
 }
 
-fn in_authorization(
-    header: &str,
-    site: impl FnOnce() -> Option<String>,
-) -> Result<Cow<'_, str>, CredentialsError> {
+fn in_authorization<'a>(
+    header: &'a str,
+    initiator: impl FnOnce() -> Initiator<'a>,
+) -> Result<Cow<'a, str>, CredentialsError> {
     // Only the white space that may surround a header's value (RFC 9110, section 5.5).
     let header = header.trim_matches([' ', '\t']);
     let (scheme, rest) = header.split_once(' ').unwrap_or((header, ""));
@@ -227,18 +245,13 @@ fn in_authorization(
         _ => Err(CredentialsError::NotOneToken(place)),
     };
     match result {
-        Ok(_) if place == Place::Basic && is_other_site(site().as_deref()) => {
+        Ok(_) if place == Place::Basic && initiator().is_other_site() => {
             Err(CredentialsError::BasicFromOtherSite)
         }
         // The runtime joins two headers with a comma, which no credentials of ours contain.
         Err(_) if has_several(header) => Err(CredentialsError::Several(places(header))),
         result => result,
     }
-}
-
-/// Whether a page of another site caused the request. An unknown value is refused too.
-fn is_other_site(site: Option<&str>) -> bool {
-    !matches!(site, None | Some("none" | "same-origin"))
 }
 
 /// The password of `Basic`, or its user if the password is empty or the word that GitHub's users put
@@ -270,15 +283,16 @@ fn in_basic(encoded: &str) -> Result<String, CredentialsError> {
 /// some 1,000 bytes.
 const MAX_BASIC: usize = (token::MAX_LENGTH + 1_024) * 4 / 3;
 
-/// Whether it begins as a token does: with the prefix, or with a JSON object in base64.
+/// Whether it has the form of a token: three parts, the first of which is a JSON object in base64.
 fn looks_like_token(text: &[u8]) -> bool {
-    let begins = text.starts_with(PREFIX.as_bytes()) || text.starts_with(b"eyJ");
-    begins && is_b64token(text)
+    let jwt = text.strip_prefix(PREFIX.as_bytes()).unwrap_or(text);
+    let dots = jwt.iter().filter(|byte| **byte == b'.').count();
+    jwt.starts_with(b"eyJ") && dots == 2 && is_b64token(text)
 }
 
 /// The credentials in a header, whether it is one or several that the runtime joined. What follows a
 /// comma may also be a parameter of the credentials before it, which has no space before its `=`.
-fn in_header(header: &str) -> impl Iterator<Item = Place> {
+fn places_in(header: &str) -> impl Iterator<Item = Place> {
     let parts = header.split(',').map(|part| part.trim_matches([' ', '\t']));
     parts.enumerate().filter_map(|(number, part)| {
         let (scheme, _) = part.split_once(' ').unwrap_or((part, ""));
@@ -291,11 +305,11 @@ fn in_header(header: &str) -> impl Iterator<Item = Place> {
 }
 
 fn has_several(header: &str) -> bool {
-    in_header(header).nth(1).is_some()
+    places_in(header).nth(1).is_some()
 }
 
 fn places(header: &str) -> Places {
-    in_header(header).fold(Places::default(), Places::with)
+    places_in(header).fold(Places::default(), Places::with)
 }
 
 /// A `b64token` (RFC 6750, section 2.1).
@@ -328,9 +342,17 @@ mod tests {
     fn in_header(header: Option<&str>) -> Result<String, Error> {
         let headers = CredentialHeaders {
             authorization: header,
-            subprotocols: None,
+            ..CredentialHeaders::default()
         };
-        token(headers, || None).map(Cow::into_owned)
+        token(headers, || initiator(None, None)).map(Cow::into_owned)
+    }
+
+    fn initiator(site: Option<&str>, origin: Option<&str>) -> Initiator<'static> {
+        Initiator {
+            site: site.map(str::to_owned),
+            origin: origin.map(str::to_owned),
+            own: "https://patrol.test",
+        }
     }
 
     fn several(places: &[Place]) -> Error {
@@ -412,16 +434,18 @@ mod tests {
     #[test]
     fn basic_has_the_token_as_password_or_alone() {
         for credentials in [
-            &b"ada:patrol_a.b.c"[..],
-            b":patrol_a.b.c",
-            b"x-access-token:patrol_a.b.c",
-            b"J\xfcrgen:patrol_a.b.c",
-            b"patrol_a.b.c:",
-            b"patrol_a.b.c:x-oauth-basic",
-            b"patrol:patrol_a.b.c",
+            &b"ada:patrol_eyJ.b.c"[..],
+            b":patrol_eyJ.b.c",
+            b"x-access-token:patrol_eyJ.b.c",
+            b"J\xfcrgen:patrol_eyJ.b.c",
+            b"patrol_eyJ.b.c:",
+            b"patrol_eyJ.b.c:x-oauth-basic",
+            b"patrol_ci:patrol_eyJ.b.c",
+            b"eyJohn:patrol_eyJ.b.c",
+            b"eyJohn.von.d.y:patrol_eyJ.b.c",
         ] {
             let found = in_header(Some(&basic(credentials)));
-            assert_eq!(found.as_deref(), Ok("patrol_a.b.c"), "{credentials:?}");
+            assert_eq!(found.as_deref(), Ok("patrol_eyJ.b.c"), "{credentials:?}");
         }
         let bare = in_header(Some(&basic(b"ada:eyJ.b.c")));
         assert_eq!(bare.as_deref(), Ok("eyJ.b.c"));
@@ -429,12 +453,13 @@ mod tests {
             (&b"ada:secret"[..], Error::BasicWithoutToken),
             (b"ada:", Error::BasicWithoutToken),
             (b":", Error::BasicWithoutToken),
-            (b"patrol_a.b.c:secret", Error::BasicWithoutToken),
-            (b"ada:patrol_a.b.c ", Error::BasicWithoutToken),
-            (b"ada:patrol_a.b.c\n", Error::BasicWithoutToken),
+            (b"patrol_eyJ.b.c:secret", Error::BasicWithoutToken),
+            (b"ada:patrol_eyJ.b.c ", Error::BasicWithoutToken),
+            (b"ada:patrol_eyJ.b.c\n", Error::BasicWithoutToken),
+            (b"ada:patrol_eyJ.b", Error::BasicWithoutToken),
             (b"ada:patrol_\xff", Error::BasicWithoutToken),
-            (b"patrol_a.b.c:patrol_d.e.f", several(&[Place::Basic])),
-            (b"patrol_a.b.c", Error::BasicMalformed),
+            (b"eyJ.b.c:patrol_eyJ.e.f", several(&[Place::Basic])),
+            (b"patrol_eyJ.b.c", Error::BasicMalformed),
             (b"", Error::BasicMalformed),
         ] {
             let found = in_header(Some(&basic(credentials)));
@@ -449,27 +474,35 @@ mod tests {
 
     #[test]
     fn basic_is_refused_from_other_sites() {
-        let header = basic(b"ada:patrol_a.b.c");
-        let from = |scheme: &str, site: Option<&str>| {
+        let header = basic(b"ada:patrol_eyJ.b.c");
+        let from = |scheme: &str, site: Option<&str>, origin: Option<&str>| {
             let headers = CredentialHeaders {
                 authorization: Some(scheme),
-                subprotocols: None,
+                ..CredentialHeaders::default()
             };
-            token(headers, || site.map(str::to_owned)).map(|_| ())
+            token(headers, || initiator(site, origin)).map(|_| ())
         };
-        for site in [None, Some("none"), Some("same-origin")] {
-            assert_eq!(from(&header, site), Ok(()));
+        let own = Some("https://patrol.test");
+        for (site, origin) in [
+            (None, None),
+            (Some("none"), None),
+            (Some("same-origin"), own),
+            (None, own),
+        ] {
+            assert_eq!(from(&header, site, origin), Ok(()));
         }
-        for site in [
-            "cross-site",
-            "same-site",
-            "",
-            "same-origin, cross-site",
-            "x",
+        for (site, origin) in [
+            (Some("cross-site"), None),
+            (Some("same-site"), own),
+            (Some(""), None),
+            (Some("same-origin, cross-site"), own),
+            // Older browsers, and all over plain http, do not send the site.
+            (None, Some("https://evil.example")),
+            (None, Some("null")),
         ] {
             let refused = Err(Error::BasicFromOtherSite);
-            assert_eq!(from(&header, Some(site)), refused, "{site}");
-            assert_eq!(from("Bearer x", Some(site)), Ok(()));
+            assert_eq!(from(&header, site, origin), refused, "{site:?} {origin:?}");
+            assert_eq!(from("Bearer x", site, origin), Ok(()));
         }
     }
 
@@ -479,8 +512,9 @@ mod tests {
             let headers = CredentialHeaders {
                 authorization,
                 subprotocols: Some(subprotocols),
+                ..CredentialHeaders::default()
             };
-            token(headers, || None).map(Cow::into_owned)
+            token(headers, || initiator(None, None)).map(Cow::into_owned)
         };
         let found = Ok("a.b.c".to_owned());
         let one = "patrol, patrol.token.a.b.c";
@@ -493,7 +527,32 @@ mod tests {
         assert_eq!(find(None, "patrol, patrol.token.a b"), not_one);
         let both = [Place::Bearer, Place::Subprotocol];
         assert_eq!(find(Some("Bearer a.b.c"), one), Err(several(&both)));
+        let alone = find(Some("Bearer a.b.c"), "patrol.token.a");
+        assert_eq!(alone, Err(several(&both)));
         let twice = "patrol, patrol.token.a, patrol.token.b";
         assert_eq!(find(None, twice), Err(several(&[Place::Subprotocol])));
+    }
+
+    #[test]
+    fn subprotocol_cannot_carry_a_token_behind_a_proxy() {
+        let find = |authorization, subprotocols| {
+            let headers = CredentialHeaders {
+                authorization,
+                subprotocols: Some(subprotocols),
+                is_behind_proxy: true,
+            };
+            token(headers, || initiator(None, None)).map(Cow::into_owned)
+        };
+        for authorization in [None, Some("Bearer a")] {
+            for offered in [
+                "patrol, patrol.token.a",
+                "patrol.token.a",
+                "x, patrol.token.",
+            ] {
+                let refused = Err(Error::SubprotocolBehindProxy);
+                assert_eq!(find(authorization, offered), refused, "{offered}");
+            }
+        }
+        assert_eq!(find(Some("Bearer a"), "mqtt, patrol"), Ok("a".to_owned()));
     }
 }

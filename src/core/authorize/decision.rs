@@ -250,9 +250,13 @@ impl Denial {
         self.code().status()
     }
 
-    /// Whether the problem is the same for every request with this denial.
+    /// Whether the denial is one of a few, so that its response is worth keeping.
     pub const fn is_general(&self) -> bool {
-        !matches!(self, Self::RouteUnknown(RouteError::Path(_)))
+        !matches!(
+            self,
+            Self::RouteUnknown(RouteError::Path(_))
+                | Self::Credentials(CredentialsError::Several(_))
+        )
     }
 
     /// Whether the token is valid and only this request is denied.
@@ -340,6 +344,8 @@ impl Denial {
                     self.title()
                 ));
             }
+            // More than one method of sending a token (RFC 6750, section 3.1).
+            Self::Credentials(CredentialsError::Several(_)) => "invalid_request",
             _ if self.status() == 401 => "invalid_token",
             _ => return None,
         };
@@ -356,7 +362,9 @@ impl Denial {
         policy: &Policy,
         is_browser: bool,
     ) -> impl Iterator<Item = (&'static str, String)> {
-        let basic = self.status() == 401 && !is_browser;
+        // A client that sent several must not be asked for more.
+        let is_several = matches!(self, Self::Credentials(CredentialsError::Several(_)));
+        let basic = self.status() == 401 && !is_browser && !is_several;
         let basic = basic.then(|| BASIC_CHALLENGE.to_owned());
         let challenges = self.challenge(policy).into_iter().chain(basic);
         let retry_after = self.retry_after().map(|seconds| seconds.to_string());

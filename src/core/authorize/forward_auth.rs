@@ -9,7 +9,9 @@
 
 use super::{
     decision::Forwarder,
-    forwarding::{FORWARDED_METHOD, FORWARDED_URI, ORIGINAL_METHOD, ORIGINAL_URI, ORIGINAL_URL},
+    forwarding::{
+        FORWARDED_METHOD, FORWARDED_URI, ORIGINAL_METHOD, ORIGINAL_URI, ORIGINAL_URL, in_tokens,
+    },
 };
 use crate::{
     http::problem::{Problem, ProblemCode},
@@ -34,8 +36,8 @@ pub struct Asking<'a> {
 pub struct Question {
     /// The method as sent.
     pub method: String,
-    /// The target as sent.
-    target: String,
+    /// The path as sent, percent-encoded, without the query.
+    pub path: String,
 }
 
 /// Why a question cannot be answered.
@@ -67,11 +69,11 @@ impl Question {
                 (header(ORIGINAL_METHOD), target)
             }
             Dialect::Envoy => {
-                let target = format!("{}{}", asking.path, asking.query);
-                // Behind a `?` the target begins with its own slash.
-                let target = target
-                    .strip_prefix("?")
-                    .map_or(target.clone(), str::to_owned);
+                let target = match asking.query.strip_prefix('?') {
+                    // The target as sent, with its own slash.
+                    Some(target) if asking.path.is_empty() => target.to_owned(),
+                    _ => format!("{}{}", asking.path, asking.query),
+                };
                 let target = Some(target).filter(|target| !target.is_empty());
                 (Some(asking.method.to_owned()), target)
             }
@@ -79,34 +81,31 @@ impl Question {
         let (Some(method), Some(target)) = (method, target) else {
             return Err(QuestionError::Missing);
         };
-        if !is_method(&method) || split_target(&target).is_none() {
-            return Err(QuestionError::Ambiguous);
+        match path_of(&target) {
+            Some(path) if is_method(&method) => Ok(Self {
+                method,
+                path: path.to_owned(),
+            }),
+            _ => Err(QuestionError::Ambiguous),
         }
-        Ok(Self { method, target })
-    }
-
-    /// The path as sent, percent-encoded, without the query.
-    pub fn path(&self) -> &str {
-        split_target(&self.target).map_or("", |(path, _)| path)
     }
 }
 
 /// Whether the text is one method (RFC 9110, section 9.1). The runtime joins two headers with a comma.
 fn is_method(text: &str) -> bool {
-    let in_tokens = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(in_tokens)
 }
 
-/// Splits a request target in origin form or absolute form (RFC 9112, section 3.2) into path and
-/// query. `None`: it is not exactly one. The runtime joins two headers with a comma and a space, and
+/// The path of a request target in origin form or absolute form (RFC 9112, section 3.2). `None`: it is
+/// not exactly one. The runtime joins two headers with a comma and a space, and
 /// no target contains a space or a fragment.
-fn split_target(target: &str) -> Option<(&str, &str)> {
+fn path_of(target: &str) -> Option<&str> {
     let in_targets = |byte: u8| !matches!(byte, 0..=b' ' | b'#' | 0x7f);
     if !target.bytes().all(in_targets) {
         return None;
     }
     if target.starts_with('/') {
-        return Some(routes::split(target));
+        return Some(routes::split(target).0);
     }
     let rest = ["http://", "https://"]
         .iter()
@@ -114,7 +113,7 @@ fn split_target(target: &str) -> Option<(&str, &str)> {
     // nginx builds the URL of a header that the client wrote: the host must not begin the path.
     let (host, _) = rest.split_once('/')?;
     let in_hosts = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(&byte);
-    (!host.is_empty() && host.bytes().all(in_hosts)).then(|| routes::split(target))
+    (!host.is_empty() && host.bytes().all(in_hosts)).then(|| routes::split(target).0)
 }
 
 impl QuestionError {
@@ -210,7 +209,7 @@ mod tests {
             found.next().map(|(_, value)| (*value).to_owned())
         };
         let question = Question::read(asking, header)?;
-        Ok((question.method.clone(), question.path().to_owned()))
+        Ok((question.method.clone(), question.path))
     }
 
     #[test]

@@ -295,15 +295,19 @@ impl<'a> ConditionalHeaders<'a> {
     }
 }
 
+/// Whether a byte may be in a `token`, such as a method or a header's name (RFC 9110, section 5.6.2).
+pub(super) fn in_tokens(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 /// The headers that a `Connection` header names, except `Upgrade`, which has its own rule, and the
 /// options that are not headers. Names that no header can have (RFC 9110, section 5.6.2) are left
 /// out.
 fn named_by(connection: &str) -> impl Iterator<Item = &str> {
     const NO_HEADERS: [&str; 4] = ["", "upgrade", "keep-alive", "close"];
-    let in_names = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let names = connection.split(',').map(str::trim);
     names
-        .filter(move |name| name.bytes().all(in_names))
+        .filter(|name| name.bytes().all(in_tokens))
         .filter(|name| NO_HEADERS.iter().all(|no| !name.eq_ignore_ascii_case(no)))
 }
 

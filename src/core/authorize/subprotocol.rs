@@ -48,10 +48,15 @@ pub fn token(offered: &str) -> Result<Option<&str>, SubprotocolError> {
         .ok_or(SubprotocolError::Alone)
 }
 
+/// Whether one of the offered protocols has a token.
+pub fn has_token(offered: &str) -> bool {
+    all(offered).any(|protocol| protocol.starts_with(TOKEN))
+}
+
 /// The offered protocols without ours. `None`: none is left. Without a token they stay as they are,
 /// [`SELECTED`] included: then it is the upstream's.
 pub fn without_token(offered: &str) -> Option<String> {
-    if !all(offered).any(|protocol| protocol.starts_with(TOKEN)) {
+    if !has_token(offered) {
         return Some(offered.to_owned());
     }
     let others = all(offered)

@@ -89,7 +89,7 @@ impl<'a> ExtraSlash<'a> {
                 Some(Self::Page(format!("{}{name}", "../".repeat(slashes))))
             }
             Destination::Origin(below) => Endpoint::below_prefix(below).map(|_| Self::Api(meant)),
-            Destination::Health | Destination::Authorize => Some(Self::Api(meant)),
+            Destination::Health | Destination::Authorize(..) => Some(Self::Api(meant)),
             Destination::Page(_) | Destination::EchoPath | Destination::Api => None,
         }
     }

@@ -76,17 +76,17 @@ async fn websocket_of_a_browser_carries_a_token_and_ends_with_it() {
         page.eval_with(
             "(window.socket = new WebSocket(args[0], ['patrol', args[1]])) && \
              (socket.onopen = () => socket.send('hello')) && \
-             (socket.onmessage = ({ data }) => (window.echoed = data)) && \
-             (socket.onclose = ({ code, reason }) => (window.closed = code + ' ' + reason)) && null",
+             (socket.onmessage = ({ data }) => (window.echo = data)) && \
+             (socket.onclose = ({ code, reason }) => (window.ending = code + ' ' + reason)) && null",
             &[&address, &offered],
         )
         .await;
-        page.wait_until("the echo", "window.echoed === 'hello'").await;
+        page.wait_until("the echo", "window.echo === 'hello'").await;
         assert_eq!(page.eval_text("socket.protocol").await, "patrol");
         assert_eq!(ada.revoke(&created.id).await.status, 200);
-        page.wait_until("the socket to close", "window.closed !== undefined")
+        page.wait_until("the socket to close", "window.ending !== undefined")
             .await;
-        assert_eq!(page.eval_text("window.closed").await, "4401 token-revoked");
+        assert_eq!(page.eval_text("window.ending").await, "4401 token-revoked");
     })
     .await;
 }

@@ -130,6 +130,9 @@ async fn basic_is_offered_to_programs_and_never_to_browsers() {
     let wrong = challenges("Authorization: Bearer x\r\n").await;
     assert!(wrong.starts_with(&format!("{bearer}, error=\"invalid_token\"")));
     assert!(wrong.ends_with(BASIC), "{wrong}");
+    let several = challenges("Authorization: Bearer x\r\nAuthorization: Bearer y\r\n").await;
+    assert!(several.contains("error=\"invalid_request\""), "{several}");
+    assert!(!several.contains("Basic"), "{several}");
     for header in [
         "Sec-Fetch-Mode: navigate",
         "Sec-Fetch-Site: none",
@@ -137,6 +140,7 @@ async fn basic_is_offered_to_programs_and_never_to_browsers() {
         "Sec-Fetch-User: ?1",
         "Origin: https://app.example",
         "Cookie: theme=dark",
+        "Upgrade-Insecure-Requests: 1",
     ] {
         assert_eq!(challenges(&format!("{header}\r\n")).await, bearer);
     }
@@ -155,6 +159,11 @@ async fn basic_is_refused_from_other_sites() {
     for site in ["same-origin", "none"] {
         assert_eq!(from(site, by_basic.clone()).await.status, 200);
     }
+    let by_origin = read_pipelines(&system.url)
+        .header("Authorization", &by_basic)
+        .header("Origin", "https://evil.example");
+    let refused = Response::to(by_origin).await;
+    assert_denied(&refused, 401, "token-malformed", Some("invalid_token"));
     for site in ["cross-site", "same-site", "anything"] {
         let refused = from(site, by_basic.clone()).await;
         assert_denied(&refused, 401, "token-malformed", Some("invalid_token"));
@@ -211,6 +220,86 @@ async fn programs_send_the_token_in_their_own_way() {
         let text = String::from_utf8_lossy(&output.stdout);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(text.contains("\"pipelines\""), "{program}: {text}{error}");
+    }
+    ada.revoke(&created.id).await;
+}
+
+/// The origin reads credentials too, where the edge only looks first.
+#[tokio::test]
+async fn token_revokes_itself_by_each_scheme() {
+    let system = shared_system();
+    let ada = User::sign_in(&system.url, "ada").await;
+    let current = |method, header: &str| {
+        let url = format!("{}/.patrol/api/v1/tokens/current", system.url);
+        client()
+            .request(method, url)
+            .header("Authorization", header)
+    };
+    for scheme in ["Basic", "token"] {
+        let created = ada.create_token(&["pipelines:read"]).await;
+        let header = match scheme {
+            "Basic" => basic("ada", &created.token),
+            _ => format!("token {}", created.token),
+        };
+        let own = Response::to(current(Method::GET, &header)).await;
+        assert_eq!(
+            (own.status, &own.body["id"]),
+            (200, &created.id.clone().into())
+        );
+        let foreign = current(Method::DELETE, &header).header("Sec-Fetch-Site", "cross-site");
+        let foreign = Response::to(foreign).await;
+        let expected = if scheme == "Basic" { 401 } else { 200 };
+        assert_eq!(foreign.status, expected, "{scheme}");
+        if scheme == "Basic" {
+            assert_eq!(
+                Response::to(current(Method::DELETE, &header)).await.status,
+                200
+            );
+        }
+        let after = Response::to(current(Method::GET, &header)).await;
+        assert_eq!(after.outcome(), (401, "token-revoked"));
+    }
+}
+
+/// What a proxy asks about has the same credentials, but it cannot take a subprotocol away.
+#[tokio::test]
+async fn forward_auth_reads_credentials_alike_but_for_subprotocols() {
+    let system = shared_system();
+    let ada = User::sign_in(&system.url, "ada").await;
+    let created = ada.create_token(&["pipelines:read"]).await;
+    let by_basic = basic("ada", &created.token);
+    let offered = format!("patrol, patrol.token.{}", created.token);
+    let asked = |dialect: &str| {
+        let [method, uri] = match dialect {
+            "" => ["X-Forwarded-Method", "X-Forwarded-Uri"],
+            _ => ["X-Original-Method", "X-Original-URI"],
+        };
+        client()
+            .get(format!("{}/.patrol/authorize{dialect}", system.url))
+            .header(method, "GET")
+            .header(uri, PIPELINES)
+    };
+    for dialect in ["", "/nginx"] {
+        let good = asked(dialect).header("Authorization", &by_basic);
+        assert_eq!(Response::to(good).await.status, 200);
+        let foreign = asked(dialect)
+            .header("Authorization", &by_basic)
+            .header("Sec-Fetch-Site", "cross-site");
+        assert_eq!(Response::to(foreign).await.status, 401);
+        for authorization in [None, Some(&by_basic)] {
+            let mut request = asked(dialect).header("Sec-WebSocket-Protocol", &offered);
+            if let Some(header) = authorization {
+                request = request.header("Authorization", header);
+            }
+            let refused = Response::to(request).await;
+            assert_eq!(refused.outcome(), (401, "token-malformed"));
+        }
+        for (header, prompts) in [("X-Custom", true), ("Sec-Fetch-Mode", false)] {
+            let refused = Response::to(asked(dialect).header(header, "x")).await;
+            assert_eq!(refused.status, 401);
+            let challenge = refused.header("WWW-Authenticate");
+            assert_eq!(challenge.contains("Basic"), prompts, "{challenge}");
+        }
     }
     ada.revoke(&created.id).await;
 }
