@@ -3,6 +3,7 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use jwt_compact::{AlgorithmExt, Header, UntrustedToken, alg::Ed25519, jwk::JsonWebKey};
 use patrol::{
+    ids::TokenId,
     jose::{
         jws::ParseError,
         signing::{Dalek, SigningKeys},
@@ -45,6 +46,23 @@ fn good_token() -> String {
         .unwrap()
         .reveal()
         .to_owned()
+}
+
+/// Forms and databases cut long text, so tokens must not grow unnoticed.
+#[test]
+fn token_of_five_scopes_has_at_most_580_bytes() {
+    let address = "http://127.0.0.1:8787";
+    let claims = json!({
+        "iss": address, "aud": address, "sub": "ada", "org": ["acme"],
+        "jti": TokenId::from_random([255; 8]), "iat": NOW, "exp": NOW + 30 * DAY,
+        "scope": "pipelines:read pipelines:results models:read connectors:read uns:read",
+        "status": { "status_list": {
+            "idx": 131_071, "uri": format!("{address}/.patrol/status/14/0"),
+        } },
+    });
+    let claims: Claims = serde_json::from_value(claims).unwrap();
+    let token = claims::issue(&claims, keys(1).first()).unwrap();
+    assert!(token.reveal().len() <= 580, "{}", token.reveal().len());
 }
 
 /// Signs any header and payload with the right key, which only a bug in Patrol could do.

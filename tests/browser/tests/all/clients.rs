@@ -1,6 +1,6 @@
 //! Applications in a browser that call the API with a token, from a page of another site.
 
-use patrol_browser::{Appearance, page::Page, systems::shared_system, visit_at};
+use patrol_browser::{Appearance, page::Page, systems::shared_system, visit, visit_at};
 use patrol_support::User;
 use serde_json::json;
 use std::future::IntoFuture;
@@ -89,4 +89,26 @@ async fn websocket_of_a_browser_carries_a_token_and_ends_with_it() {
         assert_eq!(page.eval_text("window.ending").await, "4401 token-revoked");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_read_by_fetch_with_a_token() {
+    let system = shared_system();
+    let ada = User::sign_in(&system.url, "ada").await;
+    let created = ada.create_token(&["uns:read"]).await;
+    visit(system, Appearance::default(), async |page| {
+        page.goto("/").await;
+        let read = format!(
+            "const done = arguments[arguments.length - 1];
+            const headers = {{ Authorization: 'Bearer {}' }};
+            fetch('/api/v1/uns/events', {{ headers }}).then(async ({{ body }}) => {{
+              for await (const text of body.pipeThrough(new TextDecoderStream())) return done(text);
+            }}).catch((error) => done(String(error)));",
+            created.token
+        );
+        let first = page.eval_async(&read).await;
+        assert_eq!(first, "event: hello\ndata: {}\n\n");
+    })
+    .await;
+    ada.revoke(&created.id).await;
 }
