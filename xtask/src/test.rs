@@ -23,11 +23,11 @@ use crate::prove;
 use crate::tools;
 use crate::variant::Variant;
 
-/// Check everything: format, lints, native, end-to-end and browser tests, and short runs of the
-/// proof and the benchmark.
+/// Check everything: format, lints, native and end-to-end tests, those of proxies and in a browser,
+/// and short runs of the proof and the benchmark.
 ///
-/// Stops at the first failure. Chromium and wrk are system packages; installing them needs root or
-/// sudo.
+/// Stops at the first failure. Chromium, wrk, nginx and HAProxy are system packages; installing them
+/// needs root or sudo.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run format, lints and native tests only: nothing that needs the runtime or a browser.
@@ -94,7 +94,8 @@ fn all_checks(args: &Args, timings: &Timings) -> Result<()> {
         tools::install_browser()?;
         tools::install_clients()?;
         tools::install_load_generator()?;
-        tools::install_scanner()?;
+        tools::install_scanner(timings)?;
+        tools::install_proxies(timings)?;
     }
     lint_all(timings)?;
     let tests = compile_tests(None, timings)?;
@@ -106,6 +107,7 @@ fn all_checks(args: &Args, timings: &Timings) -> Result<()> {
     build::check_form_size(&variant)?;
     timings.section("native tests", || tests.run(Kind::Native, None))?;
     timings.section("end-to-end tests", || tests.run(Kind::EndToEnd, None))?;
+    timings.section("tests of proxies", || tests.run(Kind::Proxies, None))?;
     timings.section("browser tests", || tests.run(Kind::Browser, None))?;
 
     let always = args.all || std::env::var_os("CI").is_some();
@@ -136,7 +138,10 @@ fn selected_tests(package: Option<&str>, name: Option<&str>, timings: &Timings) 
     }
     if kinds.contains(&Kind::EndToEnd) {
         tools::install_clients()?;
-        tools::install_scanner()?;
+        tools::install_scanner(timings)?;
+    }
+    if kinds.contains(&Kind::Proxies) {
+        tools::install_proxies(timings)?;
     }
     if kinds.iter().any(|kind| *kind != Kind::Native) {
         build::build_parts(&Part::ALL, &Variant::release()?, timings)?;
@@ -177,17 +182,20 @@ enum Kind {
     Native,
     /// The built Workers and the runtime.
     EndToEnd,
-    /// The same and a browser.
+    /// The same and the proxies of `deploy/proxies`.
+    Proxies,
+    /// The built Workers, the runtime and a browser.
     Browser,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Native, Self::EndToEnd, Self::Browser];
+    const ALL: [Self; 4] = [Self::Native, Self::EndToEnd, Self::Proxies, Self::Browser];
 
-    /// Integration tests of two packages use the running system; their unit tests do not.
+    /// Integration tests of three packages use the running system; their unit tests do not.
     fn of(package: &str, is_integration: bool) -> Self {
         match package {
             "patrol-e2e" if is_integration => Self::EndToEnd,
+            "patrol-proxies" if is_integration => Self::Proxies,
             "patrol-browser" if is_integration => Self::Browser,
             _ => Self::Native,
         }
@@ -197,6 +205,7 @@ impl Kind {
         match self {
             Self::Native => "native tests",
             Self::EndToEnd => "end-to-end tests",
+            Self::Proxies => "tests of proxies",
             Self::Browser => "browser tests",
         }
     }

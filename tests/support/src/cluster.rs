@@ -65,6 +65,7 @@ pub struct Cluster {
     /// The namespace that all Workers share.
     pub kv: Kv,
     management_link: Link,
+    secrets: Vec<(String, String)>,
     folder: PathBuf,
     origin_process: Option<Runtime>,
     edges: Vec<Edges>,
@@ -93,6 +94,7 @@ impl Cluster {
             origin_link: Link::start().await,
             management_link: Link::start().await,
             kv: Kv::start().await,
+            secrets: generate_secrets(),
             folder,
             origin_process: None,
             edges: Vec::new(),
@@ -112,6 +114,15 @@ impl Cluster {
     /// The URL for management, which is also the `PUBLIC_URL`.
     pub fn management_url(&self) -> String {
         format!("http://{}", self.management_link.address())
+    }
+
+    /// A secret of the origin.
+    ///
+    /// # Panics
+    /// If no secret has that name.
+    pub fn secret(&self, name: &str) -> &str {
+        let secret = self.secrets.iter().find(|(secret, _)| secret == name);
+        &secret.expect("the origin has no such secret").1
     }
 
     /// The URLs of all edges, each through a link.
@@ -262,7 +273,6 @@ impl Cluster {
         let objects = folder.join("objects");
         fs::create_dir_all(&objects).expect("cannot create a folder");
 
-        let secrets = generate_secrets();
         let management = self.management_url();
         let mut bindings: Vec<(&str, Binding)> = vec![
             ("STATUS", Binding::Kv("kv")),
@@ -273,7 +283,7 @@ impl Cluster {
             ("ROOT_PATHS", Binding::Text(ROOT_PATHS)),
             ("DEV_SIGN_IN", Binding::Text("1")),
         ];
-        bindings.extend(text_bindings(&secrets));
+        bindings.extend(text_bindings(&self.secrets));
         bindings.extend(
             cluster
                 .settings

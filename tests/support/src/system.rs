@@ -54,6 +54,7 @@ impl System {
 
     fn start_with(name: &str, arguments: &[&str]) -> Self {
         let state = create_folder(name);
+        // The sample API and the inspector take the next ones.
         let port = free_ports();
         let url = format!("http://127.0.0.1:{port}");
         let with_url = |argument: &&str| argument.replace("{url}", &url);
@@ -187,9 +188,9 @@ fn launch(port: u16, state: &Path, arguments: &[String]) -> Child {
     supervisor
 }
 
-/// The first of four free ports: the sample API and the inspector take the next ones. No two calls
-/// return overlapping ranges.
-pub(crate) fn free_ports() -> u16 {
+/// The first of four free ports: the sample API and the inspector take the next ones. No two calls of a
+/// process return overlapping ranges.
+pub fn free_ports() -> u16 {
     use std::sync::atomic::{AtomicU16, Ordering};
     static NEXT: AtomicU16 = AtomicU16::new(20_000);
     loop {

@@ -1,0 +1,3 @@
+module patrol.local/unavailable
+
+go 1.22
