@@ -3,29 +3,14 @@
 // The response of another Worker or of the network stays a promise of JavaScript, which ends with
 // its client. A Rust future that awaited it would never be freed if the client disconnected.
 
+import { matches } from "./header_names.js";
 import { Ended, TooManyStreams, Watch, isShort, pipe, pump, select, watched } from "./streams.js";
-
-/** Neither a letter nor a digit. Some servers treat all of these as the same character. */
-const PUNCTUATION = /[^a-z0-9]/g;
-
-/** A character that some servers treat as a hyphen. */
-const LIKE_A_HYPHEN = /[^a-z0-9-]/;
 
 /** One address. Two headers are joined by a comma. */
 const ADDRESS = /^[0-9A-Fa-f.:]+$/;
 
-/** One more than the length of the longest name that is looked for. */
-const LENGTHS = 64;
-
 /**
- * First letter and length of a name, which do not depend on its punctuation.
- *
- * @param {string} name
- */
-const shapeOf = (name) => name.charCodeAt(0) * LENGTHS + name.length;
-
-/**
- * @typedef {{ shapes: Uint8Array, any: Set<string>, inOtherSpelling: Set<string> }} NameFilter
+ * @typedef {import("./header_names.js").NameFilter} NameFilter
  * @typedef {{
  *   withheld: NameFilter,
  *   calledAddress: [string, string][],
@@ -35,48 +20,6 @@ const shapeOf = (name) => name.charCodeAt(0) * LENGTHS + name.length;
  * }} ForwardRules
  * @typedef {import("./streams.js").StreamRules} StreamRules
  */
-
-/**
- * Prepares names to look for: those in `any` in every spelling, those in `lookalikes` in every
- * spelling but their own. A name's shape rules out nearly all others, which is cheaper than
- * comparing them.
- *
- * @param {string[]} any
- * @param {string[]} lookalikes
- * @returns {NameFilter}
- */
-export function nameFilter(any, lookalikes) {
-  const all = [...any, ...lookalikes];
-  const shapes = new Uint8Array(128 * LENGTHS);
-  for (const name of all) shapes[shapeOf(name)] = 1;
-  return { shapes, any: new Set(any), inOtherSpelling: new Set(all) };
-}
-
-/**
- * `Headers` lists names in lower case.
- *
- * @param {string} name
- * @param {NameFilter} names
- */
-function matches(name, { shapes, any, inOtherSpelling }) {
-  if (name.length >= LENGTHS || shapes[shapeOf(name)] === 0) return false;
-  return LIKE_A_HYPHEN.test(name)
-    ? inOtherSpelling.has(name.replace(PUNCTUATION, "-"))
-    : any.has(name);
-}
-
-/**
- * Returns the first matching header name, in its usual punctuation.
- *
- * @param {Request} request
- * @param {NameFilter} names
- */
-export function findName({ headers }, names) {
-  for (const name of headers.keys()) {
-    if (matches(name, names)) return name.replace(PUNCTUATION, "-");
-  }
-  return undefined;
-}
 
 /**
  * The rules that all forwarded requests share: the headers to withhold, those that pass on the

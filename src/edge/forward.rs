@@ -2,6 +2,7 @@
 
 use crate::{
     authenticate::Outcome,
+    header_names::{NameFilter, refused_behind_proxy},
     identity::{Admission, Denied},
     incoming::{Incoming, token_of},
     isolate::with_validator,
@@ -13,7 +14,7 @@ use crate::{
 use js_sys::{Array, JsString};
 use patrol::{
     authorize::{
-        credentials::{self, CredentialsError},
+        credentials::CredentialsError,
         decision::{AccessRequest, Denial, Forwarder},
         forwarding::{self, HeaderChange},
         stream,
@@ -196,16 +197,8 @@ pub(crate) fn to_upstream(
 
 #[wasm_bindgen(module = "/forward.js")]
 extern "C" {
-    /// Header names to look for.
-    type NameFilter;
     /// The rules that all forwarded requests share.
     type ForwardRules;
-
-    #[wasm_bindgen(js_name = nameFilter)]
-    fn name_filter(any: &Array, lookalikes: &Array) -> NameFilter;
-
-    #[wasm_bindgen(js_name = findName)]
-    fn find_name(request: &Request, names: &NameFilter) -> Option<String>;
 
     #[wasm_bindgen(js_name = forwardRules)]
     fn forward_rules(
@@ -245,22 +238,11 @@ extern "C" {
 
 thread_local! {
     static RULES: OnceCell<ForwardRules> = const { OnceCell::new() };
-    static REFUSED_BEHIND_PROXY: [(Dialect, NameFilter); 3] = Dialect::ALL
-        .map(|dialect| (dialect, filter_of(&forwarding::refused_behind_proxy(dialect))));
     static PREFLIGHT: Array = texts(forwarding::PREFLIGHT);
-    static BROWSER: NameFilter =
-        filter_of(&forwarding::HeaderNames::new(credentials::BROWSER, []));
 }
 
 fn texts(texts: impl IntoIterator<Item: Into<JsString>>) -> Array {
     texts.into_iter().map(Into::into).collect()
-}
-
-fn filter_of(wanted: &forwarding::HeaderNames) -> NameFilter {
-    name_filter(
-        &texts(wanted.any.iter().map(String::as_str)),
-        &texts(wanted.lookalikes.iter().map(String::as_str)),
-    )
 }
 
 fn rules_of(settings: &EdgeSettings) -> ForwardRules {
@@ -272,7 +254,7 @@ fn rules_of(settings: &EdgeSettings) -> ForwardRules {
         ))
         .map(|pair| texts(<[_; 2]>::from(pair)));
     forward_rules(
-        &filter_of(&forwarding::withheld(client)),
+        &NameFilter::of(&forwarding::withheld(client)),
         &to.collect(),
         &texts(forwarding::CLIENT_ADDRESS),
         client.as_str(),
@@ -284,22 +266,6 @@ fn rules_of(settings: &EdgeSettings) -> ForwardRules {
 
 fn with_rules<R>(settings: &EdgeSettings, act: impl FnOnce(&ForwardRules) -> R) -> R {
     RULES.with(|rules| act(rules.get_or_init(|| rules_of(settings))))
-}
-
-/// Whether a browser sent the request.
-pub(crate) fn is_browser(request: &Request) -> bool {
-    BROWSER.with(|names| find_name(request, names)).is_some()
-}
-
-/// Returns a denial if a request that another proxy holds has a header that cannot be allowed
-/// there.
-fn refused_behind_proxy(request: &Request, dialect: Dialect) -> Option<Denial> {
-    let name = REFUSED_BEHIND_PROXY.with(|all| {
-        let (_, names) = all.iter().find(|(other, _)| *other == dialect)?;
-        find_name(request, names)
-    })?;
-    let name = forwarding::usual_spelling(&name).unwrap_or_default();
-    Some(Denial::HeaderRefused(name))
 }
 
 /// Answers forward-auth.

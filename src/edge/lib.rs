@@ -19,6 +19,7 @@ mod authenticate;
 mod client_address;
 mod forward;
 pub mod handler;
+mod header_names;
 mod identity;
 pub mod incoming;
 mod isolate;

@@ -1,6 +1,6 @@
 //! Refusals: a problem, a challenge, and a log line without the token.
 
-use crate::{forward::is_browser, identity::Denied, runtime::Answer};
+use crate::{header_names::is_browser, identity::Denied, runtime::Answer};
 use js_sys::Uint8Array;
 use patrol::{
     authorize::{
