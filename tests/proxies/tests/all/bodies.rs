@@ -1,6 +1,6 @@
 //! Bodies, events and sockets pass unbuffered, and none of them holds up a refusal.
 
-use crate::setup::{PIPELINES, echo_headers, system};
+use crate::setup::{Echo, PIPELINES, echo_headers, system};
 use futures_util::{SinkExt, StreamExt};
 use patrol_support::{Response, api_request, raw_http::RawConnection, with_timeout};
 use reqwest::{Body, Method};
@@ -89,6 +89,41 @@ async fn api_and_refusal_answer_before_the_body_has_come() {
                     connection.send_head("POST", path, &headers).await;
                     let response = connection.read_until("}").await;
                     assert_eq!(response.status(), status, "{} {path} {length}", proxy.name);
+                }
+            }
+        })
+        .await;
+    ada.revoke(&created.id).await;
+}
+
+/// By another protocol, such as HTTP/2 without TLS, requests would reach the API that nobody judged.
+#[tokio::test]
+async fn only_web_sockets_are_upgraded() {
+    let system = system().await;
+    let ada = system.ada().await;
+    let created = ada.create_token(&["pipelines:read"]).await;
+    system
+        .on_each(async |proxy| {
+            for upgrade in [
+                "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n",
+                "Upgrade: h2c, websocket\r\nConnection: Upgrade\r\n",
+                "Upgrade: websocket\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n",
+                "Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+                "Upgrade: websocket/13\r\nConnection: Upgrade\r\n",
+            ] {
+                let headers = format!(
+                    "{}{upgrade}HTTP2-Settings: AAM\r\n",
+                    echo_headers(&created.token)
+                );
+                let mut connection = RawConnection::open(&proxy.url).await;
+                connection.send_head("GET", PIPELINES, &headers).await;
+                let response = connection.read_until("}").await;
+                let about = format!("{} {upgrade}: {}", proxy.name, response.status());
+                assert!(matches!(response.status(), 200 | 400 | 403), "{about}");
+                let echo = response.json().and_then(Echo::of);
+                let upgrades = echo.iter().flat_map(|echo| echo.values("upgrade"));
+                for protocol in upgrades {
+                    assert_eq!(protocol, "websocket", "{about}");
                 }
             }
         })
