@@ -51,7 +51,8 @@ core.register_action("patrol", { "http-req" }, function(txn)
   end
 
   local reply = txn:reply()
-  if (answer.status or 0) >= 400 and answer.headers["content-type"] then
+  -- HAProxy answers for a server that does not.
+  if values(answer.headers or {}, "content-type")[1] == "application/problem+json" then
     reply:set_status(answer.status)
     for _, name in ipairs(REFUSAL) do
       for _, value in ipairs(values(answer.headers, name)) do reply:add_header(name, value) end

@@ -232,14 +232,17 @@ pub fn withheld(client: &AddressHeader) -> HeaderNames {
 }
 
 /// The headers for which forward-auth refuses a request, because the edge cannot remove them from a
-/// request that a proxy holds. Headers that the proxy sets itself, in their own spelling, replace a
-/// client's. Those of another dialect are the client's own.
+/// request that a proxy holds. Headers that the proxy sets or removes itself, in their own spelling,
+/// replace a client's. Those of another dialect are the client's own.
 pub fn refused_behind_proxy(dialect: Dialect) -> HeaderNames {
     let question = question(dialect);
     let overrides = OVERRIDES
         .into_iter()
         .chain([FORWARDED_METHOD, FORWARDED_URI]);
-    let set_by_proxy = IDENTITY.into_iter().chain(FORWARDED).chain([ORGANIZATION]);
+    let set_by_proxy = IDENTITY
+        .into_iter()
+        .chain(FORWARDED)
+        .chain([ORGANIZATION, session::HEADER]);
     HeaderNames::new(
         overrides.filter(|name| !question.contains(name)),
         set_by_proxy.chain(question.iter().copied()),
@@ -252,7 +255,12 @@ pub fn usual_spelling(name: &str) -> Option<&'static str> {
         .into_iter()
         .chain(IDENTITY)
         .chain(FORWARDED)
-        .chain([ORGANIZATION, FORWARDED_METHOD, FORWARDED_URI]);
+        .chain([
+            ORGANIZATION,
+            session::HEADER,
+            FORWARDED_METHOD,
+            FORWARDED_URI,
+        ]);
     names.find(|usual| usual.eq_ignore_ascii_case(name))
 }
 
@@ -443,6 +451,7 @@ mod tests {
                 "x-real-ip",
                 "x-organization-id",
                 "x-patrol-subject",
+                "x-patrol-session",
             ];
             for name in by_proxy.iter().chain(questions) {
                 let refused = (has(&any, name), has(&lookalikes, name));

@@ -146,24 +146,26 @@ async fn refusal_reaches_the_client_as_the_edge_gives_it() {
             .header("X-Forwarded-Uri", path);
         let wanted = Response::to(asked).await;
         assert_eq!(wanted.outcome(), (status, code), "{what}");
-        for proxy in &system.proxies {
-            for body in ["", "{}"] {
-                if !body.is_empty() && method == Method::GET {
-                    continue;
+        system
+            .on_each(async |proxy| {
+                for body in ["", "{}"] {
+                    if !body.is_empty() && method == Method::GET {
+                        continue;
+                    }
+                    let sent = request(format!("{}{path}", proxy.url), method.clone()).body(body);
+                    let got = Response::to(sent).await;
+                    let about = format!("{} {what}", proxy.name);
+                    assert_eq!(got.outcome(), (status, code), "{about}");
+                    assert_eq!(got.body, wanted.body, "{about}");
+                    for name in HEADERS {
+                        assert_eq!(got.header(name), wanted.header(name), "{about} {name}");
+                    }
+                    for name in ["X-Patrol-Status", "X-Patrol-Problem", "X-Patrol-Subject"] {
+                        assert!(!got.headers.contains_key(name), "{about} {name}");
+                    }
                 }
-                let sent = request(format!("{}{path}", proxy.url), method.clone()).body(body);
-                let got = Response::to(sent).await;
-                let about = format!("{} {what}", proxy.name);
-                assert_eq!(got.outcome(), (status, code), "{about}");
-                assert_eq!(got.body, wanted.body, "{about}");
-                for name in HEADERS {
-                    assert_eq!(got.header(name), wanted.header(name), "{about} {name}");
-                }
-                for name in ["X-Patrol-Status", "X-Patrol-Problem", "X-Patrol-Subject"] {
-                    assert!(!got.headers.contains_key(name), "{about} {name}");
-                }
-            }
-        }
+            })
+            .await;
     }
     ada.revoke(&created.id).await;
     ada.revoke(&both.id).await;
@@ -175,22 +177,24 @@ async fn refusal_may_have_any_characters() {
     let system = system().await;
     let ada = system.ada().await;
     let created = ada.create_token(&["models:read"]).await;
-    for proxy in &system.proxies {
-        for path in [
-            "/api/v1/models/%22%5C'",
-            "/api/v1/models/%22;%5C",
-            "/api/v1/models/a$b;c",
-        ] {
-            let headers = format!("Authorization: Bearer {}\r\n", created.token);
-            let (response, echo) = send(proxy, "GET", path, &headers).await;
-            assert!(echo.is_none(), "{} {path}", proxy.name);
-            let about = format!("{} {path}: {}", proxy.name, response.status());
-            assert!(matches!(response.status(), 400 | 403), "{about}");
-            if response.status() == 403 {
-                assert_eq!(response.json().unwrap()["code"], "route-unknown", "{about}");
+    system
+        .on_each(async |proxy| {
+            for path in [
+                "/api/v1/models/%22%5C'",
+                "/api/v1/models/%22;%5C",
+                "/api/v1/models/a$b;c",
+            ] {
+                let headers = format!("Authorization: Bearer {}\r\n", created.token);
+                let (response, echo) = send(proxy, "GET", path, &headers).await;
+                assert!(echo.is_none(), "{} {path}", proxy.name);
+                let about = format!("{} {path}: {}", proxy.name, response.status());
+                assert!(matches!(response.status(), 400 | 403), "{about}");
+                if response.status() == 403 {
+                    assert_eq!(response.json().unwrap()["code"], "route-unknown", "{about}");
+                }
             }
-        }
-    }
+        })
+        .await;
     ada.revoke(&created.id).await;
 }
 
@@ -201,37 +205,39 @@ async fn two_tokens_are_refused() {
     let one = ada.create_token(&["pipelines:read"]).await;
     let two = ada.create_token(&["pipelines:read"]).await;
     let (one, two) = (&one, &two);
-    for proxy in &system.proxies {
-        for authorization in [
-            format!(
-                "Authorization: Bearer {0}\r\nAuthorization: Bearer {1}\r\n",
-                one.token, two.token
-            ),
-            format!(
-                "Authorization: Bearer {0}\r\nAuthorization: Bearer {0}\r\n",
-                one.token
-            ),
-            format!(
-                "Authorization: Bearer {0}, Bearer {1}\r\n",
-                one.token, two.token
-            ),
-            format!(
-                "Authorization: Bearer {0}\r\nAuthorization: \r\n",
-                one.token
-            ),
-            format!(
-                "Authorization: Bearer {0}\r\n {1}\r\n",
-                one.token, two.token
-            ),
-        ] {
-            let headers =
-                format!("{authorization}X-Organization-ID: acme\r\nX-Echo-Headers: 1\r\n");
-            let (response, echo) = send(proxy, "GET", PIPELINES, &headers).await;
-            let about = format!("{}: {}", proxy.name, response.status());
-            assert!(matches!(response.status(), 400 | 401), "{about}");
-            assert!(echo.is_none(), "{about}");
-        }
-    }
+    system
+        .on_each(async |proxy| {
+            for authorization in [
+                format!(
+                    "Authorization: Bearer {0}\r\nAuthorization: Bearer {1}\r\n",
+                    one.token, two.token
+                ),
+                format!(
+                    "Authorization: Bearer {0}\r\nAuthorization: Bearer {0}\r\n",
+                    one.token
+                ),
+                format!(
+                    "Authorization: Bearer {0}, Bearer {1}\r\n",
+                    one.token, two.token
+                ),
+                format!(
+                    "Authorization: Bearer {0}\r\nAuthorization: \r\n",
+                    one.token
+                ),
+                format!(
+                    "Authorization: Bearer {0}\r\n {1}\r\n",
+                    one.token, two.token
+                ),
+            ] {
+                let headers =
+                    format!("{authorization}X-Organization-ID: acme\r\nX-Echo-Headers: 1\r\n");
+                let (response, echo) = send(proxy, "GET", PIPELINES, &headers).await;
+                let about = format!("{}: {}", proxy.name, response.status());
+                assert!(matches!(response.status(), 400 | 401), "{about}");
+                assert!(echo.is_none(), "{about}");
+            }
+        })
+        .await;
     for created in [one, two] {
         ada.revoke(&created.id).await;
     }
@@ -241,18 +247,20 @@ async fn two_tokens_are_refused() {
 async fn token_is_refused_as_soon_as_its_revocation_returns() {
     let system = system().await;
     let ada = system.ada().await;
-    for proxy in &system.proxies {
-        let created = ada.create_token(&["pipelines:read"]).await;
-        for _ in 0..2 {
-            assert_eq!(
-                read_pipelines(proxy, &created.token).await.status,
-                200,
-                "{}",
-                proxy.name
-            );
-        }
-        assert_eq!(ada.revoke(&created.id).await.status, 200);
-        let refused = read_pipelines(proxy, &created.token).await;
-        assert_eq!(refused.outcome(), (401, "token-revoked"), "{}", proxy.name);
-    }
+    system
+        .on_each(async |proxy| {
+            let created = ada.create_token(&["pipelines:read"]).await;
+            for _ in 0..2 {
+                assert_eq!(
+                    read_pipelines(proxy, &created.token).await.status,
+                    200,
+                    "{}",
+                    proxy.name
+                );
+            }
+            assert_eq!(ada.revoke(&created.id).await.status, 200);
+            let refused = read_pipelines(proxy, &created.token).await;
+            assert_eq!(refused.outcome(), (401, "token-revoked"), "{}", proxy.name);
+        })
+        .await;
 }

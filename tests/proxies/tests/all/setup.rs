@@ -1,6 +1,7 @@
 //! Starts everything once: a cluster with one edge, the sample API, and the proxies with the files
 //! that are shipped. Only their addresses are replaced.
 
+use futures_util::{FutureExt, future::join_all};
 use patrol::{
     jose::signing::SigningKeys,
     token::{Claims, claims},
@@ -20,6 +21,7 @@ use serde_json::Value;
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     process::{Child, Stdio},
     sync::LazyLock,
@@ -172,6 +174,19 @@ impl System {
             proxies: proxies.into(),
             _api: api,
         }
+    }
+
+    /// Asks all proxies at once, and shows for which of them it failed.
+    ///
+    /// # Panics
+    /// If it failed for one of them.
+    pub(crate) async fn on_each(&self, ask: impl AsyncFn(&Proxy)) {
+        let asked = self.proxies.iter().map(async |proxy| {
+            let result = AssertUnwindSafe(ask(proxy)).catch_unwind().await;
+            result.is_err().then_some(proxy.name)
+        });
+        let failed: Vec<_> = join_all(asked).await.into_iter().flatten().collect();
+        assert!(failed.is_empty(), "failed: {failed:?}");
     }
 
     /// Signs in ada, directly at the origin.
