@@ -1,12 +1,15 @@
 //! Tests of the page in a browser.
 
 mod accessibility;
+mod clipboard;
+mod clock;
 mod create;
 mod embedding;
 mod form_module;
 mod keyboard;
 mod limits;
 mod list;
+mod names;
 mod navigation;
 mod paths;
 mod revoke;
@@ -14,3 +17,4 @@ mod scopes;
 mod security;
 mod session;
 mod sign_in;
+mod translation;

@@ -120,7 +120,11 @@ async fn provider_that_is_down_is_named_on_a_clear_page() {
     let providers = Providers::start(1);
     let system = start("page-provider-down", &providers).await;
     providers.get(0).stop().await;
-    visit(&system, Appearance::default(), async |page| {
+    let narrow = Appearance {
+        width: 320,
+        ..Appearance::default()
+    };
+    visit(&system, narrow, async |page| {
         page.goto("/profile/security").await;
         page.expect_status(502);
         page.click("[data-provider=factory]").await;
@@ -128,6 +132,7 @@ async fn provider_that_is_down_is_named_on_a_clear_page() {
             .await;
         page.wait_for_text("main", "does not respond").await;
         page.audit("provider-down").await;
+        page.expect_to_fit("provider-down").await;
         page.click("main a").await;
         page.wait_for("[data-provider=factory]").await;
     })
