@@ -3,6 +3,7 @@
  */
 
 import { h } from "../shared/dom.js";
+import { sentence, VERBATIM } from "../shared/names.js";
 import { addressOf } from "./mount.js";
 
 /**
@@ -20,7 +21,7 @@ export function homeView({ language, me, api }) {
     h(
       "header",
       { class: "view-head" },
-      h("h1", {}, texts.welcome(me.name)),
+      h("h1", {}, ...sentence(texts.welcome, me.name)),
       h("p", { class: "lead" }, texts.lead),
     ),
     h(
@@ -35,8 +36,14 @@ export function homeView({ language, me, api }) {
       ),
       h(
         "pre",
-        { class: "command", tabindex: "0", role: "region", "aria-label": texts.sample },
-        h("code", {}, sample),
+        {
+          ...VERBATIM,
+          class: "command notranslate",
+          tabindex: "0",
+          role: "region",
+          "aria-label": texts.sample,
+        },
+        h("code", VERBATIM, sample),
       ),
       h("a", { class: "button primary", href: addressOf("profile/security") }, texts.toTokens),
     ),

@@ -10,6 +10,7 @@ import { h } from "../shared/dom.js";
 import { explain } from "../shared/explain.js";
 import { Language, preferredLanguage, rememberLanguage } from "../i18n/language.js";
 import { PatrolTokens } from "../tokens/element.js";
+import { elsewhereBanner } from "./elsewhere.js";
 import { homeView } from "./home.js";
 import { messageView } from "./message.js";
 import { addressOf } from "./mount.js";
@@ -137,7 +138,8 @@ function showFailure(error) {
   const { shell: texts, tokens } = language.texts;
   const reload = () => location.reload();
   const retry = h("button", { type: "button", class: "button", onclick: reload }, tokens.retry);
-  showAlone(messageView(texts.failed, explain(error, language), retry, true));
+  const notice = elsewhereBanner(language);
+  showAlone(messageView(texts.failed, explain(error, language), retry, true, notice));
 }
 
 /** Where to go after signing in. Only our own views, or `next` would be an open redirect. */

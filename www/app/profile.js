@@ -4,8 +4,9 @@
  */
 
 import { button } from "../shared/button.js";
-import { h, setText } from "../shared/dom.js";
+import { h, setChildren } from "../shared/dom.js";
 import { explain } from "../shared/explain.js";
+import { named, sentence, VERBATIM } from "../shared/names.js";
 import { addressOf } from "./mount.js";
 import { activityCard, sessionsCard } from "./sessions.js";
 
@@ -22,9 +23,9 @@ export function generalView(context) {
   const { language, me } = context;
   const texts = language.texts.profile;
   const facts = [
-    [texts.name, me.name],
-    [texts.email, me.email],
-    [texts.id, h("code", {}, me.id)],
+    [texts.name, named(me.name)],
+    [texts.email, named(me.email)],
+    [texts.id, h("code", VERBATIM, me.id)],
   ];
   return tab(
     context,
@@ -51,8 +52,8 @@ export function generalView(context) {
           h(
             "li",
             {},
-            h("span", {}, name),
-            h("code", {}, id),
+            named(name),
+            h("code", VERBATIM, id),
             h(
               "span",
               { class: "muted" },
@@ -76,7 +77,7 @@ export function securityView(context) {
   const texts = language.texts.profile;
   const failed = h("p", { class: "error", role: "alert" });
   let user = me;
-  const signedInAs = () => texts.signedInAs(user.email || user.name);
+  const signedInAs = () => sentence(texts.signedInAs, user.email || user.name);
   const shown = h("span", {}, signedInAs());
   const signOut = button(texts.signOut, {
     id: "sign-out",
@@ -109,7 +110,7 @@ export function securityView(context) {
     ...view,
     setUser: (other) => {
       user = other;
-      setText(shown, signedInAs());
+      setChildren(shown, signedInAs());
       sessions.reload();
       activity.reload();
     },

@@ -5,6 +5,7 @@
 import { button } from "../shared/button.js";
 import { h, setChildren } from "../shared/dom.js";
 import { explain } from "../shared/explain.js";
+import { named, VERBATIM } from "../shared/names.js";
 
 /** @typedef {import("./main.js").Context} Context */
 /** @typedef {import("../shared/api.js").Session} Session */
@@ -107,7 +108,11 @@ export function sessionsCard(context, getUser) {
         h("br"),
         h("span", { class: "muted" }, address ? texts.from(address) : texts.fromUnknown),
       ),
-      h("span", { class: "muted user-agent" }, h("bdi", {}, user_agent ?? texts.unknownAgent)),
+      h(
+        "span",
+        { class: "muted user-agent" },
+        user_agent === null ? texts.unknownAgent : named(user_agent),
+      ),
       current ? h("span", { class: "current" }, texts.current) : end.element,
     );
   }
@@ -161,7 +166,7 @@ export function activityCard(context) {
         what,
         why && h("span", { class: "muted" }, ` ${why}`),
         token && h("br"),
-        token && h("code", { translate: "no" }, token),
+        token && h("code", VERBATIM, token),
       ),
       h("span", { class: "muted" }, address ?? ""),
     );

@@ -4,8 +4,10 @@
  */
 
 import { LANGUAGES } from "../i18n/language.js";
-import { h, setAttribute } from "../shared/dom.js";
+import { h, setAttribute, setChildren } from "../shared/dom.js";
 import { icon, logo } from "../shared/icons.js";
+import { named, VERBATIM } from "../shared/names.js";
+import { elsewhereBanner } from "./elsewhere.js";
 import { addressOf } from "./mount.js";
 
 /** @typedef {import("../shared/api.js").Me} Me */
@@ -19,6 +21,7 @@ import { addressOf } from "./mount.js";
 
 /** The sidebar and the space for a view. */
 export class Shell {
+  #language;
   #texts;
   #links;
   #user = h("a", { id: "user", class: "user", href: addressOf("profile") });
@@ -27,6 +30,7 @@ export class Shell {
   /** @param {Options} options */
   constructor({ language, me, onlanguage }) {
     const texts = language.texts.shell;
+    this.#language = language;
     this.#texts = texts;
     this.#links = [
       h("a", { class: "nav-link", href: addressOf("") }, icon("home"), h("span", {}, texts.home)),
@@ -39,7 +43,7 @@ export class Shell {
       h(
         "header",
         { class: "sidebar" },
-        h("a", { class: "brand", href: addressOf("") }, logo(), h("span", {}, "Patrol")),
+        h("a", { class: "brand", href: addressOf("") }, logo(), h("span", VERBATIM, "Patrol")),
         h("nav", { "aria-label": texts.navigation }, this.#links),
         h(
           "div",
@@ -61,13 +65,14 @@ export class Shell {
       .join("")
       .toUpperCase();
     this.#user.replaceChildren(
-      h("span", { class: "avatar", "aria-hidden": "true" }, initials),
+      h("span", { ...VERBATIM, class: "avatar notranslate", "aria-hidden": "true" }, initials),
       h(
         "span",
         { class: "user-text" },
-        h("span", { class: "truncate", title: me.name }, me.name),
+        h("span", { class: "truncate", title: me.name }, named(me.name)),
         // Not every provider has names.
-        me.email !== me.name && h("span", { class: "truncate second", title: me.email }, me.email),
+        me.email !== me.name &&
+          h("span", { class: "truncate second", title: me.email }, named(me.email)),
       ),
       h("span", { class: "unseen" }, this.#texts.profile),
     );
@@ -78,7 +83,7 @@ export class Shell {
    * @param {string} path
    */
   show(view, path) {
-    this.#main.replaceChildren(view.element);
+    setChildren(this.#main, elsewhereBanner(this.#language), view.element);
     for (const link of this.#links) {
       setAttribute(link, "aria-current", link.getAttribute("href") === addressOf(path) && "page");
     }
@@ -107,6 +112,7 @@ export function languageSwitch(language, onlanguage) {
       h(
         "button",
         {
+          ...VERBATIM,
           type: "button",
           lang: code,
           "data-language": code,

@@ -11,6 +11,8 @@ import { h, setChildren } from "../shared/dom.js";
 import { explain } from "../shared/explain.js";
 import { logo } from "../shared/icons.js";
 import { Modal } from "../shared/modal.js";
+import { named, VERBATIM } from "../shared/names.js";
+import { elsewhereBanner } from "./elsewhere.js";
 import { messageView } from "./message.js";
 import { addressOf } from "./mount.js";
 import { languageSwitch } from "./shell.js";
@@ -63,8 +65,9 @@ export function signInView({ language, api, next, onsignin, onlanguage }) {
     h(
       "div",
       { class: "sign-in" },
-      h("div", { class: "brand" }, logo(), "Patrol"),
+      h("div", { ...VERBATIM, class: "brand notranslate" }, logo(), "Patrol"),
       h("h1", {}, texts.title),
+      elsewhereBanner(language),
       choices,
     ),
     languageSwitch(language, onlanguage),
@@ -204,7 +207,7 @@ function fronts(language, api, onsignin, link) {
  */
 function choice(element, label, detail) {
   element.classList.add("user-choice");
-  element.append(h("span", { class: "user-name" }, label));
+  element.append(h("span", { class: "user-name" }, named(label)));
   if (detail) element.append(h("span", { class: "muted" }, detail));
   return element;
 }

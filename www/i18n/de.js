@@ -2,6 +2,8 @@
  * German: all texts of the page and of the default policy.
  */
 
+import { isolate } from "../shared/names.js";
+
 /** @type {import("./language.js").Texts} */
 export default {
   language: "Deutsch",
@@ -17,6 +19,7 @@ export default {
     notFound: "Seite nicht gefunden",
     notFoundDetail: "Prüfen Sie die Adresse oder kehren Sie zur Startseite zurück.",
     toHome: "Zur Startseite",
+    elsewhere: "Diese Seite funktioniert nur an einer anderen Adresse:",
   },
 
   home: {
@@ -113,6 +116,8 @@ export default {
     unreachable:
       "Der Server antwortet nicht. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
     session: "Ihre Sitzung ist abgelaufen. Melden Sie sich an und versuchen Sie es erneut.",
+    notReadable: (server, page) =>
+      `${server} antwortet nicht, oder nicht für Seiten unter ${page}. Prüfen Sie die Adresse und Ihre Verbindung.`,
     unknown:
       "Auf dem Server ist ein Fehler aufgetreten. Versuchen Sie es erneut und wenden Sie sich an den Support, falls der Fehler bestehen bleibt.",
   },
@@ -223,8 +228,10 @@ export default {
     copied: "Kopiert",
     copyToken: "Token kopieren",
     tokenCopied: "Token kopiert.",
-    copyFailed:
+    copyTokenFailed:
       "Ihr Browser hat das Kopieren nicht erlaubt. Das Token ist markiert: Kopieren Sie es mit Strg+C oder ⌘C.",
+    copyExampleFailed:
+      "Ihr Browser hat das Kopieren nicht erlaubt. Der Befehl ist markiert: Kopieren Sie ihn mit Strg+C oder ⌘C.",
     example: "Ausprobieren",
     copyExample: "Befehl kopieren",
     exampleCopied: "Befehl kopiert.",
@@ -296,7 +303,7 @@ export default {
       "Sie gehören keiner Organisation an. Bitten Sie einen Administrator, Sie hinzuzufügen.",
     "organization-unknown": ({ organization }) =>
       organization
-        ? `Sie gehören der Organisation „${organization}“ nicht an. Entfernen Sie sie.`
+        ? `Sie gehören der Organisation „${isolate(organization)}“ nicht an. Entfernen Sie sie.`
         : "Sie gehören nicht allen ausgewählten Organisationen an. Wählen Sie andere aus.",
     "organizations-too-many": ({ limit }) => `Wählen Sie höchstens ${limit} Organisationen aus.`,
     "scopes-missing": () => "Wählen Sie mindestens eine Berechtigung aus.",
@@ -311,7 +318,8 @@ export default {
     "scopes-unused": () =>
       "Wählen Sie keine Berechtigungen aus: RBAC ist deaktiviert, und das Token erhält den vollen Zugriff Ihres Kontos.",
     "scopes-invalid": () => "Diese Auswahl von Berechtigungen ist nicht zulässig.",
-    "scope-unknown": ({ scope }) => `Die Berechtigung „${scope}“ gibt es nicht. Entfernen Sie sie.`,
+    "scope-unknown": ({ scope }) =>
+      `Die Berechtigung „${isolate(scope)}“ gibt es nicht. Entfernen Sie sie.`,
     "limit-reached": ({ limit }) =>
       `Sie haben die Höchstzahl von ${limit} aktiven Tokens erreicht. Widerrufen Sie zuerst eines.`,
     "body-invalid": () => "Der Server konnte die Anfrage nicht lesen. Laden Sie die Seite neu.",
@@ -327,7 +335,7 @@ export default {
     internal: () => "Auf dem Server ist ein Fehler aufgetreten. Versuchen Sie es erneut.",
     refused: () => "Das Token wurde nicht erstellt. Versuchen Sie es erneut.",
     "summary-organizations": ({ organizations }, language) =>
-      `Gilt in ${language.list(organizations)}.`,
+      `Gilt in ${language.list(organizations.map(isolate))}.`,
     "summary-scopes": ({ group, scopes }, language) =>
       `${language.policy(group)}: ${language.list(scopes.map((scope) => language.policy(scope)))}.`,
     "summary-nothing": () => "Noch keine Berechtigungen ausgewählt.",

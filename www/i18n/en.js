@@ -5,6 +5,8 @@
  * here, because the texts of the form module and the policy are already in English.
  */
 
+import { isolate } from "../shared/names.js";
+
 /** @typedef {import("./language.js").Messages} Messages */
 
 /** @param {number} count @param {string} one @param {string} many */
@@ -24,6 +26,7 @@ export default {
     notFound: "Page not found",
     notFoundDetail: "Check the address, or go back to the start page.",
     toHome: "Go to the start page",
+    elsewhere: "This page works only at another address:",
   },
 
   home: {
@@ -127,6 +130,9 @@ export default {
   problems: {
     unreachable: "The server did not respond. Check your connection and try again.",
     session: "Your session has expired. Sign in and try again.",
+    /** @param {string} server @param {string} page */
+    notReadable: (server, page) =>
+      `${server} does not answer, or not to pages at ${page}. Check the address and your connection.`,
     unknown: "Something went wrong on the server. Try again, and contact support if this persists.",
   },
 
@@ -253,8 +259,10 @@ export default {
     copied: "Copied",
     copyToken: "Copy token",
     tokenCopied: "Token copied.",
-    copyFailed:
+    copyTokenFailed:
       "Your browser did not allow copying. The token is selected: press Ctrl+C or ⌘C to copy it.",
+    copyExampleFailed:
+      "Your browser did not allow copying. The command is selected: press Ctrl+C or ⌘C to copy it.",
     example: "Try it",
     copyExample: "Copy command",
     exampleCopied: "Command copied.",
@@ -314,6 +322,8 @@ export default {
 
   /** @type {Messages} */
   messages: {
+    "summary-organizations": ({ organizations }, language) =>
+      `Works in ${language.list(organizations.map(isolate))}.`,
     "summary-until": ({ days, time }, language) =>
       `Expires in ${days} days, on ${language.dateTime(time)}.`,
     // These follow a heading such as "Expires".

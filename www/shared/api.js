@@ -80,7 +80,22 @@ export class ServerError extends Error {
 }
 
 /** No readable response arrived; the server may have handled the request. */
-export class Unreachable extends Error {}
+export class Unreachable extends Error {
+  /**
+   * @param {string} server Its origin.
+   * @param {unknown} cause
+   */
+  constructor(server, cause) {
+    super(`no response from ${server}`, { cause });
+    this.server = server;
+  }
+}
+
+/**
+ * A smaller difference between two clocks is the time that a response takes, and the second to which
+ * `Date` is rounded. In ms.
+ */
+const SAME_TIME = 3_000;
 
 /** Below this address are the API and the page. This module is four folders below. */
 const PREFIX = new URL("../../../../", import.meta.url).href;
@@ -97,6 +112,8 @@ export class Api {
   #session = null;
   /** @type {Promise<void> | null} */
   #renewing = null;
+  /** By how much the server's clock is ahead of the browser's, in ms. */
+  #ahead = 0;
 
   /**
    * @param {string | null} [base] What is in front of `api/v1`; by default, where this module is from.
@@ -110,6 +127,14 @@ export class Api {
   /** The absolute address of a path, for programs. @param {string} path */
   addressOf(path) {
     return new URL(path, this.#base).href;
+  }
+
+  /**
+   * The time, as in `Date.now()`. It is the server's, by its last response: the browser's clock may be
+   * wrong by days.
+   */
+  now() {
+    return Date.now() + this.#ahead;
   }
 
   /** The origin of the platform's API. */
@@ -299,12 +324,20 @@ export class Api {
         redirect: "error",
         signal: AbortSignal.timeout(timeout),
       });
+      this.#readClock(response.headers.get("Date"));
       const text = await response.text();
       if (!response.ok) throw new ServerError(problemDetails(response.status, text));
       return text === "" ? undefined : JSON.parse(text);
     } catch (cause) {
-      throw cause instanceof ServerError ? cause : new Unreachable("no response", { cause });
+      throw cause instanceof ServerError ? cause : new Unreachable(this.origin, cause);
     }
+  }
+
+  /** @param {string | null} date */
+  #readClock(date) {
+    const ahead = Date.parse(date ?? "") - Date.now();
+    if (Number.isNaN(ahead)) return;
+    this.#ahead = Math.abs(ahead) < SAME_TIME ? 0 : ahead;
   }
 }
 

@@ -47,11 +47,19 @@ export function setAttribute(element, name, value) {
   }
 }
 
+/** What `setText` wrote last. @type {WeakMap<Node, string>} */
+const written = new WeakMap();
+
 /**
+ * Sets the text of a node that nothing else changes, except the browser's translation: that stays as
+ * long as the text does.
+ *
  * @param {Node} node
  * @param {string} text
  */
 export function setText(node, text) {
+  if (written.get(node) === text) return;
+  written.set(node, text);
   if (node.textContent !== text) node.textContent = text;
 }
 

@@ -2,7 +2,7 @@
  * What a failed call of the API means to the user.
  */
 
-import { ServerError } from "./api.js";
+import { ServerError, Unreachable } from "./api.js";
 
 /**
  * @param {unknown} error
@@ -11,6 +11,10 @@ import { ServerError } from "./api.js";
  */
 export function explain(error, language) {
   const { problems } = language.texts;
+  // The browser does not say whether a server at another address is missing, or only refuses to be read.
+  if (error instanceof Unreachable && error.server !== location.origin) {
+    return problems.notReadable(error.server, location.origin);
+  }
   if (!(error instanceof ServerError)) return problems.unreachable;
   if (error.needsSession) return problems.session;
   const { status, code, detail } = error.problem;

@@ -4,6 +4,7 @@
  */
 
 import { h } from "../shared/dom.js";
+import { isolate, VERBATIM } from "../shared/names.js";
 
 /** How many badges stay visible while the rest is collapsed. */
 const VISIBLE = 3;
@@ -31,7 +32,8 @@ export function scopeBadges(row, language) {
       h(
         "span",
         {
-          class: "badge mono",
+          ...VERBATIM,
+          class: "badge mono notranslate",
           "data-color": badge.color,
           "data-group": badge.group,
           title: group ? `${group}: ${label}` : label,
@@ -51,8 +53,8 @@ export function scopeBadges(row, language) {
     toggle.setAttribute("aria-expanded", String(open));
     toggle.textContent = open ? texts.tokens.fewerScopes : `+${rest.length}`;
     const label = open
-      ? `${texts.tokens.fewerScopes}: ${row.name}`
-      : `+${rest.length}. ${texts.tokens.moreScopes(rest.length)}: ${row.name}`;
+      ? `${texts.tokens.fewerScopes}: ${isolate(row.name)}`
+      : `+${rest.length}. ${texts.tokens.moreScopes(rest.length)}: ${isolate(row.name)}`;
     toggle.setAttribute("aria-label", label);
   };
   toggle.addEventListener("click", () => setOpen(toggle.getAttribute("aria-expanded") !== "true"));

@@ -12,6 +12,7 @@ import { ServerError } from "../shared/api.js";
 import { h, setAttribute, setChildren, setText } from "../shared/dom.js";
 import { explain } from "../shared/explain.js";
 import { icon } from "../shared/icons.js";
+import { isolate } from "../shared/names.js";
 import { CreatedView } from "./created.js";
 import { Field } from "./field.js";
 import { TokenForm } from "./form-module.js";
@@ -46,7 +47,7 @@ const CLOCK_INTERVAL = 30_000;
 const HELD_LESS = new Set(["scopes-exceed-owner", "organization-unknown"]);
 
 /** How the user recognizes the account. @param {FormInput} input */
-const nameOf = ({ me }) => me.email || me.name;
+const nameOf = ({ me }) => isolate(me.email || me.name);
 
 /** The dialog for one new token. */
 export class CreateDialog {
@@ -66,7 +67,7 @@ export class CreateDialog {
   #keys = new Map();
   /** @type {CreatedView | null} */
   #created = null;
-  #clock = setInterval(() => this.#draw(this.#form.setNow(Date.now())), CLOCK_INTERVAL);
+  #clock = setInterval(() => this.#updateTimes(), CLOCK_INTERVAL);
   /** Has the browser ask before it closes the tab. @param {Event} event */
   #onBeforeUnload = (event) => {
     if (this.holdsUncopied) event.preventDefault();
@@ -112,6 +113,7 @@ export class CreateDialog {
       "data-1p-ignore": true,
       "data-lpignore": "true",
       autofocus: true,
+      dir: "auto",
       required: true,
       placeholder: texts.namePlaceholder,
       oninput: () => {
@@ -231,6 +233,10 @@ export class CreateDialog {
   /** Closes the dialog without asking and forgets the token. */
   close() {
     this.#modal.close();
+  }
+
+  #updateTimes() {
+    this.#draw(this.#form.setNow(this.#options.api.now()));
   }
 
   /** @param {FormView} view */

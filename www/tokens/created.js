@@ -1,18 +1,16 @@
 /**
  * The view that shows a new token once.
  *
- * The token is in two elements of this view and in one variable. `forget` empties all three; the
- * dialog calls it when it closes. The token is never stored or logged.
+ * The token is in two elements of this view and in two variables, because a translation may change the
+ * elements. `forget` empties all four; the dialog calls it when it closes. The token is never stored or
+ * logged.
  */
 
 import { banner } from "../shared/banner.js";
-import { copy } from "../shared/copy.js";
-import { h, setAttribute, setText } from "../shared/dom.js";
-import { icon } from "../shared/icons.js";
+import { copyButton } from "../shared/copy.js";
+import { h } from "../shared/dom.js";
+import { sentence, VERBATIM } from "../shared/names.js";
 import { exampleCommand } from "./example.js";
-
-/** How long a button says "Copied", in ms. */
-const FEEDBACK_TIME = 2500;
 
 /**
  * @typedef {object} Options
@@ -27,22 +25,22 @@ const FEEDBACK_TIME = 2500;
 /** The view that shows a new token. */
 export class CreatedView {
   #token;
+  #command;
   #copied = false;
-  #texts;
-  #announce;
   #field;
   #example;
-  #copyTokenButton;
+  #copyToken;
 
   /** @param {Options} options */
   constructor({ language, api, record, token, announce, onclose }) {
     const texts = language.texts.created;
-    this.#texts = texts;
-    this.#announce = announce;
+    const oncopied = (/** @type {string} */ text) => this.#noteCopied(text);
     this.#token = token;
+    this.#command = exampleCommand(api, record, token);
     this.#field = h("input", {
+      ...VERBATIM,
       id: "created-token",
-      class: "input mono",
+      class: "input mono notranslate",
       readonly: true,
       autocomplete: "off",
       spellcheck: "false",
@@ -55,16 +53,57 @@ export class CreatedView {
       },
     });
     this.#field.value = token;
-    this.#example = h("code", {}, exampleCommand(api, record, token));
-    this.#copyTokenButton = this.#copyButton("copy-token", "primary", texts.copyToken, () =>
-      this.#copyToken(),
+    this.#example = h("code", VERBATIM, this.#command);
+    this.#copyToken = copyButton({
+      id: "copy-token",
+      kind: "primary",
+      texts,
+      name: texts.copyToken,
+      text: () => this.#token,
+      done: texts.tokenCopied,
+      failed: texts.copyTokenFailed,
+      select: () => {
+        this.#field.focus();
+        this.#field.select();
+      },
+      announce,
+      oncopied,
+    });
+    const command = h(
+      "pre",
+      // It scrolls, so keyboard users must be able to focus it.
+      {
+        ...VERBATIM,
+        id: "example",
+        class: "command notranslate",
+        tabindex: "0",
+        role: "region",
+        "aria-labelledby": "example-title",
+        oncopy: () => this.#noteCopied(this.#selectedText()),
+      },
+      this.#example,
     );
+    const copyExample = copyButton({
+      id: "copy-example",
+      kind: "quiet small",
+      texts,
+      name: texts.copyExample,
+      text: () => this.#command,
+      done: texts.exampleCopied,
+      failed: texts.copyExampleFailed,
+      select: () => {
+        command.focus();
+        getSelection()?.selectAllChildren(this.#example);
+      },
+      announce,
+      oncopied,
+    });
     this.elements = [
       h("header", { class: "dialog-head" }, h("h2", { id: "created-title" }, texts.title)),
       h(
         "div",
         { class: "dialog-body" },
-        h("p", { class: "truncate", title: record.name }, texts.lead(record.name)),
+        h("p", { class: "truncate", title: record.name }, ...sentence(texts.lead, record.name)),
         banner(
           "warning",
           { id: "created-once" },
@@ -75,7 +114,8 @@ export class CreatedView {
           "div",
           { class: "field" },
           h("label", { class: "label", for: "created-token" }, texts.token),
-          h("div", { class: "copyable" }, this.#field, this.#copyTokenButton),
+          h("div", { class: "copyable" }, this.#field, this.#copyToken.element),
+          this.#copyToken.failure,
         ),
         h(
           "div",
@@ -84,23 +124,10 @@ export class CreatedView {
             "div",
             { class: "field-head" },
             h("h3", { id: "example-title" }, texts.example),
-            this.#copyButton("copy-example", "quiet small", texts.copyExample, () =>
-              this.#copyExample(),
-            ),
+            copyExample.element,
           ),
-          h(
-            "pre",
-            // It scrolls, so keyboard users must be able to focus it.
-            {
-              id: "example",
-              class: "command",
-              tabindex: "0",
-              role: "region",
-              "aria-labelledby": "example-title",
-              oncopy: () => this.#noteCopied(this.#selectedText()),
-            },
-            this.#example,
-          ),
+          command,
+          copyExample.failure,
         ),
       ),
       h(
@@ -122,75 +149,16 @@ export class CreatedView {
 
   /** Focuses the button that copies the token. */
   focus() {
-    this.#copyTokenButton.focus();
+    this.#copyToken.element.focus();
   }
 
   /** Removes the token from the document and from memory. */
   forget() {
     this.#token = "";
+    this.#command = "";
     this.#field.value = "";
     this.#field.defaultValue = "";
     this.#example.textContent = "";
-  }
-
-  /**
-   * @param {string} id
-   * @param {string} kind
-   * @param {string} name
-   * @param {() => Promise<boolean>} onclick
-   */
-  #copyButton(id, kind, name, onclick) {
-    const label = h("span", {}, this.#texts.copy);
-    const sign = h("span", { class: "sign" }, icon("copy"));
-    let timer = 0;
-    const element = h(
-      "button",
-      {
-        id,
-        type: "button",
-        class: `button copy ${kind}`,
-        "aria-label": name,
-        onclick: async () => {
-          if (!(await onclick())) return;
-          label.textContent = this.#texts.copied;
-          setAttribute(element, "aria-label", `${this.#texts.copied}. ${name}`);
-          sign.replaceChildren(icon("check"));
-          element.dataset.state = "copied";
-          clearTimeout(timer);
-          timer = setTimeout(() => {
-            setText(label, this.#texts.copy);
-            setAttribute(element, "aria-label", name);
-            sign.replaceChildren(icon("copy"));
-            delete element.dataset.state;
-          }, FEEDBACK_TIME);
-        },
-      },
-      sign,
-      label,
-    );
-    return element;
-  }
-
-  async #copyToken() {
-    const done = await copy(this.#token);
-    if (done) {
-      this.#noteCopied(this.#token);
-      this.#announce(this.#texts.tokenCopied);
-    } else {
-      this.#field.focus();
-      this.#announce(this.#texts.copyFailed);
-    }
-    return done;
-  }
-
-  async #copyExample() {
-    const command = this.#example.textContent ?? "";
-    const done = await copy(command);
-    if (done) {
-      this.#noteCopied(command);
-      this.#announce(this.#texts.exampleCopied);
-    }
-    return done;
   }
 
   /** Only some browsers have `getSelection` on shadow roots; others do not see into them. */

@@ -243,7 +243,7 @@ export class PatrolTokens extends HTMLElement {
     this.#loadedAt = Date.now();
     const { organizations = [], groups = [] } = this.#me ?? {};
     const names = Object.fromEntries(organizations.map(({ id, name }) => [id, name]));
-    const input = { ...list, now: Date.now(), groups, organizations: names };
+    const input = { ...list, now: this.#api.now(), groups, organizations: names };
     if (this.#table) this.#draw(this.#table.update(input));
     else this.#draw((this.#table = new TokenTable(input)).view());
   }
@@ -288,7 +288,7 @@ export class PatrolTokens extends HTMLElement {
   }
 
   #updateTimes() {
-    if (document.visibilityState === "visible") this.#draw(this.#table?.setNow(Date.now()));
+    if (document.visibilityState === "visible") this.#draw(this.#table?.setNow(this.#api.now()));
   }
 
   #onVisibilityChange = () => {
@@ -339,7 +339,7 @@ export class PatrolTokens extends HTMLElement {
     if (!this.#me || !this.#list) return null;
     const { active, limit } = this.#list;
     const words = this.#language.texts.policy;
-    return { me: this.#me, active, limit, now: Date.now(), words };
+    return { me: this.#me, active, limit, now: this.#api.now(), words };
   }
 
   /**

@@ -6,6 +6,7 @@
  */
 
 import { h } from "../shared/dom.js";
+import { listed, named } from "../shared/names.js";
 import { Field } from "./field.js";
 
 /** @typedef {import("../pkg/form.js").FormView["organizations"]} View */
@@ -61,14 +62,13 @@ export class Organizations {
   #build(several, choices) {
     const texts = this.#language.texts.create;
     this.#boxes.clear();
-    const names = choices.map(({ name }) => name).join(", ");
     const boxes = () => choices.map((choice) => this.#choice(choice));
     return new Field({
       label: texts.organizations,
       hint: several ? texts.organizationsHint : "",
       control: several
         ? h("div", { id: "token-organizations", class: "choices" }, boxes())
-        : h("p", { id: "token-organizations" }, names),
+        : h("p", { id: "token-organizations" }, listed(choices.map(({ name }) => name))),
       group: several,
     });
   }
@@ -85,12 +85,6 @@ export class Organizations {
     });
     this.#boxes.set(id, box);
     const role = language.list(roles.map((role) => language.policy(role)));
-    return h(
-      "label",
-      { class: "choice" },
-      box,
-      h("span", {}, name),
-      h("span", { class: "muted" }, role),
-    );
+    return h("label", { class: "choice" }, box, named(name), h("span", { class: "muted" }, role));
   }
 }

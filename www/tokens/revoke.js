@@ -14,6 +14,7 @@ import { h, setText } from "../shared/dom.js";
 import { explain } from "../shared/explain.js";
 import { icon } from "../shared/icons.js";
 import { Modal } from "../shared/modal.js";
+import { sentence } from "../shared/names.js";
 
 /**
  * @typedef {object} Options
@@ -91,7 +92,7 @@ export class RevokeDialog {
     const effect = delay > 0 ? texts.delayed(language.duration(delay)) : texts.immediate;
     const consequences = [effect, ...texts.consequences];
     this.#modal.show(
-      h("header", { class: "dialog-head" }, h("h2", { id: "revoke-title" }, texts.title(row.name))),
+      head(texts.title, row.name),
       h(
         "div",
         { class: "dialog-body" },
@@ -161,7 +162,7 @@ export class RevokeDialog {
     const texts = this.#texts;
     const effective = effective_at ?? effective_by ?? new Date().toISOString();
     const isPending = !effective_at && effective_by !== undefined;
-    const title = (isPending ? texts.pendingTitle : texts.doneTitle)(row.name);
+    const title = isPending ? texts.pendingTitle : texts.doneTitle;
     const done = (isPending ? texts.pending : texts.done)(language.time(effective));
     const took = !isPending && waited >= NOTICEABLE && texts.took(language.seconds(waited));
     const close = h(
@@ -170,7 +171,7 @@ export class RevokeDialog {
       texts.close,
     );
     this.#modal.show(
-      h("header", { class: "dialog-head" }, h("h2", { id: "revoke-title" }, title)),
+      head(title, row.name),
       h(
         "div",
         { class: "dialog-body" },
@@ -224,4 +225,13 @@ export class RevokeDialog {
     );
     this.#banners.replaceChildren(box);
   }
+}
+
+/**
+ * @param {(name: string) => string} title
+ * @param {string} name
+ */
+function head(title, name) {
+  const heading = h("h2", { id: "revoke-title" }, ...sentence(title, name));
+  return h("header", { class: "dialog-head" }, heading);
 }

@@ -8,6 +8,7 @@
 
 import { h, setAttribute, setChildren, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
+import { isolate, listed, named } from "../shared/names.js";
 import { scopeBadges } from "./badges.js";
 
 /** @typedef {import("../pkg/form.js").TableView} TableView */
@@ -118,14 +119,18 @@ class RowElement {
     this.#isUnshown = isUnshown;
     this.#row = row;
     const { tokens } = language.texts;
-    const organizations = row.organizations.map(organizationName).join(", ");
+    const organizations = row.organizations.map(organizationName);
     const unshown = { class: "second unshown", title: tokens.unshownDetail, hidden: true };
     this.#unshown = h("span", unshown, tokens.unshown);
     this.heading = h(
       "th",
       { role: "rowheader", scope: "row", class: "name", tabindex: "-1" },
-      h("span", { class: "clamped", title: row.name }, row.name),
-      h("span", { class: "clamped second", title: organizations }, organizations),
+      h("span", { class: "clamped", title: row.name }, named(row.name)),
+      h(
+        "span",
+        { class: "clamped second", title: organizations.map(isolate).join(", ") },
+        listed(organizations),
+      ),
       this.#unshown,
     );
     this.#revoke = h(
@@ -133,7 +138,7 @@ class RowElement {
       {
         type: "button",
         class: "button small revoke",
-        "aria-label": tokens.revokeNamed(row.name),
+        "aria-label": tokens.revokeNamed(isolate(row.name)),
         onclick: () => onrevoke(this.#row),
       },
       tokens.revoke,

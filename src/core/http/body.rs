@@ -271,6 +271,7 @@ mod tests {
                 .collect()
         };
         let marked = [b"\xef\xbb\xbf", GOOD].concat();
+        let too_long = vec![b' '; MAX_LENGTH + 1];
         for (content, status, part) in [
             (&b""[..], 400, "is empty"),
             (b" \r\n", 400, "is empty"),
@@ -302,7 +303,7 @@ mod tests {
                 "unknown field `admin`",
             ),
             (b"{\"user\":\"ada\"}{}", 400, "trailing characters"),
-            (&[b' '; MAX_LENGTH + 1], 413, "at most 16384"),
+            (&too_long, 413, "at most 16384"),
         ] {
             let problem = read(JSON, content).unwrap_err().problem();
             assert_eq!(problem.status, status, "{content:?}");

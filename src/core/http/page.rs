@@ -60,7 +60,8 @@ const PAGE_PLACEHOLDER: &str = "%PAGE%";
 /// only a browser knows the address that the user sees.
 const ORIGIN_PLACEHOLDER: &str = "%ORIGIN%";
 
-/// Completes the HTML. Neither needs escapes: see [`Paths::new`].
+/// Completes the HTML. Neither needs escapes: the path is plain ([`Paths::new`]), and the origin is one
+/// as browsers write it.
 pub fn html(template: &str, paths: &Paths) -> String {
     template
         .replace(PAGE_PLACEHOLDER, &paths.public_path_of(PAGE))

@@ -59,9 +59,11 @@ pub struct Page<'a> {
     expected: RefCell<Vec<String>>,
     /// Other origins that a test opens.
     elsewhere: RefCell<Vec<String>>,
+    /// The states that were too wide.
+    unfit: RefCell<Vec<String>>,
 }
 
-/// Runs a test in a browser, then checks the console and the requests.
+/// Runs a test in a browser, then checks the console, the requests, and the widths that it noted.
 ///
 /// # Panics
 /// Panics if the test does, or if a check fails.
@@ -90,6 +92,7 @@ async fn run(
         client: browser.client.clone(),
         expected: RefCell::default(),
         elsewhere: RefCell::default(),
+        unfit: RefCell::default(),
     };
     let whole = async {
         // The page's first request has no session.
@@ -97,6 +100,8 @@ async fn run(
         page.set_appearance(appearance).await;
         test(&page).await;
         page.check_console_and_requests().await;
+        let unfit = page.unfit.take();
+        assert!(unfit.is_empty(), "too wide: {unfit:#?}");
     };
     let outcome = AssertUnwindSafe(whole).catch_unwind().await;
     let name = std::thread::current().name().unwrap_or("test").to_owned();
@@ -661,6 +666,27 @@ impl Page<'_> {
     pub async fn expire_session(&self) {
         let cookies = self.client.delete_all_cookies().await;
         cookies.expect("cookies can be removed");
+    }
+
+    /// Notes what reaches beyond the viewport's sides (WCAG 2.2, 1.4.10): the test fails at its end. What
+    /// scrolls or is cut off inside a box of its own may be wider: the token, commands, and truncated
+    /// names.
+    pub async fn expect_to_fit(&self, state: &str) {
+        let outside = "outside().map((one) => one.cloneNode(false).outerHTML)";
+        let outside = strings(&self.eval(outside).await);
+        let is_wide = "document.documentElement.scrollWidth > innerWidth";
+        if !outside.is_empty() || self.eval(is_wide).await == true {
+            let unfit = format!("{state}: {outside:#?}");
+            eprintln!("too wide: {unfit}");
+            self.unfit.borrow_mut().push(unfit);
+        }
+    }
+
+    /// Runs a script in every document that is opened from now on, before its own scripts.
+    pub async fn before_scripts(&self, source: &str) {
+        let script = json!({ "source": source });
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", script)
+            .await;
     }
 
     /// Allows console errors about responses with this status.

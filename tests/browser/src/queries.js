@@ -20,3 +20,20 @@ const focusedElement = () => {
 };
 const tokenRow = (name) =>
   $$("#tokens tbody tr").find((one) => one.querySelector("th span")?.textContent === name) ?? null;
+// The visible elements that reach beyond the sides of the viewport, unless a box of their own clips them.
+const outside = () => {
+  const isDialog = (element) => element.matches("dialog, .dialog-body, html, body");
+  const parent = (element) => element.parentElement ?? element.getRootNode().host ?? null;
+  const isClipped = (element) => {
+    for (let one = parent(element); one; one = parent(one)) {
+      if (!isDialog(one) && getComputedStyle(one).overflowX !== "visible") return true;
+    }
+    return false;
+  };
+  const isUnseen = (element) => element.closest(".unseen, .skip, .nav-link > span, .brand > span");
+  return $$("body *").filter((element) => {
+    if (!isVisible(element) || isUnseen(element)) return false;
+    const { left, right, width } = element.getBoundingClientRect();
+    return width > 0 && (right > innerWidth + 0.5 || left < -0.5) && !isClipped(element);
+  });
+};

@@ -50,6 +50,23 @@ async fn element_reloads_the_list_when_its_base_changes() {
     .await;
 }
 
+#[tokio::test]
+async fn element_names_the_address_of_an_api_that_it_cannot_read() {
+    visit(sample_system().await, Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
+        page.expect_policy_violations();
+        page.expect_requests_to("http://localhost:1");
+        page.eval("$$('patrol-tokens')[0].setAttribute('base', 'http://localhost:1/.patrol')")
+            .await;
+        let text = format!(
+            "http://localhost:1 does not answer, or not to pages at {}.",
+            page.system().url
+        );
+        page.wait_for_text("#token-list", &text).await;
+    })
+    .await;
+}
+
 /// `localhost` and 127.0.0.1 are different sites, so the browser sends no cookie along.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn element_works_on_a_page_of_another_site() {
@@ -81,8 +98,22 @@ async fn element_works_on_a_page_of_another_site() {
         page.wait_for_list().await;
         let token = page.create_and_copy("Embedded", &["pipelines:read"]).await;
         page.audit("embedded").await;
+        let narrow = Appearance {
+            width: 320,
+            ..Appearance::default()
+        };
+        page.set_appearance(narrow).await;
+        page.screenshot("320-embedded").await;
+        page.expect_to_fit("320-embedded").await;
+        page.set_appearance(Appearance::default()).await;
         let used = api_request(&system.url, Method::GET, "/api/v1/engine/pipelines", &token);
         assert_eq!(Response::to(used).await.status, 200);
+        // It can read the server's time.
+        let date = format!(
+            "fetch('{}/.patrol/auth/fronts').then(({{ headers }}) => arguments[0](headers.get('Date')))",
+            system.url
+        );
+        assert!(page.eval_async(&date).await.is_string());
         page.open_revoke_dialog("Embedded").await;
         page.click("#revoke-confirm").await;
         page.wait_for("#revoke-done").await;

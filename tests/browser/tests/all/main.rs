@@ -2,6 +2,8 @@
 
 mod accessibility;
 mod clients;
+mod clipboard;
+mod clock;
 mod create;
 mod embedding;
 mod form_module;
@@ -9,6 +11,7 @@ mod fronts;
 mod keyboard;
 mod limits;
 mod list;
+mod names;
 mod navigation;
 mod paths;
 mod revoke;
@@ -17,3 +20,4 @@ mod security;
 mod session;
 mod sign_in;
 mod sign_in_access;
+mod translation;

@@ -116,9 +116,19 @@ async fn page_at_another_address_than_the_public_url_names_the_right_one() {
     // As behind a forwarded port.
     let vars = ["--var=PUBLIC_URL=http://127.0.0.1:1"];
     let system = System::start("page-elsewhere", &vars);
-    visit(&system, Appearance::default(), async |page| {
+    let narrow = Appearance {
+        width: 320,
+        ..Appearance::default()
+    };
+    visit(&system, narrow, async |page| {
         page.expect_status(403);
-        page.goto("/").await;
+        page.goto("/profile/security?a=b").await;
+        page.wait_for_text("#elsewhere", "works only at another address")
+            .await;
+        let link = page.attributes("#elsewhere a", "href").await;
+        assert_eq!(link, ["http://127.0.0.1:1/sign-in?next=profile%2Fsecurity"]);
+        page.audit("elsewhere").await;
+        page.expect_to_fit("elsewhere").await;
         page.click(".sign-in [data-user=ada]").await;
         page.wait_for_text(".error", "only from pages on http://127.0.0.1:1.")
             .await;

@@ -221,7 +221,11 @@ async fn form_survives_a_session_that_ends_and_a_provider_that_is_another_site()
 async fn provider_that_is_down_is_named_on_a_clear_page() {
     let fronts = fronts().await;
     fronts.issuer("stopping").stop().await;
-    visit_at(&fronts.url(), Appearance::default(), async |page| {
+    let narrow = Appearance {
+        width: 320,
+        ..Appearance::default()
+    };
+    visit_at(&fronts.url(), narrow, async |page| {
         page.goto("/profile/security").await;
         page.expect_status(502);
         page.click("[data-provider=stopping]").await;
@@ -229,6 +233,7 @@ async fn provider_that_is_down_is_named_on_a_clear_page() {
             .await;
         page.wait_for_text("main", "does not respond").await;
         page.audit("provider-down").await;
+        page.expect_to_fit("provider-down").await;
         page.click("main a").await;
         page.wait_for("[data-provider=stopping]").await;
     })
