@@ -8,6 +8,7 @@ use patrol_browser::{
 };
 use patrol_support::{Response, User, api_request, wait_until};
 use reqwest::Method;
+use serde_json::json;
 
 #[tokio::test]
 async fn expired_session_keeps_the_users_entries() {
@@ -61,6 +62,54 @@ async fn failed_request_after_signing_in_again_keeps_the_form() {
         page.block(None).await;
         page.click("#create-submit").await;
         page.wait_for("#created-token").await;
+    })
+    .await;
+}
+
+/// The page reloads its list after each creation, and then learns that the session has ended.
+#[tokio::test]
+async fn value_of_a_created_token_outlives_the_session() {
+    visit(shared_system(), Appearance::default(), async |page| {
+        for next in [None, Some("ada"), Some("otto")] {
+            page.open_tokens("ada").await;
+            let cookie = page.session_cookie().await.expect("a session");
+            let name = format!("Outlives, {next:?}");
+            page.open_form().await;
+            page.paste("#token-name", &name).await;
+            page.click("input[name=scope][value='models:read']").await;
+            page.hold_reads().await;
+            page.click("#create-submit").await;
+            page.wait_for("#created-token").await;
+            let token = page.property("#created-token", "value").await;
+            let session = User::with_header(&page.system().url, "Cookie", &cookie);
+            let ended = session.post("/.patrol/auth/sign-out", &json!({})).await;
+            assert_eq!(ended.status, 200);
+            page.release_reads().await;
+            page.wait_for("#sign-in-dialog").await;
+            page.audit("created-session-ended").await;
+            if let Some(user) = next {
+                let choice = format!("#sign-in-dialog [data-user={user}]");
+                page.click(&choice).await;
+            } else {
+                page.press(&[key::ESCAPE]).await;
+            }
+            page.wait_until_gone("#sign-in-dialog").await;
+            if next == Some("otto") {
+                page.wait_for_text("#session", "otto@example.com").await;
+            }
+            let shown = page.property("#created-token", "value").await;
+            assert!(shown == token, "{next:?}: the value is still shown");
+            assert!(page.text("#example").await.contains(&token), "{next:?}");
+            page.click("#copy-token").await;
+            page.wait_for_text("#copy-token", "Copied").await;
+            let used = api_request(&page.system().url, Method::GET, "/api/v1/models", &token);
+            assert_eq!(Response::to(used).await.status, 200);
+            page.click("#created-done").await;
+            page.wait_until_gone("#create-dialog").await;
+            assert_eq!(page.count("#created-token").await, 0);
+            assert!(page.clipboard().await == token, "{next:?}: it is copied");
+            page.expire_session().await;
+        }
     })
     .await;
 }
