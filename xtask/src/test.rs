@@ -93,6 +93,7 @@ fn all_checks(args: &Args, timings: &Timings) -> Result<()> {
         // First, because they may ask for a password.
         tools::install_browser()?;
         tools::install_load_generator()?;
+        tools::install_scanner()?;
     }
     lint_all(timings)?;
     let tests = compile_tests(None, timings)?;
@@ -131,6 +132,9 @@ fn selected_tests(package: Option<&str>, name: Option<&str>, timings: &Timings) 
     }
     if kinds.contains(&Kind::Browser) {
         tools::install_browser()?;
+    }
+    if kinds.contains(&Kind::EndToEnd) {
+        tools::install_scanner()?;
     }
     if kinds.iter().any(|kind| *kind != Kind::Native) {
         build::build_parts(&Part::ALL, &Variant::release()?, timings)?;

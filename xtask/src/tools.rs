@@ -1,9 +1,9 @@
 //! Installs the tools that the other commands need.
 //!
-//! npm packages go into the checkout (`node_modules`), at the versions of the lock file. rustup
-//! adds the WebAssembly target and, for `test`, the linters. The system's package manager adds the
+//! npm packages go into the checkout (`node_modules`), at the versions of the lock file, and Python
+//! packages too (`build/python`), at those of `tests/e2e/requirements.txt`. rustup adds the WebAssembly target and, for `test`, the linters. The system's package manager adds the
 //! programs for `test` and `bench`, with their libraries and security updates. A tool counts as
-//! installed if it prints its version; the npm packages, if they come from the current lock file.
+//! installed if it prints its version; packages, if they come from the current lock file.
 //! A file lock makes concurrent commands wait for each other.
 //!
 //! Left out: Rust and Node.js, which belong to the owner of the machine; a message names what to
@@ -56,6 +56,41 @@ pub(crate) fn install_load_generator() -> Result<()> {
     // wrk exits with an error even after `-v`.
     let runs = || Command::new("wrk").arg("-v").output().is_ok();
     system_packages(&["wrk"], "the benchmark sends its requests with wrk", runs)
+}
+
+/// Installs detect-secrets, with which the end-to-end tests find leaked tokens.
+pub(crate) fn install_scanner() -> Result<()> {
+    let root = root()?;
+    let requirements = root.join("tests/e2e/requirements.txt");
+    let wanted = fs::read(&requirements)
+        .with_context(|| format!("cannot read {}", requirements.display()))?;
+    let folder = root.join("build/python");
+    let installed_from = folder.join("installed-from.txt");
+    let _lock = lock("python-packages")?;
+    if fs::read(&installed_from).is_ok_and(|from| from == wanted) {
+        return Ok(());
+    }
+    let why = "the end-to-end tests scan files for tokens with detect-secrets";
+    let pip = ["-m", "pip"];
+    system_packages(&["python3", "python3-pip"], why, || {
+        first_line(Command::new("python3").args(pip).arg("--version")).is_some()
+    })?;
+    install("Python packages", why, || {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        let mut install = process::command("python3")?;
+        install
+            .args(pip)
+            .args(["install", "--quiet", "--no-deps", "--no-input", "--target"])
+            .arg(&folder)
+            .arg("--requirement")
+            .arg(&requirements);
+        process::run_quietly(install, "`pip install`")
+    })?;
+    fs::write(&installed_from, &wanted)
+        .with_context(|| format!("cannot write {}", installed_from.display()))
 }
 
 /// Installs system packages unless `is_installed`.

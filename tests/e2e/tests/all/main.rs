@@ -25,6 +25,7 @@ mod rbac_off;
 mod ready;
 mod registry;
 mod restart;
+mod scanners;
 mod scopes_get;
 mod sessions;
 mod settings;
