@@ -12,6 +12,7 @@
 use crate::{
     answer_cache::AnswerCache,
     caching::{ANSWER_MAX_AGE, PUBLIC_MAX_AGE},
+    caller,
     context::OriginContext,
     list_cache::{EXISTING, LIST_NUMBERS, SIGNED_LISTS},
     respond::{self, ApiError, ApiResult},
@@ -100,7 +101,7 @@ pub(crate) async fn status_list(
     let id = StatusListId::from_path(path)
         .filter(|id| id.registry < origin.settings.installation.registries)
         .ok_or_else(ApiError::not_found)?;
-    if request.url()?.query_pairs().any(|(name, _)| name == "time") {
+    if caller::parameter(request, "time")?.is_some() {
         return Err(Problem::new(
             ProblemCode::TimeNotSupported,
             "Past lists are not available",

@@ -4,6 +4,7 @@
 //! file without these headers.
 
 use crate::{
+    caller,
     context::OriginContext,
     respond::{ApiError, ApiResult},
 };
@@ -41,10 +42,9 @@ pub(crate) async fn serve(
 /// form would not change with the path.
 async fn html(file: &File<'_>, request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let paths = &origin.settings.installation.paths;
-    let url = request.url()?;
-    let query = url.query().map(|query| format!("?{query}"));
-    let target = format!("{}{}", url.path(), query.unwrap_or_default());
-    if let Some(address) = page::redirect(url.host_str().unwrap_or_default(), &target, paths) {
+    let url = caller::url(request)?;
+    let target = url.pathname() + &url.search();
+    if let Some(address) = page::redirect(&url.hostname(), &target, paths) {
         return Ok(Response::builder()
             .with_status(307)
             .with_header("Location", &address)?

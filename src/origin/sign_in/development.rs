@@ -24,7 +24,7 @@ pub(crate) async fn sign_in(
     origin: OriginContext<'_>,
 ) -> ApiResult {
     let OriginContext { env, settings, .. } = origin;
-    let host = request.url()?.host_str().unwrap_or_default().to_owned();
+    let host = caller::url(request)?.hostname();
     if !settings.dev_sign_in || !session::is_loopback(&host) {
         return Err(ApiError::not_found());
     }

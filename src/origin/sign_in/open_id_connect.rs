@@ -63,10 +63,10 @@ fn find(name: Option<&str>, origin: OriginContext<'_>) -> Option<&'static (Provi
 /// Reads the provider's answer.
 pub(super) fn returned(request: &Request, origin: OriginContext<'_>) -> ApiResult<Returned> {
     let settings = origin.settings;
-    let url = request.url()?;
+    let query = caller::url(request)?.search();
     let cookies = request.headers().get("Cookie")?.unwrap_or_default();
     Returned::read(
-        url.query().unwrap_or_default(),
+        query.strip_prefix('?').unwrap_or_default(),
         &cookies,
         now(),
         settings.session_keys.public(),
