@@ -170,6 +170,7 @@ export class PatrolTokens extends HTMLElement {
 
   #build() {
     const tag = this.lang || this.closest("[lang]")?.getAttribute("lang") || preferredLanguage();
+    const old = this.#section?.element;
     this.#language = new Language(tag);
     this.#section = new Section(this.#language, {
       oncreate: () => this.#create(),
@@ -186,7 +187,9 @@ export class PatrolTokens extends HTMLElement {
       lastUsedAddress: (id) =>
         this.#list?.tokens.find((one) => one.id === id)?.last_used_address ?? null,
     });
-    this.#root.replaceChildren(this.#section.element);
+    // A dialog stays open: it may show a token.
+    old?.remove();
+    this.#root.prepend(this.#section.element);
     this.#draw(this.#table?.view());
   }
 
