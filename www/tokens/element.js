@@ -177,6 +177,7 @@ export class PatrolTokens extends HTMLElement {
 
   #build() {
     const tag = this.lang || this.closest("[lang]")?.getAttribute("lang") || preferredLanguage();
+    const old = this.#section?.element;
     this.#language = new Language(tag);
     this.#section = new Section(this.#language, {
       oncreate: () => this.#create(),
@@ -197,7 +198,9 @@ export class PatrolTokens extends HTMLElement {
         return record !== undefined && isUnshown(record);
       },
     });
-    this.#root.replaceChildren(this.#section.element);
+    // A dialog stays open: it may show a token.
+    old?.remove();
+    this.#root.prepend(this.#section.element);
     this.#draw(this.#table?.view());
   }
 

@@ -3,7 +3,7 @@
 use patrol_browser::{
     Appearance,
     page::key,
-    systems::{SAMPLE_TOKENS, sample_system},
+    systems::{SAMPLE_TOKENS, sample_system, shared_system},
     visit, visit_at,
 };
 use patrol_support::{Response, System, api_request, root};
@@ -63,6 +63,26 @@ async fn element_names_the_address_of_an_api_that_it_cannot_read() {
             page.system().url
         );
         page.wait_for_text("#token-list", &text).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn element_keeps_a_created_token_when_its_language_changes() {
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
+        page.create("Kept", &["models:read"]).await;
+        let token = page.property("#created-token", "value").await;
+        page.eval("$$('patrol-tokens')[0].setAttribute('lang', 'de')")
+            .await;
+        let shown = page.property("#created-token", "value").await;
+        assert!(shown == token, "it is still shown");
+        page.click("#copy-token").await;
+        page.click("#created-done").await;
+        page.wait_until_gone("#create-dialog").await;
+        page.wait_for_text("#create-token", "Token erstellen").await;
+        page.cell("Kept", "status").await;
+        assert_eq!(page.count("section.tokens").await, 1);
     })
     .await;
 }

@@ -87,12 +87,11 @@ async fn value_of_a_created_token_outlives_the_session() {
             page.release_reads().await;
             page.wait_for("#sign-in-dialog").await;
             page.audit("created-session-ended").await;
-            match next {
-                None => page.press(&[key::ESCAPE]).await,
-                Some(user) => {
-                    page.click(&format!("#sign-in-dialog [data-user={user}]"))
-                        .await
-                }
+            if let Some(user) = next {
+                let choice = format!("#sign-in-dialog [data-user={user}]");
+                page.click(&choice).await;
+            } else {
+                page.press(&[key::ESCAPE]).await;
             }
             page.wait_until_gone("#sign-in-dialog").await;
             if next == Some("otto") {
