@@ -24,27 +24,43 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Controls, line separators, the property `Bidi_Control`, and the invisible characters that nobody
-/// writes on purpose. Joiners stay: words and emoji need them.
+/// Controls, line separators, the property `Bidi_Control`, and characters that nobody can see. Joiners
+/// and variation selectors stay: words and emoji need them.
 fn disturbs(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
             '\u{ad}'
+                | '\u{34f}'
                 | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180e}'
                 | '\u{200b}'
                 | '\u{200e}'
                 | '\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
                 | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                // Tags, which can carry a hidden text.
+                | '\u{e0000}'..='\u{e00ff}'
+                | '\u{e01f0}'..='\u{e0fff}'
         )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use icu_properties::{CodePointSetData, props::BidiControl};
+    use icu_properties::{
+        CodePointSetData,
+        props::{BidiControl, DefaultIgnorableCodePoint, VariationSelector},
+    };
 
     #[test]
     fn escaped_text_neither_breaks_nor_hides_nor_turns_a_line() {
@@ -62,6 +78,12 @@ mod tests {
         let controls = CodePointSetData::new::<BidiControl>();
         for character in controls.iter_ranges().flatten().filter_map(char::from_u32) {
             assert!(disturbs(character), "{character:?}");
+        }
+        let invisible = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+        let selectors = CodePointSetData::new::<VariationSelector>();
+        for character in invisible.iter_ranges().flatten().filter_map(char::from_u32) {
+            let stays = selectors.contains(character) || "\u{200c}\u{200d}".contains(character);
+            assert_eq!(disturbs(character), !stays, "{character:?}");
         }
     }
 }

@@ -228,7 +228,10 @@ pub(crate) fn public(
     let cache_control = format!("public, max-age={max_age}");
     let known = request.headers().get("If-None-Match")?;
     let response = if known.is_some_and(|known| conditional::is_current(&known, &tag)) {
-        with_type(304, media_type, &cache_control, None)?
+        let response = with_type(304, media_type, &cache_control, None)?;
+        // It has no content to describe (RFC 9110, section 15.4.5).
+        response.headers().delete("Content-Type")?;
+        response
     } else {
         with_type(200, media_type, &cache_control, Some(body))?
     };

@@ -32,6 +32,8 @@ pub(crate) async fn serve(
         headers.set("ETag", &tag)?;
         let known = request.headers().get("If-None-Match")?;
         if known.is_some_and(|known| conditional::is_current(&known, &tag)) {
+            // It has no content to describe (RFC 9110, section 15.4.5).
+            headers.delete("Content-Type")?;
             let response = Response::builder().with_status(304).with_headers(headers);
             return Ok(response.empty());
         }

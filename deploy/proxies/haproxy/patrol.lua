@@ -4,7 +4,8 @@ local PATROL = "http://patrol.internal:8787/.patrol/authorize"
 
 -- What Patrol decides by.
 local ASKED = { "authorization", "x-organization-id", "x-forwarded-for", "x-real-ip", "origin",
-  "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "sec-websocket-protocol" }
+  "cookie", "upgrade-insecure-requests", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest",
+  "sec-websocket-protocol" }
 
 -- What the API gets of the answer.
 local CALLER = { "x-patrol-subject", "x-patrol-token-id", "x-patrol-organization",

@@ -88,7 +88,12 @@ impl Body<'_> {
                 .iter()
                 .any(|known| value.eq_ignore_ascii_case(known));
             if is_charset && !is_utf8 {
-                return Err(BodyError::Charset(excerpt(value)));
+                let shown = if value.is_empty() {
+                    parameter.trim()
+                } else {
+                    value
+                };
+                return Err(BodyError::Charset(excerpt(shown)));
             }
         }
         let coding = self.content_encoding.unwrap_or_default().trim();
@@ -234,6 +239,8 @@ mod tests {
             ),
             (Some("application/json; charset=ISO-8859-1"), "`ISO-8859-1`"),
             (Some("application/json; Charset=\"utf-16\""), "`utf-16`"),
+            (Some("application/json; charset="), "`charset=`"),
+            (Some("application/json;charset"), "`charset`"),
         ] {
             let error = read(declared, GOOD).unwrap_err();
             let problem = error.problem();

@@ -257,8 +257,8 @@ fn is_blank(character: char) -> bool {
         character,
         // Braille pattern blank, Khitan small script filler, musical symbol null notehead.
         '\u{2800}' | '\u{16fe4}' | '\u{1d159}'
-            // Interlinear annotations, the object replacement character, hieroglyph joiners.
-            | '\u{fff9}'..='\u{fffc}' | '\u{13430}'..='\u{1343f}'
+            // Interlinear annotations, the object replacement character, hieroglyph joiners and blanks.
+            | '\u{fff9}'..='\u{fffc}' | '\u{13430}'..='\u{1343f}' | '\u{13441}'..='\u{13442}'
     )
 }
 
@@ -542,6 +542,7 @@ mod tests {
             "\u{fffb}",
             "\u{fffc}",
             "\u{13430}",
+            "\u{13441}",
             "\u{16fe4}",
             "\u{1bca0}",
             "\u{1d159}",
