@@ -26,8 +26,8 @@ use crate::variant::Variant;
 /// Check everything: format, lints, native and end-to-end tests, those of proxies and in a browser,
 /// and short runs of the proof and the benchmark.
 ///
-/// Stops at the first failure. Chromium, wrk, nginx and HAProxy are system packages; installing them
-/// needs root or sudo.
+/// Stops at the first failure. Chromium, wrk and two proxies are system packages; installing them needs
+/// root or sudo.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run format, lints and native tests only: nothing that needs the runtime or a browser.

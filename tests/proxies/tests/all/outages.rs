@@ -79,9 +79,9 @@ async fn without_patrol_clients_get_a_problem_and_the_api_no_request() {
     system.cluster.origin_link.set_fault(LinkFault::None);
 
     // The API does not answer.
-    system.api_link.set_target(None);
+    system.api_link.set_fault(LinkFault::Reset);
     let without_api = ask_all(&system, &created.token).await;
-    system.api_link.set_target(Some(system.api_port));
+    system.api_link.set_fault(LinkFault::None);
     ada.revoke(&created.id).await;
 
     for (number, proxy) in system.proxies.iter().enumerate() {

@@ -44,7 +44,6 @@ pub(crate) struct System {
     pub(crate) cluster: Cluster,
     /// The link between the proxies and the sample API.
     pub(crate) api_link: Link,
-    pub(crate) api_port: u16,
     pub(crate) proxies: Vec<Proxy>,
     _api: Supervised,
 }
@@ -170,7 +169,6 @@ impl System {
         Self {
             cluster,
             api_link,
-            api_port,
             proxies: proxies.into(),
             _api: api,
         }
