@@ -99,7 +99,7 @@ impl System {
             }
             let revoke = Revoke {
                 owner: name.parse().context("not a user name")?,
-                credential: Credential::Token,
+                credential: Credential::Token { address: None },
                 target: patrol::http::api::RevokeTarget::Active,
                 client: ClientInfo::default(),
             };

@@ -20,7 +20,8 @@ const focusedElement = () => {
 };
 const tokenRow = (name) =>
   $$("#tokens tbody tr").find((one) => one.querySelector("th span")?.textContent === name) ?? null;
-// The visible elements that reach beyond the sides of the viewport, unless a box of their own clips them.
+// The visible elements that reach, or whose text reaches, beyond the sides of the viewport, unless a box
+// of their own clips them; and dialogs that scroll sideways.
 const outside = () => {
   const isDialog = (element) => element.matches("dialog, .dialog-body, html, body");
   const parent = (element) => element.parentElement ?? element.getRootNode().host ?? null;
@@ -33,7 +34,10 @@ const outside = () => {
   const isUnseen = (element) => element.closest(".unseen, .skip, .nav-link > span, .brand > span");
   return $$("body *").filter((element) => {
     if (!isVisible(element) || isUnseen(element)) return false;
+    if (isDialog(element) && element.scrollWidth > element.clientWidth) return true;
     const { left, right, width } = element.getBoundingClientRect();
-    return width > 0 && (right > innerWidth + 0.5 || left < -0.5) && !isClipped(element);
+    const isOpen = getComputedStyle(element).overflowX === "visible" && element.clientWidth > 0;
+    const end = isOpen ? Math.max(right, left + element.scrollWidth) : right;
+    return width > 0 && (end > innerWidth + 0.5 || left < -0.5) && !isClipped(element);
   });
 };

@@ -12,6 +12,7 @@ mod keyboard;
 mod limits;
 mod list;
 mod names;
+mod narrow;
 mod navigation;
 mod paths;
 mod revoke;
