@@ -9,7 +9,10 @@ use crate::{
     table::TableInput,
 };
 use patrol::{
-    http::api::{Me, OrganizationView, TokenRecord, TokenStatus},
+    http::{
+        api::{Me, OrganizationView, TokenRecord, TokenStatus},
+        idempotency::IdempotencyKey,
+    },
     policy::{Group, Scope},
     time::Timestamp,
 };
@@ -230,8 +233,13 @@ fn record(json: &Json) -> Result<TokenRecord, InvalidInput> {
             Some("revoked") => TokenStatus::Revoked,
             _ => return Err(InvalidInput("status")),
         },
-        // Nothing in the list depends on it.
-        idempotency_key: None,
+        idempotency_key: match json.get("idempotency_key").as_text() {
+            None => None,
+            Some(key) => {
+                let key = IdempotencyKey::try_from(key.to_owned());
+                Some(key.map_err(|_| InvalidInput("idempotency_key"))?)
+            }
+        },
     })
 }
 

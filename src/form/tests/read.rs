@@ -47,6 +47,7 @@ fn record() -> TokenRecord {
         "last_used_at": "2026-11-24T00:42:36Z", "last_used_address": "192.0.2.7",
         "expires_at": "2026-12-24T00:41:36Z",
         "revoked_at": "2026-11-25T00:41:36Z", "status": "revoked",
+        "idempotency_key": "8e03978e",
     });
     serde_json::from_value(json).unwrap()
 }
@@ -119,7 +120,13 @@ fn table_input_reads_a_record() {
     let read = table_input(&parsed(&table_input_with(&written))).unwrap();
     assert_eq!(read.tokens, [record()]);
     // These members may be null.
-    for name in ["scopes", "last_used_at", "last_used_address", "revoked_at"] {
+    for name in [
+        "scopes",
+        "last_used_at",
+        "last_used_address",
+        "revoked_at",
+        "idempotency_key",
+    ] {
         let mut with_null = written.clone();
         with_null[name] = Value::Null;
         let expected: TokenRecord = serde_json::from_value(with_null.clone()).unwrap();
