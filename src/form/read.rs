@@ -202,9 +202,11 @@ fn group(json: &Json) -> Result<Group, InvalidInput> {
 pub fn table_input(json: &Json) -> Result<TableInput, InvalidInput> {
     Ok(TableInput {
         tokens: json.list("tokens", record)?,
-        organizations: json.text_members("organizations"),
+        more: json.flag("more")?,
         groups: json.list("groups", group)?,
         active: json.size("active")?,
+        expired: json.size("expired")?,
+        revoked: json.size("revoked")?,
         limit: json.size("limit")?,
         now: json.clock("now")?,
     })

@@ -2,10 +2,12 @@
 //!
 //! Most tests share one. Its lists change all the time, so a test there only looks at its own tokens,
 //! by name; `vic` belongs to the test of the limit. Tests of the whole list use the sample system,
-//! where nobody changes the tokens of `ada`, and `otto` has none.
+//! where nobody changes the tokens of `ada`, `otto` has none, and `vic` has 1,000.
 
 use patrol_support::{
-    System, User, root,
+    System, User,
+    registries::{change_registries, many_tokens},
+    root,
     workspace::{policy_without_rbac, write_policy},
 };
 use serde_json::json;
@@ -134,7 +136,14 @@ async fn start_sample_system() -> System {
             assert_eq!(ada.revoke(id).await.status, 200, "{}", token.name);
         }
     }
-    system.crash_and_restart_after(backdate);
+    let vic = User::sign_in(&system.url, "vic").await;
+    let request = json!({ "name": "Template", "organizations": ["acme"], "scopes": ["uns:read"] });
+    assert_eq!(vic.create(&request).await.outcome(), (201, ""));
+    system.crash_and_restart_after(|state| {
+        backdate(state);
+        let statements = many_tokens("Template", 999);
+        change_registries(state, &statements.each_ref().map(String::as_str));
+    });
     system
 }
 
