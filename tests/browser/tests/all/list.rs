@@ -481,7 +481,11 @@ async fn late_answer_to_an_earlier_search_is_ignored() {
             "((real, held) => { window.fetch = async (url, { signal, ...init }) => { \
                    const response = await real(url, init); \
                    if (!url.includes('search=') || held.length > 0) return response; \
-                   await new Promise((release) => held.push(release)); return response; }; \
+                   await new Promise((release) => held.push(release)); \
+                   await response.clone().text(); \
+                   const drawn = () => { window.isDrawn = true; }; \
+                   requestAnimationFrame(() => requestAnimationFrame(drawn)); \
+                   return response; }; \
                  window.held = held; })(fetch.bind(window), [])",
         )
         .await;
@@ -492,8 +496,8 @@ async fn late_answer_to_an_earlier_search_is_ignored() {
         page.wait_for_text("#shown-count", "1 of 1,000 tokens")
             .await;
         page.eval("window.held[0]()").await;
-        page.click("th[data-column=name] .sort").await;
-        page.wait_until_gone("#token-list[aria-busy=true]").await;
+        page.wait_until("the first answer has been drawn", "window.isDrawn === true")
+            .await;
         assert_eq!(names(page).await, ["Seeded 888"]);
     })
     .await;
