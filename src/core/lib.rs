@@ -19,7 +19,8 @@
 //! The modules at the bottom are [`time`], [`ids`], [`json`], [`text`], [`mode`], [`routes`] (which Worker
 //! serves a path), [`placement`] (which registry a user lives in) and [`quota`]. [`http`] is the
 //! JSON of the HTTP surface, [`session`] how the origin knows its user, [`sign_in`] how others tell it
-//! who that is, [`account`] what a registry keeps of the user, [`audit`] what it records. Imports point
+//! who that is, [`account`] what a registry keeps of the user, [`audit`] what it records,
+//! [`listing`] how it lists tokens. Imports point
 //! one way: a folder never imports one that is listed after it in docs/ARCHITECTURE.md.
 
 pub mod account;
@@ -30,6 +31,7 @@ pub mod ids;
 pub mod issue;
 pub mod jose;
 pub mod json;
+pub mod listing;
 pub mod mode;
 pub mod placement;
 pub mod policy;

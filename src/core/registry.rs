@@ -11,12 +11,13 @@ use crate::{
     account::{AccountRecord, ExternalIdentity},
     audit::AuditEntry,
     http::{
-        api::{CreateToken, RevokeTarget, SessionRecord, TokenRecord},
+        api::{CreateToken, RevokeTarget, SessionRecord, TokenList, TokenRecord},
         idempotency::IdempotencyKey,
     },
     ids::{SessionId, TokenId, UserId},
     issue::rules::{CreationLimit, Rejection},
     jose::status_list::{Status, StatusReference},
+    listing::TokenQuery,
     quota::QuotaExceeded,
     session::Session,
     time::{Timestamp, numeric},
@@ -105,8 +106,8 @@ calls! {
     "audit": ReadAudit -> Result<Vec<AuditEntry>, SessionEnded>, changes Nothing;
     /// Creates a token, if the account as it is now allows that.
     "create": Create -> Result<Result<Created, CreationRefusal>, SessionEnded>, changes Lists;
-    /// Returns all tokens of a user, newest first.
-    "list": ListTokens -> Result<Vec<TokenRecord>, SessionEnded>, changes Nothing;
+    /// Returns a page of a user's tokens.
+    "list": ListTokens -> Result<TokenList, SessionEnded>, changes Nothing;
     /// Returns one token, or `None` if the user has no such token.
     "read": ReadToken -> Result<Option<TokenRecord>, SessionEnded>, changes Nothing;
     /// Revokes tokens. The registry answers once no edge accepts them any longer.
@@ -263,6 +264,8 @@ pub struct ReadAudit {
 pub struct ListTokens {
     /// The session that asks.
     pub session: Session,
+    /// Which of them, and in which order.
+    pub query: TokenQuery,
 }
 
 /// What a call about an existing token rests on.
@@ -466,6 +469,7 @@ mod tests {
         };
         let call = sent(&ListTokens {
             session: session.clone(),
+            query: TokenQuery::parse([]).unwrap(),
         });
         assert!(matches!(call, AnyCall::ListTokens(list) if list.session == session));
         assert!(matches!(

@@ -13,14 +13,12 @@
 //!
 //! The page adds labels, localized dates and the HTTP request.
 
-use crate::{
-    message::{ServerProblem, UserMessage, enumerate},
-    order::{contain_all, lowercase},
-};
+use crate::message::{ServerProblem, UserMessage, enumerate};
 use patrol::{
     http::api::{CreateToken, Me, owned},
     ids::OrganizationId,
     issue::rules::{self, Field, Lifetime, MAX_NAME_LENGTH, NewToken, Rejection, TokenName},
+    listing::{contain_all, lowercase},
     policy::{Policy, account::Account, scope::ScopeSet},
     time::Timestamp,
 };

@@ -27,16 +27,15 @@
 
 pub mod form;
 pub mod message;
-pub mod order;
 pub mod read;
 pub mod table;
 
 use form::Form;
 use js_sys::{Array, JSON, Object};
-use patrol::{issue::rules::Field, time::Timestamp};
+use patrol::{issue::rules::Field, listing::Column, time::Timestamp};
 use read::{InvalidInput, Json};
 use serde::Serialize;
-use table::{Column, Filter, Table};
+use table::{Filter, Table};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -266,7 +265,7 @@ pub struct TokenTable {
 
 #[wasm_bindgen]
 impl TokenTable {
-    /// Creates a list of all tokens, newest first.
+    /// Creates a list in the order of the origin, newest first.
     ///
     /// # Errors
     /// Fails if the input is not a `TableInput`.
@@ -288,7 +287,7 @@ impl TokenTable {
         to_js(&self.table.view())
     }
 
-    /// Replaces the tokens; filter, search and sort order stay.
+    /// Shows what the origin has returned for filter, search and sort order, which stay.
     ///
     /// # Errors
     /// Fails if the input is not a `TableInput`.
@@ -312,7 +311,7 @@ impl TokenTable {
         self.view()
     }
 
-    /// Shows only tokens of one status, or all.
+    /// Notes that the user wants only tokens of one status, or all. The rows stay until the next `update`.
     ///
     /// # Errors
     /// Fails if the filter is unknown.
@@ -327,7 +326,7 @@ impl TokenTable {
         self.view()
     }
 
-    /// Searches names, scopes, organizations and the start of ids.
+    /// Notes what the user searches for. The rows stay until the next `update`.
     ///
     /// # Errors
     /// Never fails in practice.
@@ -337,7 +336,8 @@ impl TokenTable {
         self.view()
     }
 
-    /// Sorts by a column, or reverses the order if the list is sorted by it already.
+    /// Notes that the user sorts by a column, or reverses the order if the list is sorted by it already. The
+    /// rows stay until the next `update`.
     ///
     /// # Errors
     /// Fails if the column is unknown.

@@ -9,7 +9,10 @@ use crate::{
     table::TableInput,
 };
 use patrol::{
-    http::api::{Me, OrganizationView, TokenRecord, TokenStatus},
+    http::{
+        api::{Me, OrganizationView, TokenRecord, TokenStatus},
+        idempotency::IdempotencyKey,
+    },
     policy::{Group, Scope},
     time::Timestamp,
 };
@@ -199,9 +202,11 @@ fn group(json: &Json) -> Result<Group, InvalidInput> {
 pub fn table_input(json: &Json) -> Result<TableInput, InvalidInput> {
     Ok(TableInput {
         tokens: json.list("tokens", record)?,
-        organizations: json.text_members("organizations"),
+        more: json.flag("more")?,
         groups: json.list("groups", group)?,
         active: json.size("active")?,
+        expired: json.size("expired")?,
+        revoked: json.size("revoked")?,
         limit: json.size("limit")?,
         now: json.clock("now")?,
     })
@@ -230,8 +235,13 @@ fn record(json: &Json) -> Result<TokenRecord, InvalidInput> {
             Some("revoked") => TokenStatus::Revoked,
             _ => return Err(InvalidInput("status")),
         },
-        // Nothing in the list depends on it.
-        idempotency_key: None,
+        idempotency_key: match json.get("idempotency_key").as_text() {
+            None => None,
+            Some(key) => {
+                let key = IdempotencyKey::try_from(key.to_owned());
+                Some(key.map_err(|_| InvalidInput("idempotency_key"))?)
+            }
+        },
     })
 }
 

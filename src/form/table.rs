@@ -1,24 +1,20 @@
 //! The list of tokens, as a state machine.
 //!
-//! It takes the origin's records and the user's filter, search and sort order, and returns a
-//! [`TableView`] of rows that are ready to draw. Core defines statuses and scope labels. The status
-//! is computed for the current time, so an open list shows a token as expired in the second in
-//! which the edge starts to reject it.
+//! The origin orders, filters and searches the tokens, and returns pages. This module keeps what the
+//! user asks for, and makes the origin's records into a [`TableView`] of rows that are ready to draw. Core
+//! defines statuses and scope labels. The status is computed for the current time, so an open list shows a
+//! token as expired in the second in which the edge starts to reject it.
 //!
-//! There is no paging, because the search needs the whole list. The page formats dates for the
-//! user's locale.
+//! Left out: loading pages, and dates in the user's locale. The page does both.
 
-use crate::{
-    message::{self, UserMessage},
-    order::{contain_all, lowercase, natural},
-};
+use crate::message::{self, UserMessage};
 use patrol::{
     http::api::{TokenRecord, TokenStatus},
+    listing::{Column, Sort},
     policy::{Group, Policy},
     time::{DAY, Timestamp},
 };
 use serde::Serialize;
-use std::cmp::Ordering;
 
 /// An active token with fewer seconds left than this gets a warning. A week is enough time to
 /// replace a token in a running system.
@@ -27,60 +23,31 @@ pub const EXPIRY_WARNING: u64 = 7 * DAY;
 /// The badge color of a scope that the policy no longer has.
 const UNKNOWN_SCOPE_COLOR: &str = "neutral";
 
-/// The response of `GET /api/v1/tokens`, with what else the list needs.
+/// What the origin has returned, with what else the list needs.
 #[derive(Debug, Clone)]
 pub struct TableInput {
-    /// All tokens, newest first.
+    /// The tokens of all pages so far, in order.
     pub tokens: Vec<TokenRecord>,
-    /// The ids and names of the user's organizations.
-    pub organizations: Vec<(String, String)>,
+    /// Whether there are more pages.
+    pub more: bool,
     /// Every scope of the policy, from `GET /api/v1/me`.
     pub groups: Vec<Group>,
     /// The number of active tokens when the origin responded.
     pub active: usize,
+    /// The same for expired tokens.
+    pub expired: usize,
+    /// The same for revoked tokens.
+    pub revoked: usize,
     /// The maximum number of active tokens.
     pub limit: usize,
     /// The current time.
     pub now: Timestamp,
 }
 
-/// A column to sort by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Column {
-    /// Natural order, ignoring case.
-    Name,
-    /// By the number of scopes; an unrestricted token counts as the most.
-    Scopes,
-    /// By creation time.
-    Created,
-    /// By the time of last use; unused tokens come first.
-    LastUsed,
-    /// By expiration time.
-    Expires,
-    /// Active, expired, revoked.
-    Status,
-}
-
-impl Column {
-    /// Parses a column's name in JavaScript.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "name" => Self::Name,
-            "scopes" => Self::Scopes,
-            "created" => Self::Created,
-            "last_used" => Self::LastUsed,
-            "expires" => Self::Expires,
-            "status" => Self::Status,
-            _ => return None,
-        })
-    }
-
-    /// Whether the first click sorts in descending order: people look for what was created or used
-    /// last.
-    const fn starts_descending(self) -> bool {
-        matches!(self, Self::Created | Self::LastUsed)
-    }
+/// Whether the first click on a column sorts in descending order: people look for what was created or
+/// used last.
+const fn starts_descending(column: Column) -> bool {
+    matches!(column, Column::Created | Column::LastUsed)
 }
 
 /// Which tokens the list shows.
@@ -108,24 +75,6 @@ impl Filter {
             _ => return None,
         })
     }
-
-    fn admits(self, status: TokenStatus) -> bool {
-        match self {
-            Self::All => true,
-            Self::Active => status == TokenStatus::Active,
-            Self::Expired => status == TokenStatus::Expired,
-            Self::Revoked => status == TokenStatus::Revoked,
-        }
-    }
-}
-
-/// The sort order. Equal rows stay in the origin's order, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Sort {
-    /// The column to sort by.
-    pub column: Column,
-    /// Whether the greatest value comes first.
-    pub descending: bool,
 }
 
 /// The list of tokens.
@@ -142,16 +91,13 @@ impl Table {
     pub fn new(input: TableInput) -> Self {
         Self {
             input,
-            sort: Sort {
-                column: Column::Created,
-                descending: true,
-            },
+            sort: Sort::NEWEST_FIRST,
             filter: Filter::All,
             search: String::new(),
         }
     }
 
-    /// Replaces the tokens; filter, search and sort order stay.
+    /// Shows what the origin has returned for filter, search and sort order, which stay.
     pub fn update(&mut self, input: TableInput) {
         self.input = input;
     }
@@ -161,147 +107,72 @@ impl Table {
         self.input.now = now;
     }
 
-    /// Shows only tokens that match the filter.
+    /// Notes which tokens the user wants to see.
     pub fn set_filter(&mut self, filter: Filter) {
         self.filter = filter;
     }
 
-    /// Shows only tokens that match every word: in the name, a scope, or an organization's id or
-    /// name, or at the start of the token's id.
+    /// Notes what the user searches for.
     pub fn set_search(&mut self, text: &str) {
         text.clone_into(&mut self.search);
     }
 
-    /// Sorts by a column, or reverses the order if the list is sorted by it already.
+    /// Notes that the user sorts by a column, or reverses the order if the list is sorted by it already.
     pub fn sort_by(&mut self, column: Column) {
         let descending = if self.sort.column == column {
             !self.sort.descending
         } else {
-            column.starts_descending()
+            starts_descending(column)
         };
         self.sort = Sort { column, descending };
     }
 
-    fn order(&self, a: &TokenWithStatus, b: &TokenWithStatus) -> Ordering {
-        let order = compare(self.sort.column, a, b);
-        if self.sort.descending {
-            order.reverse()
-        } else {
-            order
-        }
-    }
-
-    fn matches(&self, token: &TokenRecord, words: &[String]) -> bool {
-        let mut texts = vec![token.name.as_str()];
-        texts.extend(token.scopes.iter().flatten().map(String::as_str));
-        for organization in &token.organizations {
-            let id = organization.as_str();
-            texts.push(id);
-            for (other, name) in &self.input.organizations {
-                if other == id {
-                    texts.push(name);
-                }
-            }
-        }
-        let id = lowercase(token.id.as_str());
-        words.iter().all(|word| {
-            id.starts_with(word.as_str()) || contain_all(&texts, std::slice::from_ref(word))
-        })
-    }
-
     /// Everything a page draws.
     pub fn view(&self) -> TableView {
-        let now = self.input.now;
-        let with_status: Vec<_> = self
-            .input
-            .tokens
-            .iter()
-            .map(|token| {
-                let status = TokenStatus::at(now, token.expires_at, token.revoked_at);
-                (token, status)
-            })
-            .collect();
-        let count = |filter: Filter| {
-            with_status
-                .iter()
-                .filter(|(_, status)| filter.admits(*status))
-                .count()
-        };
-        let expired_since = with_status
-            .iter()
-            .filter(|(token, status)| {
-                token.status == TokenStatus::Active && *status != TokenStatus::Active
-            })
-            .count();
-        let words: Vec<String> = self.search.split_whitespace().map(lowercase).collect();
-        let mut found: Vec<TokenWithStatus> = Vec::new();
-        for token in &with_status {
-            if self.filter.admits(token.1) && self.matches(token.0, &words) {
-                // Inserting after equal tokens keeps the sort stable. The standard library's sort
-                // is optimized for longer lists and takes more code than this whole file.
-                let index = found.partition_point(|other| self.order(other, token).is_le());
-                found.insert(index, *token);
+        let input = &self.input;
+        let policy = Policy::of_groups(true, input.groups.clone());
+        let mut expired_since = 0;
+        let mut rows = Vec::new();
+        for token in &input.tokens {
+            let status = TokenStatus::at(input.now, token.expires_at, token.revoked_at);
+            if token.status == TokenStatus::Active && status == TokenStatus::Expired {
+                expired_since += 1;
             }
+            rows.push(TokenRow::new(token, status, input.now, &policy));
         }
-        let policy = Policy::of_groups(true, self.input.groups.clone());
-        let rows: Vec<_> = found
-            .into_iter()
-            .map(|(token, status)| TokenRow::new(token, status, now, &policy))
-            .collect();
+        let active = input.active.saturating_sub(expired_since);
+        let expired = input.expired + expired_since;
+        let all = active + expired + input.revoked;
+        let empty = if all == 0 {
+            Empty::NoTokens
+        } else {
+            Empty::NoMatch
+        };
         TableView {
             counts: Counts {
-                all: count(Filter::All),
-                active: count(Filter::Active),
-                expired: count(Filter::Expired),
-                revoked: count(Filter::Revoked),
+                all,
+                active,
+                expired,
+                revoked: input.revoked,
             },
-            active: self.input.active.saturating_sub(expired_since),
-            limit: self.input.limit,
+            active,
+            limit: input.limit,
             shown: rows.len(),
+            more: input.more,
             sort: self.sort,
             filter: self.filter,
             search: self.search.clone(),
-            empty: if with_status.is_empty() {
-                Some(Empty::NoTokens)
-            } else {
-                rows.is_empty().then_some(Empty::NoMatch)
-            },
+            // With more pages, no row has been found yet.
+            empty: (rows.is_empty() && !input.more).then_some(empty),
             rows,
         }
-    }
-}
-
-/// A token and its status now, which may differ from the one in the record.
-type TokenWithStatus<'a> = (&'a TokenRecord, TokenStatus);
-
-fn compare(
-    column: Column,
-    (a, a_status): &TokenWithStatus,
-    (b, b_status): &TokenWithStatus,
-) -> Ordering {
-    let scopes = |token: &TokenRecord| token.scopes.as_ref().map_or(usize::MAX, Vec::len);
-    match column {
-        Column::Name => natural(&a.name, &b.name),
-        Column::Scopes => scopes(a).cmp(&scopes(b)),
-        Column::Created => a.created_at.cmp(&b.created_at),
-        Column::LastUsed => a.last_used_at.cmp(&b.last_used_at),
-        Column::Expires => a.expires_at.cmp(&b.expires_at),
-        Column::Status => rank(*a_status).cmp(&rank(*b_status)),
-    }
-}
-
-const fn rank(status: TokenStatus) -> u8 {
-    match status {
-        TokenStatus::Active => 0,
-        TokenStatus::Expired => 1,
-        TokenStatus::Revoked => 2,
     }
 }
 
 /// Everything a page draws of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableView {
-    /// The tokens that match filter and search, in order.
+    /// The tokens that have been loaded, in order.
     pub rows: Vec<TokenRow>,
     /// The number of tokens by status, regardless of filter and search.
     pub counts: Counts,
@@ -311,13 +182,15 @@ pub struct TableView {
     pub limit: usize,
     /// The number of rows.
     pub shown: usize,
+    /// Whether more can be loaded.
+    pub more: bool,
     /// The sort order.
     pub sort: Sort,
     /// The filter by status.
     pub filter: Filter,
     /// The search as typed.
     pub search: String,
-    /// Why there are no rows; `None` if there are some.
+    /// Why there are no rows; `None` if there are some, or may be.
     pub empty: Option<Empty>,
 }
 

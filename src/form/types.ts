@@ -207,14 +207,17 @@ export type Column = "name" | "scopes" | "created" | "last_used" | "expires" | "
 export type Filter = "all" | Status;
 
 export interface TableInput {
+  /** Those of all pages so far, in order. */
   tokens: TokenRecord[];
+  /** Whether there are more pages. */
+  more: boolean;
   active: number;
+  expired: number;
+  revoked: number;
   limit: number;
   now: number;
   /** Every scope of the policy, from `GET /api/v1/me`. */
   groups: Group[];
-  /** Names of organizations by id, so that a search finds them. */
-  organizations?: Record<string, string>;
 }
 
 export interface TableView {
@@ -224,10 +227,12 @@ export interface TableView {
   active: number;
   limit: number;
   shown: number;
+  /** Whether more can be loaded. */
+  more: boolean;
   sort: { column: Column; descending: boolean };
   filter: Filter;
   search: string;
-  /** null if there are rows. */
+  /** null if there are rows, or may be. */
   empty: "no-tokens" | "no-match" | null;
 }
 

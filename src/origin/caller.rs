@@ -73,6 +73,16 @@ pub(crate) fn url(request: &Request) -> ApiResult<Url> {
     Ok(Url::new(&request.inner().url()).map_err(Error::from)?)
 }
 
+/// The parameters of the query.
+pub(crate) fn parameters(request: &Request) -> ApiResult<impl Iterator<Item = (String, String)>> {
+    let search = url(request)?.search();
+    let query = search.strip_prefix('?').unwrap_or_default();
+    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect();
+    Ok(pairs.into_iter())
+}
+
 /// The first value of a parameter of the query.
 pub(crate) fn parameter(request: &Request, name: &str) -> ApiResult<Option<String>> {
     Ok(url(request)?.search_params().get(name))

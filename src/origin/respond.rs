@@ -15,6 +15,7 @@ use patrol::{
     text,
 };
 use serde::Serialize;
+use std::borrow::Cow;
 use worker::{Error, Request, Response, Result, console_error};
 
 /// Why a handler refuses a request.
@@ -106,10 +107,10 @@ impl ApiError {
     }
 
     /// A parameter of the query is wrong. `detail` says what to write.
-    pub(crate) fn parameter_invalid(field: &'static str, detail: String) -> Self {
+    pub(crate) fn parameter_invalid(field: impl Into<Cow<'static, str>>, detail: String) -> Self {
         let code = ProblemCode::ParameterInvalid;
         Problem::of_fields(vec![FieldError {
-            field,
+            field: field.into(),
             code,
             detail,
         }])

@@ -14,7 +14,7 @@ use patrol::{
     http::{
         api::{
             Catalogue, CreatedToken, Me, RevocationEffect, RevokeTarget, RevokeTokens,
-            RevokedToken, RevokedTokens, TokenList, TokenRecord, TokenStatus,
+            RevokedToken, RevokedTokens, TokenRecord, TokenStatus,
         },
         endpoint::TOKENS_FOLDER,
         idempotency::{self, IdempotencyKey},
@@ -23,6 +23,7 @@ use patrol::{
     ids::{OrganizationId, TokenId, UserId},
     issue::rules::{self, CreationLimit},
     jose::{signing::Dalek, status_list::StatusReference},
+    listing::{InvalidParameter, TokenQuery},
     registry::{
         ClientInfo, Create, Created, CreationRefusal, Credential, ListTokens, ReadToken, Revoke,
         Revoked,
@@ -63,20 +64,9 @@ pub(crate) async fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiR
 /// `GET api/v1/tokens`
 pub(crate) async fn list(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let session = caller::session(request, origin.settings)?;
-    let tokens = origin.call(&ListTokens { session }).await??;
-    let active = tokens
-        .iter()
-        .filter(|token| token.status == TokenStatus::Active)
-        .count();
-    let limit = rules::MAX_ACTIVE_TOKENS;
-    respond::json(
-        200,
-        &TokenList {
-            tokens,
-            active,
-            limit,
-        },
-    )
+    let query = TokenQuery::parse(caller::parameters(request)?)
+        .map_err(|InvalidParameter { name, fix }| ApiError::parameter_invalid(name, fix))?;
+    respond::json(200, &origin.call(&ListTokens { session, query }).await??)
 }
 
 /// `POST api/v1/tokens`
@@ -111,7 +101,7 @@ fn idempotency_key(request: &Request) -> ApiResult<Option<IdempotencyKey>> {
     let key = value.map(|value| IdempotencyKey::from_header(&value));
     let key = key.transpose().map_err(|invalid| {
         Problem::of_fields(vec![FieldError {
-            field: idempotency::HEADER,
+            field: idempotency::HEADER.into(),
             code: ProblemCode::IdempotencyKeyInvalid,
             detail: invalid.to_string(),
         }])

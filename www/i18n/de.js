@@ -156,10 +156,13 @@ export default {
     fewerScopes: "Weniger anzeigen",
     revoke: "Widerrufen",
     revokeNamed: (name) => `${name} widerrufen`,
-    shown: (shown, all) => {
-      const tokens = all === 1 ? "1 Token" : `${all} Tokens`;
-      return shown === all ? tokens : `${shown} von ${tokens}`;
+    shown: (shown, all, number) => {
+      const tokens = all === 1 ? "1 Token" : `${number(all)} Tokens`;
+      return shown === all ? tokens : `${number(shown)} von ${tokens}`;
     },
+    more: "Mehr laden",
+    loadingMore: "Wird geladen …",
+    moreFailed: "Weitere Tokens konnten nicht geladen werden.",
     loading: "Ihre Tokens werden geladen",
     emptyTitle: "Noch keine Tokens",
     empty:

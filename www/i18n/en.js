@@ -175,11 +175,14 @@ export default {
     revoke: "Revoke",
     /** @param {string} name */
     revokeNamed: (name) => `Revoke ${name}`,
-    /** @param {number} shown @param {number} all */
-    shown: (shown, all) =>
-      shown === all
-        ? plural(all, "token", "tokens")
-        : `${shown} of ${plural(all, "token", "tokens")}`,
+    /** @param {number} shown @param {number} all @param {(count: number) => string} number */
+    shown: (shown, all, number) => {
+      const tokens = all === 1 ? "1 token" : `${number(all)} tokens`;
+      return shown === all ? tokens : `${number(shown)} of ${tokens}`;
+    },
+    more: "Load more",
+    loadingMore: "Loading…",
+    moreFailed: "More tokens could not be loaded.",
     loading: "Loading your tokens",
     emptyTitle: "No tokens yet",
     empty:

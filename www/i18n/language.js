@@ -165,6 +165,11 @@ export class Language {
     return `${seconds.toLocaleString(this.code, options)} s`;
   }
 
+  /** "1,000" @param {number} count */
+  number(count) {
+    return count.toLocaleString(this.#locale);
+  }
+
   /** "2 minutes" @param {number} seconds */
   duration(seconds) {
     const [count, unit] = seconds % 60 === 0 ? [seconds / 60, "minute"] : [seconds, "second"];

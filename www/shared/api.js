@@ -10,7 +10,22 @@
 /** @typedef {import("../pkg/form.js").TokenRecord} TokenRecord */
 /** @typedef {import("../pkg/form.js").CreateTokenRequest} CreateTokenRequest */
 /** @typedef {import("../pkg/form.js").Problem} Problem */
-/** @typedef {{ tokens: TokenRecord[], active: number, limit: number }} TokenList */
+/**
+ * A page of the tokens that a query asks for. The numbers are those of all tokens.
+ *
+ * @typedef {object} TokenList
+ * @property {TokenRecord[]} tokens
+ * @property {string | null} next
+ * @property {number} active
+ * @property {number} expired
+ * @property {number} revoked
+ * @property {number} limit How many may be active at once.
+ */
+/**
+ * What is not set is as the server has it: all tokens, newest first.
+ *
+ * @typedef {{ sort?: string, status?: string, search?: string }} TokenQuery
+ */
 /** @typedef {TokenRecord & { token: string }} CreatedToken */
 /**
  * Rejected everywhere since `effective_at`, or in `kv` mode from `effective_by` at the latest.
@@ -52,6 +67,7 @@
  * @property {unknown} [body]
  * @property {Record<string, string>} [headers]
  * @property {number} [timeout] In ms.
+ * @property {AbortSignal} [signal]
  */
 
 /** In ms. */
@@ -156,9 +172,16 @@ export class Api {
     return this.#read("api/v1/me");
   }
 
-  /** @returns {Promise<TokenList>} */
-  tokens() {
-    return this.#read("api/v1/tokens");
+  /**
+   * @param {TokenQuery & { limit?: string, after?: string }} query
+   * @param {AbortSignal} signal
+   * @param {Me} [user] Whose tokens these must be, as for `create`.
+   * @returns {Promise<TokenList>}
+   */
+  tokens(query, signal, user) {
+    const text = new URLSearchParams(query).toString();
+    const headers = expecting(user);
+    return this.#send("GET", `api/v1/tokens${text && `?${text}`}`, { headers, signal });
   }
 
   /**
@@ -263,8 +286,8 @@ export class Api {
    * @returns {Promise<T>}
    */
   #write(method, path, user, { headers, ...options } = {}) {
-    const expected = user && { "X-Patrol-Expected-User": user.id };
-    const sent = this.#send(method, path, { ...options, headers: { ...headers, ...expected } });
+    const all = { ...headers, ...expecting(user) };
+    const sent = this.#send(method, path, { ...options, headers: all });
     return sent.finally(() => this.#reads.clear());
   }
 
@@ -275,6 +298,7 @@ export class Api {
    * @param {string} method
    * @param {string} path
    * @param {RequestOptions} [options]
+   * @returns {Promise<any>}
    */
   async #send(method, path, options) {
     const request = () => this.#request(method, path, options);
@@ -308,7 +332,8 @@ export class Api {
    * @param {string} path
    * @param {RequestOptions} [options]
    */
-  async #request(method, path, { body, headers, timeout = TIMEOUT } = {}) {
+  async #request(method, path, { body, headers, timeout = TIMEOUT, signal } = {}) {
+    const timedOut = AbortSignal.timeout(timeout);
     try {
       const response = await fetch(this.addressOf(path), {
         method,
@@ -322,7 +347,7 @@ export class Api {
         cache: "no-store",
         credentials: this.#assertion === null ? "same-origin" : "omit",
         redirect: "error",
-        signal: AbortSignal.timeout(timeout),
+        signal: signal ? AbortSignal.any([signal, timedOut]) : timedOut,
       });
       this.#readClock(response.headers.get("Date"));
       const text = await response.text();
@@ -339,6 +364,16 @@ export class Api {
     if (Number.isNaN(ahead)) return;
     this.#ahead = Math.abs(ahead) < SAME_TIME ? 0 : ahead;
   }
+}
+
+/**
+ * The header that names the user whom the page shows.
+ *
+ * @param {Me | null} [user]
+ * @returns {Record<string, string> | undefined}
+ */
+function expecting(user) {
+  return user ? { "X-Patrol-Expected-User": user.id } : undefined;
 }
 
 /**

@@ -37,6 +37,7 @@ import { isUnshown } from "./unshown.js";
 
 /** @typedef {import("../shared/api.js").Me} Me */
 /** @typedef {import("../shared/api.js").TokenList} TokenList */
+/** @typedef {import("../shared/api.js").TokenQuery} TokenQuery */
 /** @typedef {import("../shared/api.js").TokenRecord} TokenRecord */
 /** @typedef {import("../pkg/form.js").TableView} TableView */
 /** @typedef {import("../pkg/form.js").TokenRow} TokenRow */
@@ -46,6 +47,20 @@ const CLOCK_INTERVAL = 30_000;
 
 /** A list older than this is reloaded when the user returns to the page, in ms. */
 const STALE_AFTER = 15_000;
+
+/** The tokens of a page, unless the server is asked for more. */
+const PAGE_SIZE = 50;
+
+const MAX_PAGE_SIZE = 200;
+
+/** The user may type on, in ms. */
+const SEARCH_DELAY = 250;
+
+/** How much of a search is sent. The server takes 1,024 bytes, and each of these has at most 3. */
+const MAX_SEARCH = 255;
+
+/** A token that was pasted must not become part of an address: servers log those. It finds nothing. */
+const TOKEN = /(?:patrol_)?eyJ[\w.-]*/g;
 
 const sheets = await Promise.all(
   ["base", "tokens"].map((name) => loadSheet(new URL(`../style/${name}.css`, import.meta.url))),
@@ -63,10 +78,25 @@ export class PatrolTokens extends HTMLElement {
   #language = new Language(preferredLanguage());
   /** @type {Me | null} */
   #me = null;
-  /** @type {TokenList | null} */
+  /** All pages that were loaded, as one. @type {TokenList | null} */
   #list = null;
+  /** Its tokens by their id. @type {Map<string, TokenRecord>} */
+  #records = new Map();
+  /** What it is the list of. @type {TokenQuery} */
+  #query = {};
+  /** What the user wants to see, and what is on the screen. @type {TableView | null} */
+  #view = null;
+  /** A new token is on top until the user chooses another list. @type {TokenRecord | null} */
+  #newest = null;
+  #typing = 0;
   /** Increases with every list that is requested or shown; older responses are dropped. */
   #version = 0;
+  /** Ends the requests of the current version. */
+  #aborting = new AbortController();
+  /** The version that is on its way. @type {number | null} */
+  #fetching = null;
+  /** The version whose next page is on its way. @type {number | null} */
+  #fetchingMore = null;
   #loadedAt = 0;
   /** @type {TokenTable | null} */
   #table = null;
@@ -99,6 +129,8 @@ export class PatrolTokens extends HTMLElement {
 
   disconnectedCallback() {
     clearInterval(this.#clock);
+    clearTimeout(this.#typing);
+    this.#section?.disconnect();
     document.removeEventListener("visibilitychange", this.#onVisibilityChange);
     removeEventListener("online", this.#reloadAgain);
     // One may show a token.
@@ -169,8 +201,14 @@ export class PatrolTokens extends HTMLElement {
     this.#closeDialogs();
     this.#api = new Api(this.#base, this.#assertion);
     this.#version += 1;
+    this.#aborting.abort();
+    clearTimeout(this.#typing);
     this.#me = null;
     this.#list = null;
+    this.#records.clear();
+    this.#query = {};
+    this.#view = null;
+    this.#newest = null;
     this.#table?.free();
     this.#table = null;
   }
@@ -179,22 +217,23 @@ export class PatrolTokens extends HTMLElement {
     const tag = this.lang || this.closest("[lang]")?.getAttribute("lang") || preferredLanguage();
     const old = this.#section?.element;
     this.#language = new Language(tag);
+    this.#section?.disconnect();
     this.#section = new Section(this.#language, {
       oncreate: () => this.#create(),
-      onfilter: (filter) => this.#draw(this.#table?.setFilter(filter)),
-      onsearch: (text) => this.#draw(this.#table?.setSearch(text)),
-      onsort: (column) => this.#draw(this.#table?.sortBy(column)),
+      onfilter: (filter) => this.#choose(this.#table?.setFilter(filter)),
+      onsearch: (text) => this.#choose(this.#table?.setSearch(text), SEARCH_DELAY),
+      onsort: (column) => this.#choose(this.#table?.sortBy(column)),
       onclear: () => {
         this.#table?.setFilter("all");
-        this.#draw(this.#table?.setSearch(""));
+        this.#choose(this.#table?.setSearch(""));
       },
       onretry: () => this.#load(),
+      onmore: () => this.#loadMore(),
       onrevoke: (row) => this.#revoke(row),
       organizationName: (id) => this.#me?.organizations.find((one) => one.id === id)?.name ?? id,
-      lastUsedAddress: (id) =>
-        this.#list?.tokens.find((one) => one.id === id)?.last_used_address ?? null,
+      lastUsedAddress: (id) => this.#records.get(id)?.last_used_address ?? null,
       isUnshown: (id) => {
-        const record = this.#list?.tokens.find((one) => one.id === id);
+        const record = this.#records.get(id);
         return record !== undefined && isUnshown(record);
       },
     });
@@ -202,14 +241,43 @@ export class PatrolTokens extends HTMLElement {
     old?.remove();
     this.#root.prepend(this.#section.element);
     this.#draw(this.#table?.view());
+    if (!this.#table || this.#isShown) return;
+    this.#section.showLoading();
+    this.#load();
+  }
+
+  /** Whether the list on the screen is the one that the user wants to see. */
+  get #isShown() {
+    return this.#view !== null && isSame(this.#query, queryOf(this.#view));
   }
 
   /** @param {TableView | undefined} view */
   #draw(view) {
-    if (view) this.#section?.draw(view);
+    if (!view) return;
+    this.#view = view;
+    // The rows of another list have been drawn enough.
+    if (this.#isShown) this.#section?.draw(view);
   }
 
-  /** Loads the list. Shows progress and errors only if there is no list on the screen yet. */
+  /**
+   * Shows the user's choice at once, and then the list for it.
+   *
+   * @param {TableView | undefined} view
+   * @param {number} [delay] In ms.
+   */
+  #choose(view, delay = 0) {
+    if (!view) return;
+    // An answer to an earlier choice is of no use any more.
+    this.#version += 1;
+    this.#aborting.abort();
+    this.#newest = null;
+    this.#view = view;
+    this.#section?.showChoice(view);
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => this.#load(), delay);
+  }
+
+  /** Loads the list. Shows progress and errors only if the list is not on the screen yet. */
   async #load() {
     const api = this.#api;
     if (!this.#table) this.#section?.showLoading();
@@ -219,34 +287,106 @@ export class PatrolTokens extends HTMLElement {
     } catch (error) {
       // Asking again would have the page ask for a sign-in that the user has declined.
       if (error instanceof ServerError && error.needsSession) this.#reloads = 0;
-      if (api === this.#api && !this.#table) this.#section?.showError(this.#explain(error));
+      if (api === this.#api && !this.#isShown) {
+        this.#section?.showError(this.#explain(error), this.#table !== null);
+      }
     }
   }
 
   async #fetch() {
     const version = (this.#version += 1);
-    const [me, list] = await Promise.all([this.#api.me(), this.#api.tokens()]);
-    // The user may have changed a token since, which this list may not show.
-    if (version !== this.#version) return;
+    this.#aborting.abort();
+    this.#aborting = new AbortController();
+    const { signal } = this.#aborting;
+    const query = this.#view ? queryOf(this.#view) : {};
+    const isSameList = isSame(query, this.#query);
+    const size = isSameList ? (this.#list?.tokens.length ?? 0) : 0;
+    const isNewestFirst = isSame(query, {});
+    this.#fetching = version;
+    const user = this.#api.me();
+    let me, list, newest;
+    try {
+      [me, list, newest] = await Promise.all([
+        user,
+        this.#read(query, size, signal, user),
+        this.#createDialog && !isNewestFirst ? this.#api.tokens({}, signal) : null,
+      ]);
+    } catch (error) {
+      if (version === this.#version) throw error;
+    } finally {
+      if (this.#fetching === version) this.#fetching = null;
+    }
+    // The user may have changed a token since, or wants another list.
+    if (version !== this.#version || !me || !list) return;
     this.#reloads = Math.max(0, this.#reloads - 1);
     const isOther = this.#me !== null && this.#me.id !== me.id;
+    if (isOther) this.#newest = null;
     this.#me = me;
+    this.#query = query;
     this.#show(list);
     const input = this.#formInput();
-    if (input) this.#createDialog?.refresh(input, list.tokens);
+    if (input) this.#createDialog?.refresh(input, (newest ?? list).tokens);
     if (isOther) {
       const options = { bubbles: true, composed: true };
       this.dispatchEvent(new CustomEvent("patrol-user-changed", options));
     }
   }
 
+  /**
+   * Reads a list from its beginning, at least one page and as far as it was loaded.
+   *
+   * @param {TokenQuery} query
+   * @param {number} size The number of tokens that were loaded.
+   * @param {AbortSignal} signal
+   * @param {Promise<Me>} user
+   * @returns {Promise<TokenList>}
+   */
+  async #read(query, size, signal, user) {
+    const limit = size > PAGE_SIZE && { limit: String(Math.min(size, MAX_PAGE_SIZE)) };
+    const list = await this.#api.tokens({ ...query, ...limit }, signal);
+    while (list.next !== null && list.tokens.length < size) {
+      const page = { ...query, ...limit, after: list.next };
+      const { tokens, next } = await this.#api.tokens(page, signal, await user);
+      list.tokens.push(...tokens);
+      list.next = next;
+    }
+    return list;
+  }
+
+  /** Loads the next page, unless something is on its way. */
+  async #loadMore() {
+    const version = this.#version;
+    const after = this.#list?.next;
+    if (!after || this.#fetching !== null || this.#fetchingMore === version) return;
+    const { signal } = this.#aborting;
+    this.#fetchingMore = version;
+    this.#section?.showMoreLoading();
+    try {
+      const page = await this.#withSession(() => {
+        return this.#api.tokens({ ...this.#query, after }, signal, this.#me ?? undefined);
+      });
+      if (version !== this.#version || !this.#list) return;
+      this.#fetchingMore = null;
+      this.#show({ ...page, tokens: [...this.#list.tokens, ...page.tokens] });
+    } catch (error) {
+      if (version === this.#version) this.#section?.showMoreFailed(this.#explain(error));
+    } finally {
+      if (this.#fetchingMore === version) this.#fetchingMore = null;
+    }
+  }
+
   /** @param {TokenList} list */
   #show(list) {
-    this.#list = list;
+    const id = this.#newest?.id;
+    const known = list.tokens.find((token) => token.id === id) ?? this.#newest;
+    // A token that was used meanwhile can come again in the order of the last use.
+    const tokens = known ? [known, ...list.tokens] : list.tokens;
+    this.#records = new Map(tokens.map((token) => [token.id, token]));
+    this.#list = { ...list, tokens: [...this.#records.values()] };
     this.#loadedAt = Date.now();
-    const { organizations = [], groups = [] } = this.#me ?? {};
-    const names = Object.fromEntries(organizations.map(({ id, name }) => [id, name]));
-    const input = { ...list, now: this.#api.now(), groups, organizations: names };
+    const more = list.next !== null;
+    const groups = this.#me?.groups ?? [];
+    const input = { ...this.#list, more, now: this.#api.now(), groups };
     if (this.#table) this.#draw(this.#table.update(input));
     else this.#draw((this.#table = new TokenTable(input)).view());
   }
@@ -259,14 +399,16 @@ export class PatrolTokens extends HTMLElement {
    */
   #showChange(record, api) {
     if (!this.#list || api !== this.#api) return;
-    const others = this.#list.tokens.filter(({ id }) => id !== record.id);
-    const isNew = others.length === this.#list.tokens.length;
-    const tokens = isNew
-      ? [record, ...others]
-      : this.#list.tokens.map((token) => (token.id === record.id ? record : token));
-    const active = tokens.filter(({ status }) => status === "active").length;
+    const { active, expired, revoked } = this.#list;
+    const counts = { active, expired, revoked };
+    const isNew = record.status === "active";
+    const before = this.#records.get(record.id)?.status ?? (isNew ? null : "active");
+    if (before) counts[before] -= 1;
+    counts[record.status] += 1;
+    const tokens = this.#list.tokens.map((token) => (token.id === record.id ? record : token));
+    if (isNew) this.#newest = record;
     this.#version += 1;
-    this.#show({ ...this.#list, tokens, active });
+    this.#show({ ...this.#list, ...counts, tokens });
     this.#load();
   }
 
@@ -425,6 +567,30 @@ export class PatrolTokens extends HTMLElement {
     }
     return explain(error, this.#language);
   }
+}
+
+/**
+ * What the server is asked for. Left out is what it does anyway.
+ *
+ * @param {TableView} view
+ * @returns {TokenQuery}
+ */
+function queryOf({ sort: { column, descending }, filter, search: typed }) {
+  const sort = `${descending ? "-" : ""}${column}`;
+  const search = typed.trim().replaceAll(TOKEN, "eyJ…").slice(0, MAX_SEARCH);
+  return {
+    ...(sort !== "-created" && { sort }),
+    ...(filter !== "all" && { status: filter }),
+    ...(search !== "" && { search }),
+  };
+}
+
+/**
+ * @param {TokenQuery} a
+ * @param {TokenQuery} b
+ */
+function isSame(a, b) {
+  return a.sort === b.sort && a.status === b.status && a.search === b.search;
 }
 
 customElements.define("patrol-tokens", PatrolTokens);

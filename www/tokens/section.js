@@ -4,6 +4,7 @@
  */
 
 import { banner } from "../shared/banner.js";
+import { button } from "../shared/button.js";
 import { h, setAttribute, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { COLUMNS, Table } from "./table.js";
@@ -21,6 +22,7 @@ import { COLUMNS, Table } from "./table.js";
  * @property {(column: Column) => void} onsort
  * @property {() => void} onclear The user removes filter and search.
  * @property {() => void} onretry
+ * @property {() => Promise<void>} onmore The user reaches the end of the list.
  * @property {(row: TokenRow) => void} onrevoke
  * @property {(id: string) => string} organizationName
  * @property {(id: string) => string | null} lastUsedAddress The IP address that last used a token.
@@ -32,8 +34,12 @@ const FILTERS = ["all", "active", "expired", "revoked"];
 
 const SKELETON_ROWS = 4;
 
+/** How far below the screen the end of the list is when more is loaded. */
+const LOOK_AHEAD = "600px";
+
 /** The section Personal Access Tokens. */
 export class Section {
+  #language;
   #texts;
   #options;
   #title;
@@ -48,6 +54,10 @@ export class Section {
   #sortDirection;
   #table;
   #list = h("div", { id: "token-list", class: "list" });
+  #more;
+  #moreFailed = h("p", { id: "more-failed", class: "error", role: "alert" });
+  #end;
+  #observer;
   #shown = h("p", { id: "shown-count", class: "shown muted numbers", role: "status" });
 
   /**
@@ -56,6 +66,7 @@ export class Section {
    */
   constructor(language, options) {
     const texts = language.texts.tokens;
+    this.#language = language;
     this.#texts = texts;
     this.#options = options;
     this.#title = h("h2", { id: "tokens-title", tabindex: "-1" }, texts.title);
@@ -125,6 +136,18 @@ export class Section {
       onsort: options.onsort,
       onrevoke: options.onrevoke,
     });
+    this.#more = button(texts.more, {
+      id: "load-more",
+      class: "button",
+      onclick: () => this.#loadMore(),
+    });
+    this.#end = h("div", { class: "list-end", hidden: true }, this.#moreFailed, this.#more.element);
+    this.#observer = new IntersectionObserver(
+      (entries) => {
+        if (entries.some(({ isIntersecting }) => isIntersecting)) options.onmore();
+      },
+      { rootMargin: LOOK_AHEAD },
+    );
     this.element = h(
       "section",
       { class: "tokens", "aria-labelledby": "tokens-title" },
@@ -137,6 +160,7 @@ export class Section {
       this.#limit,
       this.#tools,
       this.#list,
+      this.#end,
       this.#shown,
     );
   }
@@ -156,19 +180,56 @@ export class Section {
       ),
     );
     setText(this.#shown, "");
+    this.#drawEnd(false);
   }
 
-  /** @param {string} why */
-  showError(why) {
+  /**
+   * Says that the list could not be loaded.
+   *
+   * @param {string} why
+   * @param {boolean} canChoose Whether filter and search still work.
+   */
+  showError(why, canChoose) {
     const texts = this.#texts;
     const retry = h(
       "button",
       { id: "retry", type: "button", class: "button", onclick: this.#options.onretry },
       texts.retry,
     );
-    this.#enable(false);
+    this.#enable(canChoose);
     this.#state("error", notice("warning", texts.errorTitle, why, retry, "alert"));
     setText(this.#shown, "");
+    this.#drawEnd(false);
+  }
+
+  /**
+   * Draws what the user has chosen, while the list for it is on its way.
+   *
+   * @param {TableView} view
+   */
+  showChoice(view) {
+    this.#drawTools(view);
+    this.#table.drawSort(view);
+    setAttribute(this.#list, "aria-busy", "true");
+    this.#drawEnd(false);
+  }
+
+  /** Shows that the next page is on its way. */
+  showMoreLoading() {
+    this.#more.setBusy(this.#texts.loadingMore);
+    setText(this.#moreFailed, "");
+    this.#observer.disconnect();
+  }
+
+  /** @param {string} why */
+  showMoreFailed(why) {
+    this.#more.setBusy(null);
+    setText(this.#moreFailed, `${this.#texts.moreFailed} ${why}`);
+  }
+
+  /** Ends what goes on while the section is on the page. */
+  disconnect() {
+    this.#observer.disconnect();
   }
 
   /** @param {TableView} view */
@@ -183,21 +244,11 @@ export class Section {
       isFull ? texts.limitReached(view.limit) : "",
     );
 
-    // Without tokens, there is nothing to filter.
-    this.#tools.hidden = view.empty === "no-tokens";
-    for (const [filter, { input, count }] of this.#filters) {
-      input.checked = filter === view.filter;
-      setText(count, String(view.counts[filter]));
-    }
-    if (this.#search.value !== view.search) this.#search.value = view.search;
-    this.#sortColumn.value = view.sort.column;
-    const direction = view.sort.descending ? "descending" : "ascending";
-    setAttribute(this.#sortDirection, "data-direction", direction);
-    setAttribute(this.#sortDirection, "aria-label", texts.direction[direction]);
-    setText(
-      this.#shown,
-      view.empty === "no-tokens" ? "" : texts.shown(view.shown, view.counts.all),
-    );
+    this.#drawTools(view);
+    this.#drawEnd(view.more);
+    const { shown, counts } = view;
+    const count = texts.shown(shown, counts.all, (count) => this.#language.number(count));
+    setText(this.#shown, view.empty === "no-tokens" ? "" : count);
 
     if (view.empty === "no-tokens") {
       this.#state("empty", notice("key", texts.emptyTitle, texts.empty));
@@ -210,8 +261,43 @@ export class Section {
       this.#state("no-match", notice("search", texts.noMatchTitle, texts.noMatch, clear));
     } else {
       this.#table.draw(view);
+      setAttribute(this.#list, "aria-busy", false);
       if (!this.#table.element.isConnected) this.#state("ready", this.#table.element);
     }
+  }
+
+  /** @param {TableView} view */
+  #drawTools(view) {
+    const texts = this.#texts;
+    // Without tokens, there is nothing to filter.
+    this.#tools.hidden = view.empty === "no-tokens";
+    for (const [filter, { input, count }] of this.#filters) {
+      input.checked = filter === view.filter;
+      setText(count, this.#language.number(view.counts[filter]));
+    }
+    if (this.#search.value !== view.search) this.#search.value = view.search;
+    this.#sortColumn.value = view.sort.column;
+    const direction = view.sort.descending ? "descending" : "ascending";
+    setAttribute(this.#sortDirection, "data-direction", direction);
+    setAttribute(this.#sortDirection, "aria-label", texts.direction[direction]);
+  }
+
+  /** @param {boolean} more Whether there is another page. */
+  #drawEnd(more) {
+    this.#more.setBusy(null);
+    setText(this.#moreFailed, "");
+    this.#end.hidden = !more;
+    // Observed anew, it is reported if it is still on the screen.
+    this.#observer.disconnect();
+    if (more) this.#observer.observe(this.#end);
+  }
+
+  /** The user presses the button: the first of the new rows takes the focus. */
+  async #loadMore() {
+    const last = this.#table.lastRow;
+    await this.#options.onmore();
+    const heading = last?.nextElementSibling?.querySelector("th");
+    if (heading) heading.focus();
   }
 
   /**

@@ -69,19 +69,33 @@ export class Table {
   }
 
   /** @param {TableView} view */
-  draw(view) {
+  drawSort(view) {
     for (const [column, head] of this.#heads) {
       const sorted = view.sort.column === column;
       const order = view.sort.descending ? "descending" : "ascending";
       setAttribute(head, "aria-sort", sorted ? order : "none");
     }
-    const rows = view.rows.map((data) => {
+  }
+
+  /** @param {TableView} view */
+  draw(view) {
+    this.drawSort(view);
+    /** @type {Map<string, RowElement>} */
+    const rows = new Map();
+    for (const data of view.rows) {
       const row = this.#rows.get(data.id) ?? new RowElement(data, this.#options);
-      this.#rows.set(data.id, row);
+      rows.set(data.id, row);
       row.draw(data);
-      return row.element;
-    });
-    setChildren(this.#body, rows);
+    }
+    this.#rows = rows;
+    setChildren(
+      this.#body,
+      Array.from(rows.values(), ({ element }) => element),
+    );
+  }
+
+  get lastRow() {
+    return this.#body.lastElementChild;
   }
 
   /**

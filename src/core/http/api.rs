@@ -265,10 +265,16 @@ impl TokenStatus {
 /// The response of `GET api/v1/tokens`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenList {
-    /// Newest first.
+    /// A page of the tokens that the query asks for, in its order.
     pub tokens: Vec<TokenRecord>,
-    /// How many of them are active.
-    pub active: usize,
+    /// The value of `after` for the next page. Null if this is the last one.
+    pub next: Option<String>,
+    /// How many active tokens the user has, whatever the query.
+    pub active: u64,
+    /// The same for expired tokens.
+    pub expired: u64,
+    /// The same for revoked tokens.
+    pub revoked: u64,
     /// How many may be active at once.
     pub limit: usize,
 }

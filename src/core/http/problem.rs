@@ -112,7 +112,7 @@ pub struct Problem {
     pub code: ProblemCode,
     /// The first invalid member, parameter or header of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<&'static str>,
+    pub field: Option<Cow<'static, str>>,
     /// Every invalid member, parameter or header; empty if the problem is not about one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -125,7 +125,7 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// Its name.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// The code that the problem would have if this were the only error.
     pub code: ProblemCode,
     /// What is wrong, and how to fix it.
@@ -165,7 +165,7 @@ impl Problem {
         let code = first.map_or(ProblemCode::BodyInvalid, |error| error.code);
         let detail = first.map_or(String::new(), |error| error.detail.clone());
         Self {
-            field: first.map(|error| error.field),
+            field: first.map(|error| error.field.clone()),
             errors,
             ..Self::new(code, "Invalid request", detail)
         }

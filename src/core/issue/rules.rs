@@ -146,7 +146,7 @@ impl Rejection {
     /// The error in a problem's list. `field` is the name of the member or parameter.
     pub fn field_error(&self, field: &'static str) -> FieldError {
         FieldError {
-            field,
+            field: field.into(),
             code: self.code(),
             detail: self.to_string(),
         }
@@ -730,8 +730,8 @@ mod tests {
             (problem.status, problem.code),
             (422, ProblemCode::ExpiryInvalid)
         );
-        assert_eq!(problem.field, Some("expires_in_days"));
-        let fields: Vec<_> = problem.errors.iter().map(|error| error.field).collect();
+        assert_eq!(problem.field.as_deref(), Some("expires_in_days"));
+        let fields: Vec<_> = problem.errors.iter().map(|error| &*error.field).collect();
         assert_eq!(fields, ["expires_in_days", "name"]);
         assert_eq!(problem.detail, problem.errors[0].detail);
     }

@@ -205,7 +205,10 @@ fn token_responses() -> [Object; 5] {
     let record_members = members(&record());
     let list = TokenList {
         tokens: Vec::new(),
+        next: None,
         active: 0,
+        expired: 0,
+        revoked: 0,
         limit: 50,
     };
     let created = CreatedToken {

@@ -16,6 +16,7 @@
 mod accounts;
 mod audit;
 mod creation;
+mod listing;
 mod quotas;
 mod revocation;
 mod schedule;
@@ -254,8 +255,7 @@ impl Registry {
             }
             AnyCall::ListTokens(call) => {
                 answer_session(store, settings, &call, &call.session, |account| {
-                    let rows = store.tokens(&account.id)?.into_iter();
-                    rows.map(|row| row.into_record(now())).collect()
+                    listing::list(store, &account, &call.query, now())
                 })
             }
             AnyCall::ReadToken(call) => answer(&call, &read_token(store, &call, settings)?),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use worker::{Result, SqlStorage};
 
 /// The steps that bring a database up to date. Never change a released step; append a new one.
-const MIGRATIONS: &[&[&str]] = &[INITIAL, IDEMPOTENCY_KEYS];
+const MIGRATIONS: &[&[&str]] = &[INITIAL, IDEMPOTENCY_KEYS, LIST];
 
 const INITIAL: &[&str] = &[
     // One row. `longest_lease`: the longest lease that an edge may hold, in milliseconds.
@@ -122,6 +122,42 @@ const IDEMPOTENCY_KEYS: &[&str] = &[
     // A key creates one token.
     "CREATE UNIQUE INDEX tokens_by_key ON tokens (owner, idempotency_key)
         WHERE idempotency_key IS NOT NULL",
+];
+
+/// What the list is ordered by, each with an index, and how many tokens each user has.
+const LIST: &[&str] = &[
+    // `natural_key` of the name. Names from before this step are in plain order.
+    "ALTER TABLE tokens ADD COLUMN name_key TEXT NOT NULL DEFAULT ''",
+    "UPDATE tokens SET name_key = lower(name)",
+    "CREATE INDEX tokens_by_name ON tokens (owner, name_key)",
+    // An unrestricted token has more scopes than any other.
+    "ALTER TABLE tokens ADD COLUMN scope_count INTEGER
+        AS (coalesce(json_array_length(scopes), 1000000)) VIRTUAL",
+    "CREATE INDEX tokens_by_scopes ON tokens (owner, scope_count)",
+    "ALTER TABLE tokens ADD COLUMN last_use INTEGER AS (coalesce(last_used_at, 0)) VIRTUAL",
+    "CREATE INDEX tokens_by_use ON tokens (owner, last_use)",
+    "CREATE INDEX tokens_by_expiry ON tokens (owner, expires_at)",
+    // Counting rows would read all of them. A trigger sees every change, also a deletion of many.
+    "CREATE TABLE totals (
+        owner TEXT PRIMARY KEY,
+        tokens INTEGER NOT NULL,
+        revoked INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID",
+    "INSERT INTO totals SELECT owner, count(*), count(revoked_at) FROM tokens GROUP BY owner",
+    "CREATE TRIGGER token_inserted AFTER INSERT ON tokens BEGIN
+        INSERT INTO totals VALUES (new.owner, 1, new.revoked_at IS NOT NULL)
+            ON CONFLICT DO UPDATE SET tokens = tokens + 1, revoked = revoked + excluded.revoked;
+    END",
+    "CREATE TRIGGER token_revoked AFTER UPDATE OF revoked_at ON tokens BEGIN
+        UPDATE totals SET revoked =
+            revoked + (new.revoked_at IS NOT NULL) - (old.revoked_at IS NOT NULL)
+            WHERE owner = new.owner;
+    END",
+    "CREATE TRIGGER token_deleted AFTER DELETE ON tokens BEGIN
+        UPDATE totals SET tokens = tokens - 1, revoked = revoked - (old.revoked_at IS NOT NULL)
+            WHERE owner = old.owner;
+        DELETE FROM totals WHERE owner = old.owner AND tokens = 0;
+    END",
 ];
 
 #[derive(Deserialize)]

@@ -33,7 +33,7 @@ pub(crate) async fn sign_in(
     count_attempt(&client, env).await?;
     let DevSignIn { user } = body.parse(request)?;
     let account = development_users::find(&user).ok_or_else(|| Problem {
-        field: Some("user"),
+        field: Some("user".into()),
         ..Problem::new(
             ProblemCode::UserUnknown,
             "Unknown development user",

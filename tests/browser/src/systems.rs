@@ -1,12 +1,15 @@
 //! The systems that the tests visit.
 //!
 //! Most tests share one, on which they create and revoke tokens. Its lists change all the time, so a
-//! test there only looks at its own tokens, by name; `vic` belongs to the test of the limit. Tests of the whole list use the sample system,
-//! where nobody changes the tokens of `ada`, and `otto` has none.
+//! test there only looks at its own tokens, by name; `vic` belongs to the test of the limit. Tests of
+//! the whole list use the sample system, where nobody changes the tokens of `ada`, `otto` has none, and
+//! `vic` has 1,000.
 
 pub use patrol_support::shared_system;
 use patrol_support::{
-    System, User, root,
+    System, User,
+    registries::{change_registries, many_tokens},
+    root,
     workspace::{policy_without_rbac, write_policy},
 };
 use serde_json::json;
@@ -129,7 +132,14 @@ async fn start_sample_system() -> System {
             assert_eq!(ada.revoke(id).await.status, 200, "{}", token.name);
         }
     }
-    system.crash_and_restart_after(backdate);
+    let vic = User::sign_in(&system.url, "vic").await;
+    let request = json!({ "name": "Template", "organizations": ["acme"], "scopes": ["uns:read"] });
+    assert_eq!(vic.create(&request).await.outcome(), (201, ""));
+    system.crash_and_restart_after(|state| {
+        backdate(state);
+        let statements = many_tokens("Template", 999);
+        change_registries(state, &statements.each_ref().map(String::as_str));
+    });
     system
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Modules import downwards only, in this order: `fronts`, `variants`, `sandbox`, `cluster`, `runtime`,
 //! `config`; `identity_provider`, `script`, `browser`; `system`, `raw_http`, `client`; `kv`, `link`,
-//! `page`; `process`, `workspace`, `wait`.
+//! `page`; `registries`; `process`, `workspace`, `wait`.
 //!
 //! Everything ends with the test process, however that ends: `xtask keep` watches a pipe that then
 //! closes. No failure message contains a token.
@@ -24,6 +24,7 @@ pub mod link;
 pub mod page;
 pub mod process;
 pub mod raw_http;
+pub mod registries;
 pub mod runtime;
 pub mod sandbox;
 pub mod script;

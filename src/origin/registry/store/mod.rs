@@ -1,6 +1,6 @@
 //! The SQL of a registry.
 //!
-//! Each method is one statement, and nothing here awaits, so the statements of one call to the
+//! Each method is one statement, or two for a page, and nothing here awaits, so the statements of one call to the
 //! registry are one transaction. Methods return rows and versions; the sibling modules decide what
 //! they mean.
 
@@ -17,6 +17,7 @@ use patrol::{
     ids::{OrganizationId, TokenId, UserId},
     issue::rules::TokenName,
     jose::{keys::KeyId, status_list::LIST_SIZE},
+    listing::{self, Key, Position, Row, Rows},
     quota::QuotaPolicy,
     time::{Timestamp, numeric},
 };
@@ -131,6 +132,22 @@ pub(super) struct TokenEnd {
     pub(super) expires_at: Timestamp,
 }
 
+/// A token and its place in the order of a list.
+#[derive(Deserialize)]
+struct StoredRow {
+    value: listing::Value,
+    number: u64,
+    #[serde(flatten)]
+    token: StoredToken,
+}
+
+/// How many tokens a user has, in every status.
+#[derive(Default, Deserialize)]
+pub(super) struct Totals {
+    pub(super) tokens: u64,
+    pub(super) revoked: u64,
+}
+
 #[derive(Deserialize)]
 struct NumberRow {
     number: u64,
@@ -171,8 +188,8 @@ impl Store {
             &format!(
                 "INSERT INTO tokens
                     (id, owner, name, organizations, scopes, list, idx, created_at, expires_at,
-                        idempotency_key)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}"
+                        idempotency_key, name_key)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}"
             ),
             vec![
                 token.id.as_str().into(),
@@ -185,6 +202,7 @@ impl Store {
                 seconds(token.created_at)?,
                 seconds(token.expires_at)?,
                 token.idempotency_key.map(IdempotencyKey::as_str).into(),
+                listing::natural_key(token.name.as_str()).into(),
             ],
         )
     }
@@ -202,14 +220,74 @@ impl Store {
         Ok(found.map(|row| row.id))
     }
 
-    /// All tokens of a user, newest first.
-    pub(super) fn tokens(&self, owner: &UserId) -> Result<Vec<StoredToken>> {
-        self.all(
-            &format!(
-                "SELECT {COLUMNS} FROM tokens WHERE owner = ? ORDER BY created_at DESC, rowid DESC"
-            ),
+    /// Rows of a user's tokens, in order.
+    pub(super) fn rows(&self, owner: &UserId, rows: &Rows, now: Timestamp) -> Result<Vec<Row>> {
+        let key = match rows.key {
+            Key::Name => "name_key",
+            Key::Scopes => "scope_count",
+            Key::Created => "created_at",
+            Key::LastUsed => "last_use",
+            Key::Expires => "expires_at",
+        };
+        let (behind, order) = if rows.descending {
+            ("<", "DESC")
+        } else {
+            (">", "ASC")
+        };
+        let owner = || SqlStorageValue::from(owner.as_str());
+        let limit = |count: usize| SqlStorageValue::from(i64::try_from(count).unwrap_or(i64::MAX));
+        let found: Vec<StoredRow> = match &rows.after {
+            None => self.all(
+                &format!(
+                    "SELECT {COLUMNS}, {key} AS value, rowid AS number FROM tokens WHERE owner = ?
+                     ORDER BY {key} {order}, rowid {order} LIMIT ?"
+                ),
+                vec![owner(), limit(rows.limit)],
+            )?,
+            Some(Position { value, row }) => {
+                let value = || match value {
+                    listing::Value::Number(number) => integer(*number),
+                    listing::Value::Text(text) => Ok(text.as_str().into()),
+                };
+                // A comparison of both at once would read all rows with the same value.
+                let mut found: Vec<StoredRow> = self.all(
+                    &format!(
+                        "SELECT {COLUMNS}, {key} AS value, rowid AS number FROM tokens
+                         WHERE owner = ? AND {key} = ? AND rowid {behind} ?
+                         ORDER BY rowid {order} LIMIT ?"
+                    ),
+                    vec![owner(), value()?, integer(*row)?, limit(rows.limit)],
+                )?;
+                let missing = rows.limit.saturating_sub(found.len());
+                found.extend(self.all::<StoredRow>(
+                    &format!(
+                        "SELECT {COLUMNS}, {key} AS value, rowid AS number FROM tokens
+                         WHERE owner = ? AND {key} {behind} ?
+                         ORDER BY {key} {order}, rowid {order} LIMIT ?"
+                    ),
+                    vec![owner(), value()?, limit(missing)],
+                )?);
+                found
+            }
+        };
+        let row = |stored: StoredRow| {
+            let record = stored.token.into_record(now)?;
+            let position = Position {
+                value: stored.value,
+                row: stored.number,
+            };
+            Ok(Row { position, record })
+        };
+        found.into_iter().map(row).collect()
+    }
+
+    /// How many tokens a user has.
+    pub(super) fn totals(&self, owner: &UserId) -> Result<Totals> {
+        let found = self.first(
+            "SELECT tokens, revoked FROM totals WHERE owner = ?",
             vec![owner.as_str().into()],
-        )
+        )?;
+        Ok(found.unwrap_or_default())
     }
 
     /// The user's tokens that have not expired, including revoked ones.

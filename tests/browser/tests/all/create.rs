@@ -325,6 +325,20 @@ async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
         page.click("#created-done").await;
         page.wait_until_gone("#create-dialog").await;
         assert!(page.clipboard().await == token, "it is in the clipboard");
+        // Paste, to see what is in the clipboard.
+        page.click("#token-search").await;
+        page.chord(&[key::CONTROL, 'v']).await;
+        wait_until("the clipboard is pasted", || async {
+            (page.property("#token-search", "value").await == token).then_some(())
+        })
+        .await;
+        page.wait_for("#clear-filter").await;
+        let sent = "performance.getEntriesByType('resource').map((one) => one.name).join()";
+        let sent = page.eval_text(sent).await;
+        assert!(
+            sent.contains("search=eyJ%E2%80%A6") && !sent.contains("eyJh"),
+            "{sent}"
+        );
     })
     .await;
 }
@@ -523,7 +537,7 @@ async fn repeated_creation_creates_no_second_token() {
         page.paste("#token-name", name).await;
         page.click("input[name=scope][value='uns:read']").await;
         // Neither the answer nor the list arrives.
-        page.block(Some("*/api/v1/tokens")).await;
+        page.block(Some("*/api/v1/tokens*")).await;
         page.click("#create-submit").await;
         page.wait_for_text("#create-problem", "It is safe to try again")
             .await;

@@ -238,27 +238,38 @@ async fn status_is_the_current_state_active_expired_or_revoked() {
     .await;
 }
 
+/// The names of all tokens that are shown.
+async fn names(page: &Page<'_>) -> Vec<String> {
+    page.texts("#tokens tbody th span:first-child").await
+}
+
+/// Waits until the list begins with a token.
+async fn wait_for_first(page: &Page<'_>, name: &str) {
+    page.wait_for_text("#tokens tbody tr:first-child th span:first-child", name)
+        .await;
+}
+
 #[tokio::test]
 async fn filter_search_and_sort_order_find_a_token() {
     list(async |page| {
-        let names = async || page.texts("#tokens tbody th span:first-child").await;
         page.click("input[name=filter][value=expired] + span").await;
-        assert_eq!(names().await, ["SCADA bridge, line 4"]);
         page.wait_for_text("#shown-count", "1 of 6 tokens").await;
+        assert_eq!(names(page).await, ["SCADA bridge, line 4"]);
         page.click("input[name=filter][value=all] + span").await;
 
         page.type_into("#token-search", "UNS:read").await;
-        assert_eq!(names().await, ["UNS Topic Publisher", "Grafana"]);
+        page.wait_for_text("#shown-count", "2 of 6 tokens").await;
+        assert_eq!(names(page).await, ["UNS Topic Publisher", "Grafana"]);
         page.type_into("#token-search", " nowhere").await;
         page.wait_for("#clear-filter").await;
         page.audit("no-match").await;
         page.click("#clear-filter").await;
-        assert_eq!(names().await.len(), SAMPLE_TOKENS.len());
+        page.wait_for_text("#shown-count", "6 tokens").await;
 
         page.click("th[data-column=name] .sort").await;
-        assert_eq!(names().await[0], "ERP Data Sync");
+        wait_for_first(page, "ERP Data Sync").await;
         page.click("th[data-column=name] .sort").await;
-        assert_eq!(names().await[0], "UNS Topic Publisher");
+        wait_for_first(page, "UNS Topic Publisher").await;
         let order = page.attributes("th[data-column=name]", "aria-sort").await;
         assert_eq!(order, ["descending"]);
     })
@@ -300,8 +311,8 @@ async fn cards_label_each_value_with_its_column() {
 async fn search_finds_the_names_of_organizations() {
     list(async |page| {
         page.type_into("#token-search", "chemicals").await;
-        let names = page.texts("#tokens tbody th span:first-child").await;
-        assert_eq!(names, ["Grafana"]);
+        page.wait_for_text("#shown-count", "1 of 6 tokens").await;
+        assert_eq!(names(page).await, ["Grafana"]);
     })
     .await;
 }
@@ -334,7 +345,7 @@ async fn list_ignores_a_response_from_before_a_change() {
         page.eval(
             "((real, held) => { window.fetch = async (url, init) => { \
                    const response = await real(url, init); \
-                   if (init.method !== 'GET' || !url.endsWith('/tokens')) return response; \
+                   if (init.method !== 'GET' || !/\\/tokens(\\?|$)/.test(url)) return response; \
                    await new Promise((release) => held.push(release)); return response; }; \
                  window.held = held; })(fetch.bind(window), [])",
         )
@@ -354,6 +365,160 @@ async fn list_ignores_a_response_from_before_a_change() {
                 .starts_with("Revoked")
         );
         page.eval("window.held[1]()").await;
+    })
+    .await;
+}
+
+/// Opens the 1,000 tokens of `vic`. Without an observer, only the button loads more.
+async fn many(appearance: Appearance, observes: bool, test: impl AsyncFnOnce(&Page<'_>)) {
+    visit(sample_system().await, appearance, async |page| {
+        page.sign_in("vic", "/profile").await;
+        if !observes {
+            page.eval("window.IntersectionObserver = class { observe() {} disconnect() {} }")
+                .await;
+        }
+        page.click(".tabs a[href='/profile/security']").await;
+        page.wait_for_text("#shown-count", "50 of 1,000 tokens")
+            .await;
+        test(page).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn list_loads_more_as_one_scrolls() {
+    many(Appearance::default(), true, async |page| {
+        for count in ["100", "150", "200"] {
+            page.eval("scrollTo(0, 1e6)").await;
+            page.wait_for_text("#shown-count", &format!("{count} of 1,000 tokens"))
+                .await;
+        }
+        let shown = names(page).await;
+        assert_eq!(shown.len(), 200);
+        assert_eq!((&*shown[0], &*shown[199]), ("Template", "Seeded 199"));
+        // What was loaded stays when a token on the third page is revoked.
+        page.revoke("Seeded 120").await;
+        page.click("#revoke-done").await;
+        page.wait_until_gone("#revoke-dialog").await;
+        page.wait_for_text("#active-count", "49 of 50 active").await;
+        assert!(
+            page.cell("Seeded 120", "status")
+                .await
+                .starts_with("Revoked")
+        );
+        assert_eq!(names(page).await, shown);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn button_loads_more_and_the_focus_moves_to_the_first_new_token() {
+    let narrow = Appearance {
+        width: 320,
+        ..Appearance::default()
+    };
+    for (name, appearance) in [("wide", Appearance::default()), ("narrow", narrow)] {
+        many(appearance, false, async |page| {
+            page.eval("$('#load-more').focus()").await;
+            page.audit(&format!("more-{name}")).await;
+            page.press(&[key::ENTER]).await;
+            page.wait_for_text("#shown-count", "100 of 1,000 tokens")
+                .await;
+            let first = page.row_selector("Seeded 50", "th").await;
+            page.wait_for_focus(&first).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn page_that_does_not_arrive_can_be_loaded_again() {
+    many(Appearance::default(), true, async |page| {
+        page.block(Some("*/api/v1/tokens?*")).await;
+        page.eval("scrollTo(0, 1e6)").await;
+        page.wait_for_text("#more-failed", "More tokens could not be loaded")
+            .await;
+        page.audit("more-failed").await;
+        page.block(None).await;
+        page.click("#load-more").await;
+        page.wait_for_text("#shown-count", "100 of 1,000 tokens")
+            .await;
+        assert_eq!(page.count("#more-failed:not(:empty)").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn order_filter_and_search_are_those_of_all_tokens() {
+    many(Appearance::default(), true, async |page| {
+        page.click("th[data-column=name] .sort").await;
+        wait_for_first(page, "Seeded 1").await;
+        page.eval("scrollTo(0, 1e6)").await;
+        page.wait_for_text("#shown-count", "100 of 1,000 tokens")
+            .await;
+        assert_eq!(names(page).await[99], "Seeded 100");
+        page.click("th[data-column=name] .sort").await;
+        wait_for_first(page, "Template").await;
+        assert_eq!(names(page).await[1], "Seeded 999");
+        page.click("input[name=filter][value=expired] + span").await;
+        page.wait_until_gone("#tokens tr[data-status=revoked]")
+            .await;
+        wait_for_first(page, "Seeded 999").await;
+        assert_eq!(page.text("label:has([value=expired]) .muted").await, "500");
+        page.type_into("#token-search", "seeded 777").await;
+        page.wait_for_text("#shown-count", "1 of 1,000 tokens")
+            .await;
+        assert_eq!(names(page).await, ["Seeded 777"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn late_answer_to_an_earlier_search_is_ignored() {
+    many(Appearance::default(), true, async |page| {
+        // The page cannot end these requests, and the first answer is held back.
+        page.eval(
+            "((real, held) => { window.fetch = async (url, { signal, ...init }) => { \
+                   const response = await real(url, init); \
+                   if (!url.includes('search=') || held.length > 0) return response; \
+                   await new Promise((release) => held.push(release)); \
+                   await response.clone().text(); \
+                   const drawn = () => { window.isDrawn = true; }; \
+                   requestAnimationFrame(() => requestAnimationFrame(drawn)); \
+                   return response; }; \
+                 window.held = held; })(fetch.bind(window), [])",
+        )
+        .await;
+        page.paste("#token-search", "seeded 77").await;
+        page.wait_until("the first answer is held", "window.held.length === 1")
+            .await;
+        page.paste("#token-search", "seeded 888").await;
+        page.wait_for_text("#shown-count", "1 of 1,000 tokens")
+            .await;
+        page.eval("window.held[0]()").await;
+        page.wait_until("the first answer has been drawn", "window.isDrawn === true")
+            .await;
+        assert_eq!(names(page).await, ["Seeded 888"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn new_token_is_on_top_in_any_order() {
+    visit(shared_system(), Appearance::default(), async |page| {
+        page.open_tokens("ada").await;
+        page.click("th[data-column=name] .sort").await;
+        page.wait_until_gone("#token-list[aria-busy=true]").await;
+        page.create_and_copy("zzz is new", &["models:read"]).await;
+        wait_for_first(page, "zzz is new").await;
+        page.revoke("zzz is new").await;
+        page.click("#revoke-done").await;
+        page.wait_until_gone("#revoke-dialog").await;
+        assert!(
+            page.cell("zzz is new", "status")
+                .await
+                .starts_with("Revoked")
+        );
     })
     .await;
 }

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 /// A route that needs the scope `pipelines:read`.
@@ -90,17 +89,6 @@ pub(crate) fn creation_with(member: &str, value: Value) -> Value {
     let mut body = creation();
     body[member] = value;
     body
-}
-
-/// Runs SQL in the databases of all registries in a folder. No process may have them open.
-pub(crate) fn change_registries(folder: &Path, statements: &[&str]) {
-    let status = Command::new(root().join("node_modules/.bin/node"))
-        .arg("--disable-warning=ExperimentalWarning")
-        .arg(root().join("tests/e2e/change-registries.mjs"))
-        .arg(folder)
-        .arg(serde_json::to_string(statements).unwrap())
-        .status();
-    assert!(status.unwrap().success(), "cannot change the registries");
 }
 
 pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {

@@ -11,7 +11,17 @@ const SOURCES: [&str; 2] = [
     include_str!("../../../../src/origin/registry/store/accounts.rs"),
 ];
 
-/// The string literals that are statements. None of them contains a quote.
+/// What the list is ordered by.
+const KEYS: [&str; 5] = [
+    "name_key",
+    "scope_count",
+    "created_at",
+    "last_use",
+    "expires_at",
+];
+
+/// The string literals that are statements, those of the list in every order. None of them contains a
+/// quote.
 fn statements() -> Vec<String> {
     let literals = SOURCES
         .iter()
@@ -25,6 +35,24 @@ fn statements() -> Vec<String> {
         .map(|text| {
             text.replace("{COLUMNS}", "id, name")
                 .replace("{ENTRY_COLUMNS}", "number, at")
+        })
+        .flat_map(|text| {
+            let orders = if text.contains("{key}") {
+                &KEYS[..]
+            } else {
+                &[""]
+            };
+            let of_key = move |key: &&str| {
+                let text = text.replace("{key}", key);
+                let order =
+                    |(behind, order)| text.replace("{behind}", behind).replace("{order}", order);
+                let both = [("<", "DESC"), (">", "ASC")].map(order);
+                // Of a statement without an order there is one.
+                both.into_iter()
+                    .take(if key.is_empty() { 1 } else { 2 })
+                    .collect::<Vec<_>>()
+            };
+            orders.iter().flat_map(of_key).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -56,20 +84,28 @@ async fn registry_statements_never_scan_a_table_of_all_users() {
     assert_eq!(plans.len(), statements.len());
     for (statement, plan) in statements.iter().zip(&plans) {
         let scans = |step: &String| {
-            ["tokens", "accounts", "sessions", "audit"]
+            ["tokens", "totals", "accounts", "sessions", "audit"]
                 .iter()
                 .any(|table| *step == format!("SCAN {table}"))
         };
         assert!(!plan.iter().any(scans), "{statement}: {plan:?}");
     }
 
-    // The index returns a user's tokens in the order of the list, so nothing is sorted.
-    let list = statements
-        .iter()
-        .position(|text| text.contains("WHERE owner = ? ORDER BY"));
-    let list = list.expect("found no statement for the list");
-    assert_eq!(
-        plans[list],
-        ["SEARCH tokens USING INDEX tokens_by_owner (owner=?)"]
-    );
+    // An index returns a user's tokens in every order of the list, so nothing is sorted, and only the rows of
+    // the page are read.
+    let lists = statements.iter().zip(&plans);
+    let lists: Vec<_> = lists
+        .filter(|(text, _)| text.contains("rowid AS number"))
+        .collect();
+    assert_eq!(lists.len(), 6 * KEYS.len());
+    for (statement, plan) in lists {
+        let [step] = &plan[..] else {
+            panic!("{statement}: {plan:?}");
+        };
+        let by_index = step.starts_with("SEARCH tokens USING INDEX tokens_by_");
+        // Every condition is a part of the search.
+        let conditions = statement.matches(['=', '<', '>']).count();
+        let searched = step.matches(['=', '<', '>']).count();
+        assert!(by_index && searched == conditions, "{statement}: {plan:?}");
+    }
 }

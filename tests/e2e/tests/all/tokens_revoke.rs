@@ -1,9 +1,12 @@
 //! `DELETE /api/v1/tokens/{id}` and `POST /api/v1/tokens/revoke`.
 
-use crate::common::{PIPELINES, change_registries, start_cluster, use_token};
+use crate::common::{PIPELINES, start_cluster, use_token};
 use crate::variants::variant;
 use futures_util::future::join_all;
-use patrol_support::{Response, User, api_request, client, now, shared_system, wait_until};
+use patrol_support::{
+    Response, User, api_request, client, now, registries::change_registries, shared_system,
+    wait_until,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
