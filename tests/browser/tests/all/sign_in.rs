@@ -78,33 +78,22 @@ async fn two_providers_have_their_own_users_side_by_side() {
         page.goto("/profile/security").await;
         page.wait_for("[data-provider=office]").await;
         page.audit("sign-in-two-providers").await;
-        let mut ids = Vec::new();
         for (provider, name, email) in [
             ("factory", "Ada Lovelace", "ada@example.com"),
             ("office", "Ada Byron", "ada@office.example"),
-            ("factory", "Ada Lovelace", "ada@example.com"),
         ] {
             page.click(&format!("[data-provider={provider}]")).await;
             log_in_at_the_provider(page, "ada").await;
             page.wait_for_list().await;
             page.wait_for_text("#user", name).await;
             page.wait_for_text("#session", email).await;
-            if ids.is_empty() {
-                page.create_and_copy("Of the factory", &["models:read"])
-                    .await;
-            }
-            let own = page.eval_text("String(tokenRow('Of the factory') !== null)");
-            assert_eq!(own.await, (provider == "factory").to_string());
-            page.click(".tabs a:first-child").await;
-            ids.push(page.text("#account code").await);
-            page.goto("/profile/security").await;
+            assert_eq!(page.count("#tokens tbody tr").await, 0, "{provider}");
+            page.create_and_copy("Of one Ada", &["models:read"]).await;
             page.click("#sign-out").await;
             page.click("button[name=logout]").await;
             page.wait_for("[data-provider=office]").await;
             page.goto("/profile/security").await;
         }
-        assert_eq!(ids[0], ids[2]);
-        assert_ne!(ids[0], ids[1]);
     })
     .await;
 }
@@ -124,7 +113,7 @@ async fn refused_answer_is_a_clear_page_and_begins_no_session() {
                 "callback-stale",
             ),
             (
-                "issuer-of-the-answer",
+                "issuer of the answer",
                 json!({ "answer": { "iss": "https://other.example" } }),
                 "callback-issuer",
             ),
@@ -148,19 +137,19 @@ async fn refused_answer_is_a_clear_page_and_begins_no_session() {
                 json!({ "claims": { "iat": 1_000, "exp": 2_000 } }),
                 "claims-expired",
             ),
-            ("no-algorithm", json!({ "sign": "none" }), "jwt-algorithm"),
+            ("no algorithm", json!({ "sign": "none" }), "jwt-algorithm"),
             (
-                "public-key-as-secret",
+                "public key as secret",
                 json!({ "sign": "public key" }),
                 "jwt-algorithm",
             ),
             (
-                "rotated-keys",
+                "rotated keys",
                 json!({ "header": { "kid": "rotated" } }),
                 "jwt-key-unknown",
             ),
             (
-                "key-of-a-stranger",
+                "key of a stranger",
                 json!({ "sign": "stranger" }),
                 "jwt-signature",
             ),
@@ -169,7 +158,9 @@ async fn refused_answer_is_a_clear_page_and_begins_no_session() {
             page.click(&evil).await;
             page.wait_for_text("h1", "Sign-in failed").await;
             page.wait_for_text("main", &format!("[{reason}]")).await;
-            page.audit(&format!("refused/{what}")).await;
+            if what == "nonce" || what == "rotated keys" {
+                page.audit(&format!("refused-{reason}")).await;
+            }
             assert_eq!(page.session_cookie().await, None, "{what}");
             page.click("main a").await;
             page.wait_for(&evil).await;

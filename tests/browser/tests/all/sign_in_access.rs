@@ -68,7 +68,7 @@ async fn jwt_that_access_does_not_vouch_for_is_a_clear_page() {
             page.click("[data-provider=access]").await;
             page.wait_for_text("h1", "Sign-in failed").await;
             page.wait_for_text("main", &format!("[{reason}]")).await;
-            page.audit(&format!("refused/{reason}")).await;
+            page.screenshot(&format!("refused-{reason}")).await;
             assert_eq!(page.session_cookie().await, None, "{reason}");
             page.click("main a").await;
             page.wait_for("[data-provider=access]").await;
