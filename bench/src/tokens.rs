@@ -311,7 +311,7 @@ pub(crate) fn valid(
 }
 
 pub(crate) fn id(number: u32) -> TokenId {
-    let mut bytes = [0xa5; 16];
+    let mut bytes = [0xa5; 8];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
     TokenId::from_random(bytes)
 }

@@ -2,7 +2,7 @@
 //!
 //! Four ways, because clients differ: `Bearer` (RFC 6750, section 2.1); `Basic` with the token as
 //! the password (RFC 7617), for git, Excel and whatever reads `.netrc`; `token`, which some clients
-//! write in place of `Bearer`; and a [`subprotocol`], for WebSockets of browsers. A request must use
+//! write in place of `Bearer`; and a [`subprotocol`], for the WebSocket of a browser. A request must use
 //! exactly one of them. A token is never read from a query, because queries are logged.
 //!
 //! Browsers send `Basic` by themselves once a user has entered it, also in requests that another
@@ -286,8 +286,8 @@ const MAX_BASIC: usize = (token::MAX_LENGTH + 1_024) * 4 / 3;
 /// Whether it has the form of a token: three parts, the first of which is a JSON object in base64.
 fn looks_like_token(text: &[u8]) -> bool {
     let jwt = text.strip_prefix(PREFIX.as_bytes()).unwrap_or(text);
-    let dots = jwt.iter().filter(|byte| **byte == b'.').count();
-    jwt.starts_with(b"eyJ") && dots == 2 && is_b64token(text)
+    let parts = jwt.split(|byte| *byte == b'.').count();
+    jwt.starts_with(b"eyJ") && parts == 3 && is_b64token(text)
 }
 
 /// The credentials in a header, whether it is one or several that the runtime joined. What follows a

@@ -206,7 +206,7 @@ mod tests {
         let problem = Problem::new(ProblemCode::BodyInvalid, "Invalid", wrong.clone());
         assert_eq!(problem.detail, escaped);
         let problem = Problem::of_fields(vec![FieldError {
-            field: "name",
+            field: "name".into(),
             code: ProblemCode::NameInvalid,
             detail: wrong,
         }]);

@@ -88,7 +88,7 @@ fn cursor_that_was_changed_is_refused() {
     for bad in [
         String::new(),
         "[]".to_owned(),
-        format!(r#"["created",{{"value":1,"row":2}}]"#),
+        r#"["created",{"value":1,"row":2}]"#.to_owned(),
         format!(r#"{{"sort":"created",{text}}}"#),
         format!(r#"{{"sort":"name",{number}}}"#),
         format!(r#"{{"sort":"status",{number}}}"#),

@@ -8,7 +8,7 @@ use patrol_browser::{
     visit,
 };
 use patrol_policy::example;
-use patrol_support::{Response, User, api_request, now};
+use patrol_support::{Response, User, api_request, now, wait_until};
 use reqwest::Method;
 use std::{
     io::Write as _,
@@ -325,7 +325,7 @@ async fn the_generated_token_is_displayed_in_a_copyable_text_field() {
         page.click("#created-done").await;
         page.wait_until_gone("#create-dialog").await;
         assert!(page.clipboard().await == token, "it is in the clipboard");
-        // Paste, to see what is in the clipboard.
+        // A search is in the address of a request, so it must not contain a token.
         page.click("#token-search").await;
         page.chord(&[key::CONTROL, 'v']).await;
         wait_until("the clipboard is pasted", || async {

@@ -210,16 +210,14 @@ fn ask(
     let (path, headers) = dialect;
     let path = format!("/.patrol/authorize{path}");
     let url = &shared_system().url;
-    match headers {
-        // With another method than that of the request.
-        Some([name_of_method, name_of_target]) => api_request(url, Method::PUT, &path, token)
-            .header(name_of_method, method)
-            .header(name_of_target, target),
-        None => {
-            let method = Method::from_bytes(method.as_bytes()).unwrap();
-            api_request(url, method, &format!("{path}{target}"), token)
-        }
-    }
+    let Some([name_of_method, name_of_target]) = headers else {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        return api_request(url, method, &format!("{path}{target}"), token);
+    };
+    // With another method than that of the request.
+    api_request(url, Method::PUT, &path, token)
+        .header(name_of_method, method)
+        .header(name_of_target, target)
 }
 
 #[tokio::test]

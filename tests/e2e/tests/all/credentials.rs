@@ -1,4 +1,4 @@
-//! Where a request carries its token: schemes, challenges, and subprotocols of WebSockets.
+//! Where a request carries its token: schemes, challenges, and subprotocols of a WebSocket.
 
 use crate::{
     common::{PIPELINES, assert_denied},
