@@ -61,7 +61,7 @@ async fn last_used_address_is_the_one_that_the_proxy_forwards() {
         .header("X-Forwarded-Uri", PIPELINES)
         .header("X-Forwarded-For", "198.51.100.1, 192.0.2.7")
         .header("X-Organization-ID", "acme");
-    assert_eq!(Response::to(request).await.status, 204);
+    assert_eq!(Response::to(request).await.status, 200);
     wait_until("the address is in the record", || async {
         let record = ada
             .get(&format!("/api/v1/tokens/{}", created.id))
