@@ -371,7 +371,7 @@ async fn nginx_gets_the_real_refusal_in_headers() {
     ada.revoke(&both.id).await;
 }
 
-/// The runtime resolves dot segments before the edge sees a path, but not behind a `?`.
+/// What is in front of the edge, wrangler here, resolves dot segments in a path, but not behind a `?`.
 #[tokio::test]
 async fn envoys_question_behind_a_question_mark_is_judged_as_it_was_sent() {
     let system = shared_system();

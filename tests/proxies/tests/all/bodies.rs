@@ -75,25 +75,30 @@ async fn events_pass_one_by_one() {
     ada.revoke(&created.id).await;
 }
 
-/// Some proxies pass a request on with the first piece of its body.
+/// Traefik reads 256 KiB of a body before it refuses a request, and all of it before it passes on an
+/// answer.
 #[tokio::test]
 async fn api_and_refusal_answer_before_the_body_has_come() {
     let system = system().await;
     let ada = system.ada().await;
     let created = ada.create_token(&["models:write"]).await;
-    let piece = "x".repeat(64 * 1024);
+    let pieces = format!("10000\r\n{}\r\n", "x".repeat(64 * 1024)).repeat(5);
     system
         .on_each(async |proxy| {
-            for (length, before, after) in [
-                ("Content-Length: 1000000\r\n", "", ""),
-                ("Transfer-Encoding: chunked\r\n", "10000\r\n", "\r\n"),
+            let is_traefik = proxy.name == "traefik";
+            for (length, read_first) in [
+                ("Content-Length: 1000000\r\n", ""),
+                ("Transfer-Encoding: chunked\r\n", &*pieces),
             ] {
                 let headers = echo_headers(&created.token) + length;
                 for (path, status) in [("/api/v1/models/m/import", 200), (PIPELINES, 403)] {
+                    if is_traefik && status == 200 {
+                        continue;
+                    }
                     let mut connection = RawConnection::open(&proxy.url).await;
                     connection.send_head("POST", path, &headers).await;
-                    if status == 200 {
-                        connection.send(&format!("{before}{piece}{after}")).await;
+                    if is_traefik {
+                        connection.send(read_first).await;
                     }
                     let response = connection.read_until("}").await;
                     assert_eq!(response.status(), status, "{} {path} {length}", proxy.name);
