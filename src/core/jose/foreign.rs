@@ -198,7 +198,10 @@ impl VerifyError {
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownKey => f.write_str("its `kid` names no key of the issuer"),
+            Self::UnknownKey => f.write_str(
+                "its `kid` names no key of the issuer. If the issuer has just replaced its keys, try \
+                 again in a minute",
+            ),
             Self::NoFittingKey => f.write_str("it names no key, and no key of the issuer fits"),
             Self::AmbiguousKey => f.write_str("several keys of the issuer fit"),
             Self::UnusableKey(fault) => write!(f, "its key cannot be used: {fault}"),
