@@ -76,6 +76,7 @@ async fn api_gets_no_header_that_a_client_may_not_write() {
         "trailer",
         "transfer-encoding",
         "http2-settings",
+        "sec-websocket-protocol",
     ];
     let names: Vec<_> = withheld
         .any
