@@ -5,6 +5,9 @@ local body, at, users
 
 local client = '{"address":null,"user_agent":null}'
 
+-- The first page, as the token list of the page asks for it.
+local query = '{"limit":50,"sort":{"column":"created","descending":true},"words":[]}'
+
 local calls = {
   nothing = function()
     return '{"lists":{}}'
@@ -20,12 +23,13 @@ local calls = {
   end,
   list = function(number)
     local user = number * 7919 % users
-    return string.format('{"list":{"session":{"user":"user-%d","id":"user-%d"}}}', user, user)
+    return string.format(
+      '{"list":{"session":{"user":"user-%d","id":"user-%d"},"query":' .. query .. '}}', user, user)
   end,
   -- Not as the owner, whose calls are limited.
   revoke = function(number)
     return string.format(
-      '{"revoke":{"owner":"user-%d","credential":"token","target":"active","client":' .. client .. '}}',
+      '{"revoke":{"owner":"user-%d","credential":{"token":{"address":null}},"target":"active","client":' .. client .. '}}',
       number % users)
   end,
   lease = function()

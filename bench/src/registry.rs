@@ -155,12 +155,13 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Registry> {
 
 /// A refusal is an answer too, and must not be measured: the users have sessions and tokens.
 async fn check(process: &Runtime) -> Result<()> {
-    let list = r#"{"list":{"session":{"user":"user-0","id":"user-0"}}}"#;
+    let list = r#"{"list":{"session":{"user":"user-0","id":"user-0"},
+        "query":{"limit":50,"sort":{"column":"created","descending":true},"words":[]}}}"#;
     for object in [MANY, "/registry-1"] {
         let url = format!("http://127.0.0.1:{}{object}", process.port("gate"));
         let response = reqwest::Client::new().post(url).body(list).send().await?;
         let answer = response.text().await?;
-        if !answer.starts_with(r#"{"Ok":[{"#) {
+        if !answer.starts_with(r#"{"Ok":{"tokens":[{"#) {
             bail!("{object} does not list the tokens of a user");
         }
     }

@@ -396,7 +396,7 @@ pub const MAX_CHANGES: usize = 1_000;
 pub struct Create {
     /// The owner's session.
     pub session: Session,
-    /// 128 random bits.
+    /// Random.
     pub id: TokenId,
     /// What the owner asks for.
     pub request: CreateToken,
