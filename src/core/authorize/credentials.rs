@@ -465,7 +465,8 @@ mod tests {
             let found = in_header(Some(&basic(credentials)));
             assert_eq!(found, Err(error), "{credentials:?}");
         }
-        let long = basic(&[b'a'; MAX_BASIC]);
+        let long = [&b"ada:patrol_eyJ.b."[..], &[b'c'; MAX_BASIC]].concat();
+        let long = basic(&long);
         for malformed in ["Basic", "Basic YTpi!", "Basic YTpiY", "Basic ada:x", &long] {
             let found = in_header(Some(malformed));
             assert_eq!(found, Err(Error::BasicMalformed));
