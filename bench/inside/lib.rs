@@ -105,12 +105,7 @@ fn token_in(header: &str) -> std::result::Result<Cow<'_, str>, CredentialsError>
         authorization: Some(header),
         ..CredentialHeaders::default()
     };
-    let nobody = || Initiator {
-        site: None,
-        origin: None,
-        own: "",
-    };
-    credentials::token(headers, nobody)
+    credentials::token(headers, Initiator::default)
 }
 
 fn error(text: &str) -> Error {

@@ -183,7 +183,7 @@ pub fn is_loopback(host: &str) -> bool {
 
 /// What tells which page made a browser send a request. Programs other than browsers send neither
 /// header.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Initiator<'a> {
     /// `Sec-Fetch-Site` (Fetch Metadata Request Headers, section 2.4)
     pub site: Option<String>,

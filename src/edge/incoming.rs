@@ -10,7 +10,7 @@ use patrol::{
     authorize::{
         credentials::{self, CredentialHeaders, CredentialsError},
         decision::Forwarder,
-        forwarding::{ConditionalHeaders, ORGANIZATION},
+        forwarding::{ConditionalHeaders, ORGANIZATION, is_websocket},
         subprotocol::{self, SUBPROTOCOL},
     },
     routes,
@@ -36,7 +36,7 @@ pub(crate) struct Incoming<'a> {
     pub(crate) path: &'a str,
     /// With its `?`, if there is one.
     pub(crate) query: &'a str,
-    pub(crate) authorization: Option<&'a str>,
+    authorization: Option<&'a str>,
     pub(crate) organization: Option<&'a str>,
     connection: Option<&'a str>,
     upgrade: Option<&'a str>,
@@ -123,12 +123,7 @@ pub(crate) fn token_of(request: &Request) -> Option<String> {
         is_behind_proxy: false,
     };
     // No page of another site caused the request, or it would not have been allowed.
-    let same_site = Initiator {
-        site: None,
-        origin: None,
-        own: "",
-    };
-    let token = credentials::token(headers, || same_site);
+    let token = credentials::token(headers, Initiator::default);
     token.ok().map(Cow::into_owned)
 }
 
@@ -138,10 +133,6 @@ fn initiator<'a>(request: &Request, own: &'a str) -> Initiator<'a> {
         origin: header_of(request, "Origin"),
         own,
     }
-}
-
-fn is_websocket(protocol: &str) -> bool {
-    protocol.eq_ignore_ascii_case("websocket")
 }
 
 fn header_of(request: &Request, name: &str) -> Option<String> {

@@ -73,19 +73,23 @@ pub(crate) fn url(request: &Request) -> ApiResult<Url> {
     Ok(Url::new(&request.inner().url()).map_err(Error::from)?)
 }
 
-/// The parameters of the query.
-pub(crate) fn parameters(request: &Request) -> ApiResult<impl Iterator<Item = (String, String)>> {
+/// The query, without its `?`.
+pub(crate) fn query(request: &Request) -> ApiResult<String> {
     let search = url(request)?.search();
-    let query = search.strip_prefix('?').unwrap_or_default();
-    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect();
-    Ok(pairs.into_iter())
+    Ok(search.strip_prefix('?').unwrap_or_default().to_owned())
+}
+
+/// The parameters of the query, in their order.
+pub(crate) fn parameters(request: &Request) -> ApiResult<Vec<(String, String)>> {
+    let query = query(request)?;
+    let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+    Ok(pairs.collect())
 }
 
 /// The first value of a parameter of the query.
 pub(crate) fn parameter(request: &Request, name: &str) -> ApiResult<Option<String>> {
-    Ok(url(request)?.search_params().get(name))
+    let mut all = parameters(request)?.into_iter();
+    Ok(all.find(|(key, _)| key == name).map(|(_, value)| value))
 }
 
 /// Where a request comes from.

@@ -48,9 +48,9 @@ pub(crate) async fn me(request: &Request, origin: OriginContext<'_>) -> ApiResul
 /// organization.
 pub(crate) async fn scopes(request: &Request, origin: OriginContext<'_>) -> ApiResult {
     let account = caller::account(request, origin).await?;
-    let parameters = caller::url(request)?.search_params();
-    let selected = parameters.get_all("organization");
-    let selected: Vec<String> = selected.iter().filter_map(|one| one.as_string()).collect();
+    let parameters = caller::parameters(request)?.into_iter();
+    let selected = parameters.filter(|(name, _)| name == "organization");
+    let selected: Vec<String> = selected.map(|(_, value)| value).collect();
     let organizations = rules::organizations(&selected, &account).map_err(|rejection| {
         let error = rejection.field_error("organization");
         Problem::of_fields(vec![error])

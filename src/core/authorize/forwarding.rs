@@ -287,10 +287,7 @@ impl<'a> ConditionalHeaders<'a> {
         let named = self.connection.into_iter().flat_map(named_by);
         let named = named.filter(|name| !is_relied_on(name, client));
         let mut changes: Vec<_> = named.map(|name| (name.into(), None)).collect();
-        if self
-            .upgrade
-            .is_some_and(|protocol| !protocol.eq_ignore_ascii_case("websocket"))
-        {
+        if self.upgrade.is_some_and(|protocol| !is_websocket(protocol)) {
             changes.push(("Upgrade".into(), None));
         }
         if let Some(cookies) = self.cookie {
@@ -306,6 +303,11 @@ impl<'a> ConditionalHeaders<'a> {
 /// Whether a byte may be in a `token`, such as a method or a header's name (RFC 9110, section 5.6.2).
 pub(super) fn in_tokens(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether an `Upgrade` header asks for a WebSocket (RFC 6455, section 4.2.1).
+pub fn is_websocket(upgrade: &str) -> bool {
+    upgrade.eq_ignore_ascii_case("websocket")
 }
 
 /// The headers that a `Connection` header names, except `Upgrade`, which has its own rule, and the

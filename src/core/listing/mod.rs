@@ -260,10 +260,8 @@ fn matches(token: &TokenRecord, words: &[String], organizations: &[(String, Stri
         texts.extend(named.map(|(_, name)| name.as_str()));
     }
     let id = lowercase(token.id.as_str());
-    let is_found = |word: &String| {
-        id.starts_with(word.as_str()) || contain_all(&texts, std::slice::from_ref(word))
-    };
-    words.iter().all(is_found)
+    let others = words.iter().filter(|word| !id.starts_with(word.as_str()));
+    contain_all(&texts, others)
 }
 
 /// What rows are ordered by. Each is a column of the registry with an index.

@@ -39,10 +39,10 @@ fn number(text: &mut Peekable<impl Iterator<Item = char>>) -> String {
 }
 
 /// Whether each of the words, which must be lowercase, occurs in one of the texts.
-pub fn contain_all(texts: &[&str], words: &[String]) -> bool {
+pub fn contain_all<'w>(texts: &[&str], words: impl IntoIterator<Item = &'w String>) -> bool {
     let texts: Vec<String> = texts.iter().map(|text| lowercase(text)).collect();
     words
-        .iter()
+        .into_iter()
         .all(|word| texts.iter().any(|text| contains(text, word)))
 }
 

@@ -63,10 +63,10 @@ fn find(name: Option<&str>, origin: OriginContext<'_>) -> Option<&'static (Provi
 /// Reads the provider's answer.
 pub(super) fn returned(request: &Request, origin: OriginContext<'_>) -> ApiResult<Returned> {
     let settings = origin.settings;
-    let query = caller::url(request)?.search();
+    let query = caller::query(request)?;
     let cookies = request.headers().get("Cookie")?.unwrap_or_default();
     Returned::read(
-        query.strip_prefix('?').unwrap_or_default(),
+        &query,
         &cookies,
         now(),
         settings.session_keys.public(),
