@@ -12,7 +12,7 @@ import { ServerError } from "../shared/api.js";
 import { h, setAttribute, setChildren, setText } from "../shared/dom.js";
 import { explain } from "../shared/explain.js";
 import { icon } from "../shared/icons.js";
-import { isolate } from "../shared/names.js";
+import { isolate, named } from "../shared/names.js";
 import { CreatedView } from "./created.js";
 import { Field } from "./field.js";
 import { TokenForm } from "./form-module.js";
@@ -466,7 +466,7 @@ export class CreateDialog {
     const box = banner(
       "warning",
       { id: "create-lost", role: "alert", tabindex: "-1" },
-      h("strong", {}, h("bdi", {}, record.name)),
+      h("strong", {}, named(record.name)),
       h("p", {}, this.#texts.lost),
       revoke,
     );
